@@ -1,0 +1,112 @@
+//! The one local result: a score per row, output and player.
+
+use ndarray::{Array2, Array3, Axis};
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use crate::error::{Error, Result, require, require_shape};
+use crate::importance::{Estimand, Importance, Interval, Replicate};
+
+/// Local importance: how much each player adds to each prediction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Attribution {
+    /// The method, by its name in the field.
+    pub method: String,
+    /// The players' names.
+    pub features: Vec<String>,
+    /// `(n_rows, n_outputs, n_players)`, in the unit of the prediction.
+    pub values: Array3<f64>,
+    /// `(n_rows, n_outputs)`: the prediction with every player removed.
+    pub base_values: Array2<f64>,
+    /// Standard errors of `values`, for estimators that draw.
+    pub std_error: Option<Array3<f64>>,
+    /// How many rows the model predicted.
+    pub n_evaluations: usize,
+}
+
+impl Attribution {
+    /// A result of these parts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] unless the shapes fit together.
+    pub fn new(
+        method: impl Into<String>,
+        features: &[String],
+        values: Array3<f64>,
+        base_values: Array2<f64>,
+    ) -> Result<Self> {
+        let (n_rows, n_outputs, _) = values.dim();
+        require_shape("attributions", &[n_rows, n_outputs, features.len()], values.shape())?;
+        require_shape("base values", &[n_rows, n_outputs], base_values.shape())?;
+        Ok(Self {
+            method: method.into(),
+            features: features.to_vec(),
+            values,
+            base_values,
+            std_error: None,
+            n_evaluations: 0,
+        })
+    }
+
+    /// Global importance: the mean over rows and outputs of `|value|`.
+    ///
+    /// Replicates are the rows (each the mean over outputs); the interval is Student's t over
+    /// rows, for the mean absolute attribution *of this model on the population*.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooFewRows`] without rows; [`Error::Parameter`] unless `confidence` is inside
+    /// (0, 1).
+    pub fn mean_abs(&self, confidence: f64) -> Result<Importance> {
+        require(0.0 < confidence && confidence < 1.0, "confidence", confidence, "inside (0, 1)")?;
+        let (n_rows, n_outputs, _) = self.values.dim();
+        if n_rows == 0 || n_outputs == 0 {
+            let what = "a mean of attributions".to_owned();
+            return Err(Error::TooFewRows { what, needed: 1, got: 0 });
+        }
+        let by_row = self.values.mapv(f64::abs).sum_axis(Axis(1)) / n_outputs as f64;
+        let replicates = by_row.reversed_axes().as_standard_layout().to_owned();
+        let method = format!("mean |{}|", self.method);
+        let mut importance =
+            Importance::from_replicates(method, &self.features, replicates, Replicate::Row)?;
+        importance.n_evaluations = self.n_evaluations;
+        importance.interval = importance.std.as_ref().map(|std| {
+            let half = t_quantile(confidence, n_rows - 1) / (n_rows as f64).sqrt();
+            let end = |sign: f64| {
+                importance.values.iter().zip(std).map(|(v, s)| v + sign * half * s).collect()
+            };
+            let estimand = Estimand::ModelOnPopulation;
+            Interval { estimand, confidence, low: end(-1.0), high: end(1.0) }
+        });
+        Ok(importance)
+    }
+}
+
+/// The two-sided quantile of Student's t: what a standard error is multiplied with.
+pub(crate) fn t_quantile(confidence: f64, degrees_of_freedom: usize) -> f64 {
+    StudentsT::new(0.0, 1.0, degrees_of_freedom.max(1) as f64)
+        .map_or(f64::NAN, |t| t.inverse_cdf(f64::midpoint(1.0, confidence)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn mean_abs_averages_rows_and_outputs() {
+        let values = array![[[1.0, -2.0]], [[-3.0, 2.0]]];
+        let attribution =
+            Attribution::new("SHAP", &["a".into(), "b".into()], values, array![[0.0], [0.0]])
+                .unwrap();
+        let importance = attribution.mean_abs(0.95).unwrap();
+        assert_eq!(importance.values, [2.0, 2.0]);
+        let interval = importance.interval.unwrap();
+        // t(0.975; 1) = 12.7062, s = √2, n = 2.
+        assert!((interval.high[0] - 14.7062).abs() < 1e-4, "{interval:?}");
+        assert_eq!(interval.low[1], 2.0);
+        assert!(attribution.mean_abs(1.0).is_err());
+    }
+}

@@ -1,0 +1,410 @@
+//! A checked table with its target: what learners train on and metrics score against.
+
+use ndarray::{Array2, ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result, require_shape};
+
+/// What a model is to predict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Target {
+    /// One number per row: regression.
+    Values(Vec<f64>),
+    /// One class per row, as an index into `names`.
+    Classes {
+        /// The class of each row.
+        labels: Vec<usize>,
+        /// The classes' names, in class order. Not every class need occur.
+        names: Vec<String>,
+    },
+}
+
+impl Target {
+    /// How many rows it has.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Values(values) => values.len(),
+            Self::Classes { labels, .. } => labels.len(),
+        }
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many classes it has; `None` for regression.
+    pub fn n_classes(&self) -> Option<usize> {
+        match self {
+            Self::Values(_) => None,
+            Self::Classes { names, .. } => Some(names.len()),
+        }
+    }
+
+    /// The class labels; `None` for regression.
+    pub fn labels(&self) -> Option<&[usize]> {
+        match self {
+            Self::Values(_) => None,
+            Self::Classes { labels, .. } => Some(labels),
+        }
+    }
+
+    /// The numbers; `None` for classification.
+    pub fn values(&self) -> Option<&[f64]> {
+        match self {
+            Self::Values(values) => Some(values),
+            Self::Classes { .. } => None,
+        }
+    }
+
+    /// The target of these rows, in this order. Classes keep their indices.
+    ///
+    /// # Panics
+    ///
+    /// If a row is out of range.
+    pub fn select(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Values(values) => Self::Values(rows.iter().map(|&row| values[row]).collect()),
+            Self::Classes { labels, names } => Self::Classes {
+                labels: rows.iter().map(|&row| labels[row]).collect(),
+                names: names.clone(),
+            },
+        }
+    }
+}
+
+/// Rows, their target, and what is known about both.
+///
+/// Rows are `f64`; NaN means *missing*. Infinite values, duplicate feature names, mismatched
+/// lengths, class indices out of range and negative weights are refused when it is made, so no
+/// method has to look again.
+///
+/// # Example
+///
+/// ```
+/// use fi_core::{Dataset, Target};
+/// use ndarray::array;
+///
+/// let data = Dataset::new(array![[1.0, 5.0], [2.0, 6.0]], Target::Values(vec![0.5, 0.7]))?
+///     .with_feature_names(["width", "height"])?;
+/// assert_eq!(data.select_features(&[1]).feature_names(), ["height"]);
+/// # Ok::<(), fi_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    rows: Array2<f64>,
+    target: Target,
+    weights: Option<Vec<f64>>,
+    groups: Option<Vec<usize>>,
+    feature_names: Vec<String>,
+}
+
+impl Dataset {
+    /// A data set whose features are called `x0`, `x1`, ….
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooFewRows`] without rows; [`Error::Data`] without features or for a class out
+    /// of range; [`Error::Shape`] if the target has another length; [`Error::NotFinite`] for an
+    /// infinite value in the rows or a target that is not finite.
+    pub fn new(rows: Array2<f64>, target: Target) -> Result<Self> {
+        if rows.nrows() == 0 {
+            return Err(Error::TooFewRows { what: "a data set".to_owned(), needed: 1, got: 0 });
+        }
+        if rows.ncols() == 0 {
+            return Err(Error::Data("the table has no features, give at least one column".into()));
+        }
+        require_shape("the target", &[rows.nrows()], &[target.len()])?;
+        match &target {
+            Target::Values(values) => finite("the target", values)?,
+            Target::Classes { labels, names } => {
+                if let Some(row) = labels.iter().position(|&label| label >= names.len()) {
+                    return Err(Error::Data(format!(
+                        "the target is class `{}` in row {row}, but only {} classes are named",
+                        labels[row],
+                        names.len()
+                    )));
+                }
+            }
+        }
+        let feature_names = (0..rows.ncols()).map(|i| format!("x{i}")).collect();
+        let data = Self { rows, target, weights: None, groups: None, feature_names };
+        data.check_rows()?;
+        Ok(data)
+    }
+
+    fn check_rows(&self) -> Result<()> {
+        match self.rows.indexed_iter().find(|(_, value)| value.is_infinite()) {
+            None => Ok(()),
+            Some(((row, column), &value)) => Err(Error::NotFinite {
+                what: "the table".to_owned(),
+                row,
+                column: Some(self.feature_names[column].clone()),
+                value,
+            }),
+        }
+    }
+
+    /// The same data with these feature names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] for another number of names; [`Error::Data`] for an empty or double one.
+    pub fn with_feature_names<S: Into<String>>(
+        self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Result<Self> {
+        let feature_names: Vec<String> = names.into_iter().map(Into::into).collect();
+        require_shape("the list of feature names", &[self.n_features()], &[feature_names.len()])?;
+        check_names("feature", &feature_names)?;
+        Ok(Self { feature_names, ..self })
+    }
+
+    /// The same data with a weight for each row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] for another length; [`Error::NotFinite`]; [`Error::Data`] for a negative
+    /// weight or if all are 0.
+    pub fn with_weights(self, weights: Vec<f64>) -> Result<Self> {
+        require_shape("the list of weights", &[self.n_rows()], &[weights.len()])?;
+        finite("the weight", &weights)?;
+        if let Some(row) = weights.iter().position(|&weight| weight < 0.0) {
+            return Err(Error::Data(format!(
+                "the weight is `{}` in row {row}, weights must not be negative",
+                weights[row]
+            )));
+        }
+        if weights.iter().all(|&weight| weight == 0.0) {
+            return Err(Error::Data("all weights are 0, give at least one row a weight".into()));
+        }
+        Ok(Self { weights: Some(weights), ..self })
+    }
+
+    /// The same data whose rows belong to groups (persons, devices): rows of one group must stay
+    /// on one side of every split.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] for another length.
+    pub fn with_groups(self, groups: Vec<usize>) -> Result<Self> {
+        require_shape("the list of row groups", &[self.n_rows()], &[groups.len()])?;
+        Ok(Self { groups: Some(groups), ..self })
+    }
+
+    /// The same rows with another target.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Dataset::new`].
+    pub fn with_target(self, target: Target) -> Result<Self> {
+        let checked = Self::new(self.rows, target)?;
+        Ok(Self { rows: checked.rows, target: checked.target, ..self })
+    }
+
+    /// The same target and weights with other rows, such as scaled ones, of the same shape.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`]; [`Error::NotFinite`] for an infinite value.
+    pub fn with_rows(self, rows: Array2<f64>) -> Result<Self> {
+        require_shape("the table", self.rows.shape(), rows.shape())?;
+        let data = Self { rows, ..self };
+        data.check_rows()?;
+        Ok(data)
+    }
+
+    /// How many rows there are; at least 1.
+    pub fn n_rows(&self) -> usize {
+        self.rows.nrows()
+    }
+
+    /// How many features there are; at least 1.
+    pub fn n_features(&self) -> usize {
+        self.rows.ncols()
+    }
+
+    /// `(n_rows, n_features)`; NaN where a value is missing.
+    pub fn rows(&self) -> ArrayView2<'_, f64> {
+        self.rows.view()
+    }
+
+    /// What a model is to predict.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The rows' weights, where they have any.
+    pub fn weights(&self) -> Option<&[f64]> {
+        self.weights.as_deref()
+    }
+
+    /// The group each row belongs to, where they have any.
+    pub fn groups(&self) -> Option<&[usize]> {
+        self.groups.as_deref()
+    }
+
+    /// The features' names, all different.
+    pub fn feature_names(&self) -> &[String] {
+        &self.feature_names
+    }
+
+    /// These rows, in this order; rows may be taken several times.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooFewRows`] if `rows` is empty; [`Error::Data`] if one is out of range or all
+    /// chosen weights are 0.
+    pub fn select_rows(&self, rows: &[usize]) -> Result<Self> {
+        if rows.is_empty() {
+            return Err(Error::TooFewRows { what: "a data set".to_owned(), needed: 1, got: 0 });
+        }
+        if let Some(row) = rows.iter().find(|&&row| row >= self.n_rows()) {
+            return Err(Error::Data(format!(
+                "row {row} was asked for, but the table has {} rows",
+                self.n_rows()
+            )));
+        }
+        let data = Self {
+            rows: self.rows.select(Axis(0), rows),
+            target: self.target.select(rows),
+            weights: None,
+            groups: self.groups.as_ref().map(|all| rows.iter().map(|&row| all[row]).collect()),
+            feature_names: self.feature_names.clone(),
+        };
+        match &self.weights {
+            None => Ok(data),
+            Some(all) => data.with_weights(rows.iter().map(|&row| all[row]).collect()),
+        }
+    }
+
+    /// These features, in this order.
+    ///
+    /// # Panics
+    ///
+    /// If a feature is out of range.
+    pub fn select_features(&self, features: &[usize]) -> Self {
+        Self {
+            rows: self.rows.select(Axis(1), features),
+            feature_names: features.iter().map(|&i| self.feature_names[i].clone()).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// All features but these, in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] if none would be left.
+    pub fn without_features(&self, features: &[usize]) -> Result<Self> {
+        let kept: Vec<usize> = (0..self.n_features()).filter(|i| !features.contains(i)).collect();
+        if kept.is_empty() {
+            return Err(Error::Data(
+                "leaving these features out leaves no feature to train on".into(),
+            ));
+        }
+        Ok(self.select_features(&kept))
+    }
+}
+
+/// `Err(Error::NotFinite)` at the first value that is NaN or infinite.
+pub(crate) fn finite(what: &str, values: &[f64]) -> Result<()> {
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(row) => {
+            Err(Error::NotFinite { what: what.to_owned(), row, column: None, value: values[row] })
+        }
+    }
+}
+
+/// Names must be there and differ.
+pub(crate) fn check_names(kind: &str, names: &[String]) -> Result<()> {
+    if let Some(i) = names.iter().position(String::is_empty) {
+        return Err(Error::Data(format!("{kind} {i} has an empty name, give every {kind} a name")));
+    }
+    let mut sorted: Vec<&String> = names.iter().collect();
+    sorted.sort_unstable();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        None => Ok(()),
+        Some(pair) => Err(Error::Data(format!(
+            "two {kind}s are called `{}`, give every {kind} its own name",
+            pair[0]
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn data() -> Dataset {
+        Dataset::new(array![[1.0, f64::NAN], [3.0, 4.0], [5.0, 6.0]], classes(&[0, 1, 1])).unwrap()
+    }
+
+    fn classes(labels: &[usize]) -> Target {
+        Target::Classes { labels: labels.to_vec(), names: vec!["no".into(), "yes".into()] }
+    }
+
+    #[test]
+    fn each_bad_input_gets_its_own_sentence() {
+        let text = |result: Result<Dataset>| result.unwrap_err().to_string();
+        let values = |n: usize| Target::Values(vec![0.0; n]);
+        assert_eq!(
+            text(Dataset::new(Array2::zeros((0, 2)), values(0))),
+            "a data set needs at least 1 rows, got 0"
+        );
+        assert_eq!(
+            text(Dataset::new(Array2::zeros((2, 0)), values(2))),
+            "the table has no features, give at least one column"
+        );
+        assert_eq!(
+            text(Dataset::new(array![[1.0]], values(2))),
+            "the target has shape [2], expected [1]"
+        );
+        assert_eq!(
+            text(Dataset::new(array![[f64::INFINITY]], values(1))),
+            "the table is `inf` in row 0, column `x0`, only finite numbers have a meaning there"
+        );
+        assert_eq!(
+            text(Dataset::new(array![[1.0]], Target::Values(vec![f64::NAN]))),
+            "the target is `NaN` in row 0, only finite numbers have a meaning there"
+        );
+        assert_eq!(
+            text(Dataset::new(array![[1.0]], classes(&[2]))),
+            "the target is class `2` in row 0, but only 2 classes are named"
+        );
+        assert_eq!(
+            text(data().with_feature_names(["a", "a"])),
+            "two features are called `a`, give every feature its own name"
+        );
+        assert_eq!(
+            text(data().with_feature_names(["a", ""])),
+            "feature 1 has an empty name, give every feature a name"
+        );
+        assert_eq!(
+            text(data().with_weights(vec![1.0, -1.0, 0.0])),
+            "the weight is `-1` in row 1, weights must not be negative"
+        );
+        assert_eq!(
+            text(data().with_weights(vec![0.0; 3])),
+            "all weights are 0, give at least one row a weight"
+        );
+        assert_eq!(text(data().select_rows(&[7])), "row 7 was asked for, but the table has 3 rows");
+        assert_eq!(
+            text(data().without_features(&[0, 1])),
+            "leaving these features out leaves no feature to train on"
+        );
+    }
+
+    #[test]
+    fn a_selection_keeps_everything_in_step() {
+        let data = data().with_weights(vec![1.0, 2.0, 3.0]).unwrap();
+        let data = data.with_groups(vec![7, 8, 9]).unwrap().select_rows(&[2, 0, 2]).unwrap();
+        assert_eq!(data.weights(), Some(&[3.0, 1.0, 3.0][..]));
+        assert_eq!(data.groups(), Some(&[9, 7, 9][..]));
+        assert_eq!(data.target().labels(), Some(&[1, 0, 1][..]));
+        assert_eq!(data.select_features(&[1]).rows()[[0, 0]], 6.0);
+        assert_eq!(data.without_features(&[0]).unwrap().feature_names(), ["x1"]);
+    }
+}

@@ -1,0 +1,1 @@
+//! Splits into training and test rows.

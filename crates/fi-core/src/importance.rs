@@ -1,0 +1,233 @@
+//! The one global result: a score per player, how sure it is, and everything it came from.
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, require_shape};
+
+/// Global importance: one number per player, in player order.
+///
+/// A field that has no meaning for the method is `None`, never a made-up number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Importance {
+    /// The method, by its name in the field.
+    pub method: String,
+    /// The metric, where the method uses one.
+    pub metric: Option<String>,
+    /// The players' names.
+    pub features: Vec<String>,
+    /// The importance of each player; the mean of the replicates where there are any.
+    pub values: Vec<f64>,
+    /// Sample standard deviation (ddof 1) of the replicates, where there are at least 2.
+    pub std: Option<Vec<f64>>,
+    /// An interval for each player, with the name of what it is an interval for.
+    pub interval: Option<Interval>,
+    /// A p-value for each player, under the method's own null hypothesis.
+    pub p_values: Option<Vec<f64>>,
+    /// `(n_players, n_replicates)`: every single value that was averaged; may have 0 columns.
+    pub replicates: Array2<f64>,
+    /// What varies from one replicate to the next.
+    pub replicate_kind: Option<Replicate>,
+    /// The model's own score in the metric, on the same rows.
+    pub score: Option<f64>,
+    /// The score of the best constant prediction on the same rows.
+    pub constant_score: Option<f64>,
+    /// The seed, for methods that draw.
+    pub seed: Option<u64>,
+    /// How many rows the model predicted, or how many models were fitted.
+    pub n_evaluations: usize,
+    /// What a reader must know before trusting the numbers.
+    pub warnings: Vec<Warning>,
+}
+
+/// An interval for each player.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// What the interval is for.
+    pub estimand: Estimand,
+    /// Its nominal coverage, such as 0.95.
+    pub confidence: f64,
+    /// The lower ends.
+    pub low: Vec<f64>,
+    /// The upper ends.
+    pub high: Vec<f64>,
+}
+
+/// What an interval is an interval for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Estimand {
+    /// This model's importance on the population: the test rows vary, the model does not.
+    ModelOnPopulation,
+    /// This learner's importance over training sets of this size: refits vary.
+    LearnerOverTrainingSets,
+}
+
+/// What varies from one replicate to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Replicate {
+    /// The shuffling of a feature.
+    Repeat,
+    /// The training and test rows.
+    Fold,
+    /// The tree of a forest.
+    Tree,
+    /// The seed of the learner.
+    Seed,
+    /// The row explained.
+    Row,
+    /// The output column or class.
+    Output,
+}
+
+/// What a reader must know before trusting the numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Warning {
+    /// The model scores no better than the best constant: its importances say little.
+    NoBetterThanConstant {
+        /// The metric's name.
+        metric: String,
+        /// The model's score.
+        score: f64,
+        /// The best constant's score.
+        constant: f64,
+    },
+    /// The metric did not move for any player: too coarse, or the model ignores its input.
+    MetricDidNotMove {
+        /// The metric's name.
+        metric: String,
+    },
+    /// Any other warning, as one sentence.
+    Note(String),
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoBetterThanConstant { metric, score, constant } => write!(
+                f,
+                "the model's {metric} of {score:.4} is no better than a constant's {constant:.4}: \
+                 what it ignores may still matter"
+            ),
+            Self::MetricDidNotMove { metric } => write!(
+                f,
+                "{metric} did not move for any feature: take a finer metric such as log loss"
+            ),
+            Self::Note(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Importance {
+    /// A result of single values, without replicates.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`](crate::Error::Shape) unless there is one value per name.
+    pub fn new(method: impl Into<String>, features: &[String], values: Vec<f64>) -> Result<Self> {
+        let replicates = Array2::zeros((features.len(), 0));
+        require_shape("the list of importances", &[features.len()], &[values.len()])?;
+        Ok(Self {
+            method: method.into(),
+            metric: None,
+            features: features.to_vec(),
+            values,
+            std: None,
+            interval: None,
+            p_values: None,
+            replicates,
+            replicate_kind: None,
+            score: None,
+            constant_score: None,
+            seed: None,
+            n_evaluations: 0,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// A result of `(n_players, n_replicates)` replicates: their mean and standard deviation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`](crate::Error::Shape) unless there is one row per name and a column.
+    pub fn from_replicates(
+        method: impl Into<String>,
+        features: &[String],
+        replicates: Array2<f64>,
+        kind: Replicate,
+    ) -> Result<Self> {
+        let n_replicates = replicates.ncols().max(1);
+        require_shape("replicates", &[features.len(), n_replicates], replicates.shape())?;
+        let values: Vec<f64> = replicates.rows().into_iter().map(|row| mean(row.iter())).collect();
+        let std = (n_replicates > 1)
+            .then(|| replicates.rows().into_iter().map(|row| sample_std(row.iter())).collect());
+        let mut importance = Self::new(method, features, values)?;
+        importance.std = std;
+        importance.replicates = replicates;
+        importance.replicate_kind = Some(kind);
+        Ok(importance)
+    }
+
+    /// How many players there are.
+    pub fn len(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Whether there are no players.
+    pub fn is_empty(&self) -> bool {
+        self.features.is_empty()
+    }
+
+    /// The players from the most important to the least, ties in player order.
+    pub fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by(|&a, &b| self.values[b].total_cmp(&self.values[a]));
+        order
+    }
+
+    /// The rank of each player: 1 for the most important, ties in player order.
+    pub fn ranks(&self) -> Vec<usize> {
+        let mut ranks = vec![0; self.len()];
+        for (rank, player) in self.order().into_iter().enumerate() {
+            ranks[player] = rank + 1;
+        }
+        ranks
+    }
+}
+
+/// Arithmetic mean, summed in order.
+pub(crate) fn mean<'a>(values: impl ExactSizeIterator<Item = &'a f64>) -> f64 {
+    let n = values.len() as f64;
+    values.sum::<f64>() / n
+}
+
+/// Sample standard deviation (ddof 1), in two passes.
+pub(crate) fn sample_std<'a>(values: impl ExactSizeIterator<Item = &'a f64> + Clone) -> f64 {
+    let n = values.len() as f64;
+    let centre = mean(values.clone());
+    (values.map(|value| (value - centre).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn replicates_give_mean_spread_and_ranks() {
+        let names = ["a", "b", "c"].map(String::from);
+        let replicates = array![[1.0, 3.0], [5.0, 5.0], [2.0, 2.0]];
+        let importance =
+            Importance::from_replicates("m", &names, replicates, Replicate::Seed).unwrap();
+        assert_eq!(importance.values, [2.0, 5.0, 2.0]);
+        assert_eq!(importance.std, Some(vec![2.0_f64.sqrt(), 0.0, 0.0]));
+        assert_eq!(importance.ranks(), [2, 1, 3]);
+        assert!(Importance::new("m", &names, vec![1.0]).is_err());
+        let json = serde_json::to_string(&importance).unwrap();
+        assert_eq!(serde_json::from_str::<Importance>(&json).unwrap(), importance);
+    }
+}

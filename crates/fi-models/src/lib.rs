@@ -1,0 +1,10 @@
+//! Learners, fitted models and what their insides say about feature importance.
+
+pub mod linear;
+#[cfg(feature = "linfa")]
+pub mod linfa;
+pub mod network;
+pub mod store;
+pub mod tree;
+
+mod standardize;

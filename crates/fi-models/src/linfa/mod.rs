@@ -1,0 +1,1 @@
+//! linfa models as models of fi.

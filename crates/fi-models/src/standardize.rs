@@ -1,0 +1,1 @@
+//! Standardising features on the training rows.

@@ -24,7 +24,7 @@ pub use dataset::{Dataset, Target};
 pub use error::{Error, Result, require, require_shape};
 pub use game::Game;
 pub use importance::{Estimand, Importance, Interval, Replicate, Warning};
-pub use metric::{Custom, Direction, Metric};
+pub use metric::{Average, Custom, Direction, Metric, MultiClass, Score};
 pub use model::{Function, Learner, Model, Output, check_columns, predict_checked};
 pub use players::Players;
 pub use rng::Rng;

@@ -22,7 +22,7 @@ mod run;
 pub use attribution::Attribution;
 pub use dataset::{Dataset, Target};
 pub use error::{Error, Result, require, require_shape};
-pub use game::Game;
+pub use game::{Game, PredictionGame, Removal};
 pub use importance::{Estimand, Importance, Interval, Replicate, Warning};
 pub use metric::{Average, Custom, Direction, Metric, MultiClass, Score};
 pub use model::{Function, Learner, Model, Output, check_columns, predict_checked};

@@ -1,0 +1,169 @@
+use super::super::{NodeStats, TreeBuilder};
+use super::*;
+use fi_core::Error;
+use ndarray::array;
+
+fn stats(cover: f64, value: &[f64]) -> NodeStats<'_> {
+    NodeStats { cover, impurity: 0.0, value }
+}
+
+/// `x0` against 0.5, then on the right `x1` against 2; values 1, 2 and 4.
+fn tree() -> TreeBuilder {
+    let mut tree = TreeBuilder::new(1);
+    let root = tree.push_split(0, 0.5, &stats(4.0, &[2.0]));
+    let low = tree.push_leaf(&stats(1.0, &[1.0]));
+    let high = tree.push_split(1, 2.0, &stats(3.0, &[3.0]));
+    tree.connect(root, low, high);
+    let (a, b) = (tree.push_leaf(&stats(1.0, &[2.0])), tree.push_leaf(&stats(2.0, &[4.0])));
+    tree.connect(high, a, b);
+    tree
+}
+
+fn ensemble(comparison: Comparison, trees: Vec<TreeBuilder>) -> Result<Ensemble> {
+    let mut builder = Ensemble::builder(2, 1, comparison);
+    trees.into_iter().try_for_each(|tree| builder.push_tree(tree))?;
+    builder.build()
+}
+
+#[test]
+fn rows_fall_by_the_ensembles_comparison() {
+    let rows = array![[0.5, 0.0], [0.6, 2.0], [0.6, 2.1], [f64::NAN, f64::NAN]];
+    let at_most = ensemble(Comparison::LessEqual, vec![tree(), tree()]).unwrap();
+    assert_eq!(at_most.apply(rows.view()).unwrap(), array![[1, 1], [3, 3], [4, 4], [4, 4]]);
+    assert_eq!(at_most.predict(rows.view()).unwrap(), array![[1.0], [2.0], [4.0], [4.0]]);
+    let below = ensemble(Comparison::Less, vec![tree()]).unwrap();
+    assert_eq!(below.predict(rows.view()).unwrap(), array![[2.0], [4.0], [4.0], [4.0]]);
+    assert_eq!(below.tree(0).leaf_of(rows.row(0)), 3);
+    let mut other = tree();
+    other.send_missing_left(0);
+    let other = ensemble(Comparison::LessEqual, vec![other, tree()]).unwrap();
+    assert_eq!(other.predict_tree(0, rows.view()).unwrap()[[3, 0]], 1.0);
+    assert_eq!(other.predict(rows.view()).unwrap()[[3, 0]], 2.5);
+    assert_eq!((other.tree(0).depth(), other.tree(0).n_leaves(), other.n_nodes()), (2, 3, 10));
+}
+
+#[test]
+fn a_view_in_any_memory_order_gives_the_same_answer() {
+    let ensemble = ensemble(Comparison::LessEqual, vec![tree()]).unwrap();
+    let columns = array![[0.5, 0.6, 0.6], [0.0, 2.0, 2.1]];
+    assert_eq!(ensemble.predict(columns.t()).unwrap(), array![[1.0], [2.0], [4.0]]);
+    assert_eq!(
+        ensemble.predict(array![[0.0, 1.0]].slice(ndarray::s![..0, ..])).unwrap().nrows(),
+        0
+    );
+}
+
+#[test]
+fn each_broken_tree_gets_its_own_sentence() {
+    let text = |edit: &dyn Fn(&mut TreeBuilder)| {
+        let mut broken = tree();
+        edit(&mut broken);
+        ensemble(Comparison::Less, vec![tree(), broken]).unwrap_err().to_string()
+    };
+    assert_eq!(
+        text(&|tree| tree.connect(2, 3, 2)),
+        "tree 1, node 2: child 2 must lie after it, below 5"
+    );
+    assert_eq!(
+        text(&|tree| tree.connect(2, 3, usize::MAX)),
+        "tree 1, node 2: child 4294967294 must lie after it, below 5"
+    );
+    assert_eq!(
+        text(&|tree| tree.connect(2, 3, 3)),
+        "tree 1, node 2: child 3 has another parent already"
+    );
+    assert_eq!(
+        text(&|tree| {
+            tree.push_leaf(&stats(1.0, &[1.0]));
+        }),
+        "tree 1, node 5: no split leads to it"
+    );
+    assert_eq!(
+        text(&|tree| tree.connect(1, 3, 4)),
+        "tree 1: node 1 cannot have children, push it as a split"
+    );
+    assert_eq!(
+        text(&|tree| tree.send_missing_left(9)),
+        "tree 1: node 9 does not exist, push it first"
+    );
+    assert_eq!(
+        text(&|tree| {
+            tree.push_leaf(&stats(1.0, &[1.0, 2.0]));
+        }),
+        "tree 1: node 5 has 2 values, expected 1"
+    );
+    assert_eq!(
+        text(&|tree| tree.make_split(0, 2, 0.0)),
+        "tree 1, node 0: splits on feature 2 of 2"
+    );
+    assert_eq!(
+        text(&|tree| tree.make_split(0, 1, f64::NAN)),
+        "tree 1, node 0: the threshold is `NaN`, it must be finite"
+    );
+    let one = |stats: NodeStats<'_>| {
+        let mut tree = TreeBuilder::new(1);
+        tree.push_leaf(&stats);
+        ensemble(Comparison::Less, vec![tree]).unwrap_err().to_string()
+    };
+    assert_eq!(
+        one(stats(-1.0, &[0.0])),
+        "tree 0, node 0: the cover is `-1`, it must be at least 0"
+    );
+    assert_eq!(
+        one(NodeStats { impurity: f64::NAN, ..stats(1.0, &[0.0]) }),
+        "tree 0, node 0: the impurity is `NaN`, it must be at least 0"
+    );
+    assert_eq!(
+        one(stats(1.0, &[f64::INFINITY])),
+        "tree 0, node 0: a value is `inf`, it must be finite"
+    );
+    assert_eq!(
+        ensemble(Comparison::Less, vec![TreeBuilder::new(1)]).unwrap_err().to_string(),
+        "tree 0 has 0 nodes, it must have 1 to 4294967294"
+    );
+    assert_eq!(
+        ensemble(Comparison::Less, vec![]).unwrap_err().to_string(),
+        "the ensemble has no trees, add at least one"
+    );
+    assert_eq!(
+        Ensemble::builder(0, 1, Comparison::Less).build().unwrap_err().to_string(),
+        "`n_features` is `0`, it must be at least 1"
+    );
+    let good = ensemble(Comparison::Less, vec![tree()]).unwrap();
+    assert_eq!(
+        good.predict_tree(1, array![[0.0, 0.0]].view()).unwrap_err().to_string(),
+        "`tree` is `1`, it must be below the number of trees, 1"
+    );
+    assert_eq!(
+        good.predict(array![[0.0]].view()).unwrap_err().to_string(),
+        "the table has shape [1, 1], expected [1, 2]"
+    );
+    assert!(matches!(good.apply(array![[0.0]].view()), Err(Error::Shape { .. })));
+}
+
+#[test]
+fn what_a_file_held_is_checked_again() {
+    let good = ensemble(Comparison::LessEqual, vec![tree(), tree()]).unwrap();
+    let json = serde_json::to_string(&good).unwrap();
+    let read: Ensemble = serde_json::from_str(&json).unwrap();
+    assert_eq!(read, good);
+    read.validate().unwrap();
+    let text = |edit: &dyn Fn(&mut Ensemble)| {
+        let mut broken = good.clone();
+        edit(&mut broken);
+        broken.validate().unwrap_err().to_string()
+    };
+    let cover = "the ensemble's trees do not cover its 10 nodes one behind the other";
+    assert_eq!(text(&|e| e.offsets[1] = 10), cover);
+    assert_eq!(text(&|e| e.offsets[2] = 11), cover);
+    let lengths = "the ensemble has 10 nodes, but not every array has one entry for each";
+    assert_eq!(text(&|e| e.n_outputs = 2), lengths);
+    assert_eq!(text(&|e| e.n_outputs = usize::MAX), lengths);
+    assert_eq!(text(&|e| e.nodes.cover.truncate(3)), lengths);
+    assert_eq!(
+        text(&|e| e.nodes.left[5] = 0),
+        "tree 1, node 0: child 0 must lie after it, below 5"
+    );
+    assert_eq!(text(&|e| e.n_features = 1), "tree 0, node 2: splits on feature 1 of 1");
+    assert_eq!(text(&|e| e.offsets.truncate(1)), "the ensemble has no trees, add at least one");
+}

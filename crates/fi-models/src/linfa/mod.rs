@@ -16,10 +16,12 @@
 //! [`Learner`](fi_core::Learner). [`dataset`] and [`to_linfa`] translate data sets.
 
 mod any;
+mod class;
 mod data;
 mod elastic_net;
 mod linear;
 mod logistic;
+mod tree;
 
 #[cfg(test)]
 mod tests;
@@ -29,3 +31,4 @@ pub use data::{ToTarget, dataset, to_linfa};
 pub use elastic_net::{ElasticNet, elastic_net};
 pub use linear::{Linear, linear};
 pub use logistic::{Logistic, MultiLogistic, logistic, multi_logistic};
+pub use tree::{DecisionTree, FittedTree, decision_tree};

@@ -1,2 +1,54 @@
-//! The runner.
-fn main() {}
+//! `cargo xtask`: the project's runner. `cargo xtask --help` lists the commands.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its user")]
+
+mod ci;
+mod compare;
+mod golden;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Runs the comparisons and the chores of fi.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Compare the feature importances of networks and a forest on a data set, and write a report
+    Compare(compare::Compare),
+    /// Write the golden numbers of the tests again, from pinned Python packages
+    Golden(golden::Golden),
+    /// Run everything that a change must pass
+    Ci,
+    /// Check the project's own rules: file lengths, first lines, data sets, links
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Compare(compare) => compare.run(),
+        Command::Golden(golden) => golden.run(),
+        Command::Ci => ci::run(),
+        Command::Tidy => tidy::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    let xtask = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().map_or(xtask.clone(), PathBuf::from)
+}

@@ -1,8 +1,14 @@
 //! A cooperative game: what a coalition of players is worth.
+//!
+//! [`PredictionGame`] asks what one row's prediction becomes when the model knows only some of
+//! the features; [`Removal`] says what *not knowing* means.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
-use crate::error::Result;
+use crate::error::{Error, Result, require_shape};
+use crate::model::{Model, predict_checked};
+use crate::players::Players;
+use crate::rng::Rng;
 
 /// A pure function from coalitions to values.
 ///
@@ -27,4 +33,373 @@ pub trait Game: Sync {
     fn cost(&self) -> usize {
         1
     }
+
+    /// Draws one completion: where a value is a mean over completions of the coalition (such as
+    /// background rows), the index of one of them, drawn with its weight in that mean.
+    ///
+    /// Games whose values are no such means keep the default: there is one completion, 0.
+    fn draw_completion(&self, _rng: &mut Rng) -> usize {
+        0
+    }
+
+    /// The values `(n_coalitions, n_outputs)` where coalition `k` is completed by
+    /// `completions[k]` alone. In expectation over [`Game::draw_completion`] these are
+    /// [`Game::values`]; they are the same thing for a game with one completion.
+    ///
+    /// # Errors
+    ///
+    /// The model's.
+    fn complete(
+        &self,
+        coalitions: ArrayView2<'_, bool>,
+        _completions: &[usize],
+    ) -> Result<Array2<f64>> {
+        self.values(coalitions)
+    }
+
+    /// What one completion costs, in rows the model predicts.
+    fn completion_cost(&self) -> usize {
+        1
+    }
 }
+
+/// What stands in the place of a feature that is removed.
+///
+/// # When it misleads
+///
+/// Both kinds break the dependence between the removed features and those that stay: with
+/// dependent features the model is asked about rows that cannot occur. A baseline is also a
+/// choice of the reference point, and another baseline gives other scores.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Removal {
+    /// One fixed value per feature.
+    Baseline(Vec<f64>),
+    /// The mean over background rows, whatever the other features are (also called
+    /// *interventional*).
+    Marginal {
+        /// `(n_background, n_features)`; NaN where a value is missing.
+        rows: Array2<f64>,
+        /// A weight per background row; `None` weighs all the same.
+        weights: Option<Vec<f64>>,
+    },
+}
+
+impl Removal {
+    /// Removed features take these values.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFinite`] for an infinite value; [`Error::Data`] without features.
+    pub fn baseline(values: Vec<f64>) -> Result<Self> {
+        let removal = Self::Baseline(values);
+        removal.check()?;
+        Ok(removal)
+    }
+
+    /// Removed features are averaged over these background rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooFewRows`] without rows; [`Error::Data`] without features;
+    /// [`Error::NotFinite`] for an infinite value.
+    pub fn marginal(rows: Array2<f64>) -> Result<Self> {
+        let removal = Self::Marginal { rows, weights: None };
+        removal.check()?;
+        Ok(removal)
+    }
+
+    /// Removed features are averaged over these background rows with these weights.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Removal::marginal`]; [`Error::Shape`] for another number of weights;
+    /// [`Error::Data`] for a negative weight or if all are 0.
+    pub fn weighted_marginal(rows: Array2<f64>, weights: Vec<f64>) -> Result<Self> {
+        let removal = Self::Marginal { rows, weights: Some(weights) };
+        removal.check()?;
+        Ok(removal)
+    }
+
+    /// How many columns its rows have.
+    pub fn n_features(&self) -> usize {
+        match self {
+            Self::Baseline(values) => values.len(),
+            Self::Marginal { rows, .. } => rows.ncols(),
+        }
+    }
+
+    /// The fields are public, so a game checks them again.
+    fn check(&self) -> Result<()> {
+        let (what, weights) = match self {
+            Self::Baseline(_) => ("the baseline", None),
+            Self::Marginal { weights, .. } => ("the background", weights.as_ref()),
+        };
+        let rows = self.rows();
+        if rows.nrows() == 0 {
+            return Err(Error::TooFewRows { what: what.to_owned(), needed: 1, got: 0 });
+        }
+        if rows.ncols() == 0 {
+            return Err(Error::Data(format!("{what} has no features, give at least one column")));
+        }
+        if let Some(((row, column), &value)) = rows.indexed_iter().find(|(_, x)| x.is_infinite()) {
+            let column = Some(column.to_string());
+            return Err(Error::NotFinite { what: what.to_owned(), row, column, value });
+        }
+        weights.map_or(Ok(()), |weights| check_weights(weights, rows.nrows()))
+    }
+
+    fn rows(&self) -> ArrayView2<'_, f64> {
+        match self {
+            Self::Baseline(values) => ArrayView1::from(values).insert_axis(Axis(0)),
+            Self::Marginal { rows, .. } => rows.view(),
+        }
+    }
+
+    fn weights(&self) -> Array1<f64> {
+        match self {
+            Self::Marginal { weights: Some(weights), .. } => Array1::from(weights.clone()),
+            Self::Marginal { .. } | Self::Baseline(_) => Array1::ones(self.rows().nrows()),
+        }
+    }
+}
+
+fn check_weights(weights: &[f64], n_rows: usize) -> Result<()> {
+    require_shape("the list of background weights", &[n_rows], &[weights.len()])?;
+    if let Some(row) = weights.iter().position(|weight| !weight.is_finite()) {
+        let what = "the background weight".to_owned();
+        return Err(Error::NotFinite { what, row, column: None, value: weights[row] });
+    }
+    if let Some(row) = weights.iter().position(|&weight| weight < 0.0) {
+        let weight = weights[row];
+        return Err(Error::Data(format!(
+            "the background weight is `{weight}` in row {row}, weights must not be negative"
+        )));
+    }
+    if weights.iter().all(|&weight| weight == 0.0) {
+        return Err(Error::Data(
+            "all background weights are 0, give at least one row a weight".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// One row's prediction as a game: what the model says when it knows only a coalition's features.
+///
+/// ```text
+/// v(S) = Σ_b w_b · f(x on S, z_b elsewhere) / Σ_b w_b
+///
+/// f    the model, all its outputs at once
+/// x    the row
+/// S    the features of the players present, and the features of no player
+/// z_b  background row b, with weight w_b; one row for a baseline
+/// ```
+///
+/// Where players overlap, a feature is present if any player that holds it is.
+///
+/// # Units
+///
+/// Those of the model's outputs.
+///
+/// # Cost
+///
+/// One predicted row per coalition and background row. The synthetic rows are made in blocks of
+/// at most 2¹⁴ rows and 8 MiB, in one buffer, in which only the columns that change from one
+/// coalition to the next are written.
+///
+/// # Example
+///
+/// ```
+/// use fi_core::{Function, Game, Players, PredictionGame, Removal};
+/// use ndarray::{array, Axis, ArrayView2};
+///
+/// let product = Function::new(2, 1, |rows: ArrayView2<f64>| {
+///     (&rows.column(0) * &rows.column(1)).insert_axis(Axis(1))
+/// });
+/// let players = Players::features(["a", "b"])?;
+/// let background = Removal::marginal(array![[0.0, 1.0], [2.0, 3.0]])?;
+/// let row = array![5.0, 7.0];
+/// let game = PredictionGame::new(&product, &players, row.view(), &background)?;
+/// let values = game.values(array![[false, false], [true, false], [true, true]].view())?;
+/// // (0·1 + 2·3) / 2, then 5·(1 + 3) / 2, then 5·7.
+/// assert_eq!(values, array![[3.0], [10.0], [35.0]]);
+/// # Ok::<(), fi_core::Error>(())
+/// ```
+pub struct PredictionGame<'a> {
+    model: &'a dyn Model,
+    players: &'a Players,
+    row: ArrayView1<'a, f64>,
+    background: ArrayView2<'a, f64>,
+    /// Weights of the background rows, and their running sum.
+    weights: Array1<f64>,
+    cumulative: Vec<f64>,
+    /// The features of no player: always present.
+    always: Vec<bool>,
+}
+
+impl<'a> PredictionGame<'a> {
+    /// The game of `row`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] unless model, players, row and removal have the same number of features;
+    /// [`Error::NotFinite`] for an infinite value in the row (NaN means missing); what the
+    /// constructors of [`Removal`] refuse.
+    pub fn new(
+        model: &'a dyn Model,
+        players: &'a Players,
+        row: ArrayView1<'a, f64>,
+        removal: &'a Removal,
+    ) -> Result<Self> {
+        let n_features = model.n_features();
+        removal.check()?;
+        require_shape("the list of players' features", &[n_features], &[players.n_features()])?;
+        require_shape("the row", &[n_features], row.shape())?;
+        let what = match removal {
+            Removal::Baseline(_) => "the baseline row",
+            Removal::Marginal { .. } => "the background row",
+        };
+        require_shape(what, &[n_features], &[removal.n_features()])?;
+        if let Some(column) = row.iter().position(|value| value.is_infinite()) {
+            let (what, value) = ("the row to explain".to_owned(), row[column]);
+            let column = Some(column.to_string());
+            return Err(Error::NotFinite { what, row: 0, column, value });
+        }
+        let mut always = vec![true; n_features];
+        (0..players.len()).flat_map(|i| players.members(i)).for_each(|&f| always[f] = false);
+        let weights = removal.weights();
+        let cumulative = weights
+            .iter()
+            .scan(0.0, |sum, weight| {
+                *sum += weight;
+                Some(*sum)
+            })
+            .collect();
+        let background = removal.rows();
+        Ok(Self { model, players, row, background, weights, cumulative, always })
+    }
+
+    fn show(&self, coalition: ArrayView1<'_, bool>, present: &mut [bool]) {
+        present.copy_from_slice(&self.always);
+        for (player, _) in coalition.iter().enumerate().filter(|(_, present)| **present) {
+            self.players.members(player).iter().for_each(|&feature| present[feature] = true);
+        }
+    }
+
+    fn check(&self, coalitions: ArrayView2<'_, bool>) -> Result<()> {
+        let expected = [coalitions.nrows(), self.players.len()];
+        require_shape("the table of coalitions", &expected, coalitions.shape())
+    }
+
+    /// How many synthetic rows are predicted at once.
+    fn block(&self) -> usize {
+        (MAX_BLOCK_CELLS / self.row.len()).clamp(1, MAX_BLOCK_ROWS)
+    }
+}
+
+const MAX_BLOCK_ROWS: usize = 1 << 14;
+const MAX_BLOCK_CELLS: usize = 1 << 20;
+
+impl Game for PredictionGame<'_> {
+    fn n_players(&self) -> usize {
+        self.players.len()
+    }
+
+    fn n_outputs(&self) -> usize {
+        self.model.n_outputs()
+    }
+
+    fn values(&self, coalitions: ArrayView2<'_, bool>) -> Result<Array2<f64>> {
+        self.check(coalitions)?;
+        let (n_coalitions, n_features) = (coalitions.nrows(), self.row.len());
+        let mut values = Array2::zeros((n_coalitions, self.n_outputs()));
+        // A block holds `slots` coalitions times one chunk of the background.
+        let chunk_len = self.background.nrows().min(self.block());
+        let slots = (self.block() / chunk_len).min(n_coalitions).max(1);
+        let mut block = Array2::zeros((slots * chunk_len, n_features));
+        let mut shown = vec![false; slots * n_features];
+        let mut present = vec![false; n_features];
+        let mut changed = Vec::with_capacity(n_features);
+        for (chunk, first) in
+            self.background.axis_chunks_iter(Axis(0), chunk_len).zip((0..).step_by(chunk_len))
+        {
+            let len = chunk.nrows();
+            for slot in 0..slots {
+                block.slice_mut(s![slot * len..(slot + 1) * len, ..]).assign(&chunk);
+            }
+            shown.fill(false);
+            for (group, start) in
+                coalitions.axis_chunks_iter(Axis(0), slots).zip((0..).step_by(slots))
+            {
+                for (slot, coalition) in group.outer_iter().enumerate() {
+                    self.show(coalition, &mut present);
+                    let shown = &mut shown[slot * n_features..(slot + 1) * n_features];
+                    changed.clear();
+                    changed.extend((0..n_features).filter(|&f| present[f] != shown[f]));
+                    for (b, mut row) in block
+                        .slice_mut(s![slot * len..(slot + 1) * len, ..])
+                        .outer_iter_mut()
+                        .enumerate()
+                    {
+                        for &f in &changed {
+                            row[f] = if present[f] { self.row[f] } else { chunk[[b, f]] };
+                        }
+                    }
+                    shown.copy_from_slice(&present);
+                }
+                let predictions =
+                    predict_checked(self.model, block.slice(s![..group.nrows() * len, ..]))?;
+                for (i, prediction) in predictions.outer_iter().enumerate() {
+                    let weight = self.weights[first + i % len];
+                    values.row_mut(start + i / len).scaled_add(weight, &prediction);
+                }
+            }
+        }
+        values /= self.cumulative[self.cumulative.len() - 1];
+        Ok(values)
+    }
+
+    fn cost(&self) -> usize {
+        self.background.nrows()
+    }
+
+    fn draw_completion(&self, rng: &mut Rng) -> usize {
+        let last = self.cumulative.len() - 1;
+        let at = rng.uniform() * self.cumulative[last];
+        self.cumulative.partition_point(|&sum| sum <= at).min(last)
+    }
+
+    fn complete(
+        &self,
+        coalitions: ArrayView2<'_, bool>,
+        completions: &[usize],
+    ) -> Result<Array2<f64>> {
+        self.check(coalitions)?;
+        require_shape("the list of completions", &[coalitions.nrows()], &[completions.len()])?;
+        let n_rows = self.background.nrows();
+        if let Some(row) = completions.iter().find(|&&row| row >= n_rows) {
+            return Err(Error::Data(format!(
+                "completion {row} does not exist, there are only {n_rows} background rows"
+            )));
+        }
+        let mut values = Array2::zeros((coalitions.nrows(), self.n_outputs()));
+        let block_len = self.block().min(coalitions.nrows()).max(1);
+        let mut block = Array2::zeros((block_len, self.row.len()));
+        let mut present = vec![false; self.row.len()];
+        for start in (0..coalitions.nrows()).step_by(block_len) {
+            let end = (start + block_len).min(coalitions.nrows());
+            for (k, mut row) in (start..end).zip(block.outer_iter_mut()) {
+                self.show(coalitions.row(k), &mut present);
+                let removed = self.background.row(completions[k]);
+                for f in 0..present.len() {
+                    row[f] = if present[f] { self.row[f] } else { removed[f] };
+                }
+            }
+            let predictions = predict_checked(self.model, block.slice(s![..end - start, ..]))?;
+            values.slice_mut(s![start..end, ..]).assign(&predictions);
+        }
+        Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests;

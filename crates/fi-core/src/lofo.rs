@@ -1,1 +1,247 @@
-//! Leave one feature out.
+//! LOFO, leave one feature out: how much worse does a learner do when it never sees a feature?
+//!
+//! In the recipe *removal × behaviour × summary* it is removal by retraining, the loss of a data
+//! set, and leave-one-out; the statistical literature calls it LOCO. It scores what the *learner*
+//! can do with a feature and not what one fitted model does.
+
+use ndarray::Array2;
+
+use crate::attribution::t_quantile;
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::folds::{Fold, Folds};
+use crate::importance::{Estimand, Importance, Interval, Replicate, mean};
+use crate::metric::Metric;
+use crate::model::{Learner, predict_checked};
+use crate::players::Players;
+use crate::run::Run;
+use crate::sampling_noise::t_tail;
+use crate::scorer::{check_confidence, check_parts, describe};
+
+/// The streams of the folds, beside those of the learners.
+const SPLIT: u64 = u64::MAX;
+
+/// Scores players by the loss of a learner that is trained without them.
+///
+/// ```text
+/// I(S) = mean over k of  worse( score(fₖ, testₖ),  score(fₖ without S, testₖ) )
+/// ```
+///
+/// where `fₖ` is trained on the training rows of fold `k`, once with all features and once without
+/// the player's set `S` of columns. Folds, and the learner's seed within a fold, are the same for
+/// all players, so that the difference is the features' and not the seeds'.
+///
+/// **Interval** ([`Estimand::LearnerOverTrainingSets`]): training sets of `J` folds overlap, so the
+/// variance of the folds' values is corrected after Nadeau and Bengio:
+///
+/// ```text
+/// se² = (1 / J + n_test / n_train) · Varₖ(Iₖ),   I ± t(J − 1) se
+/// ```
+///
+/// with the mean of `n_test / n_train` over the folds. The **p-value** is that of the corrected
+/// resampled t-test of `I ≤ 0`, one-sided; 0 or 1 if the folds do not vary at all (1 if they are
+/// all 0). There is neither with a single fold.
+///
+/// The score is the mean over folds; the constant's is that of the constant which is best on the
+/// test rows, hence a little better than any constant that could have been learnt.
+///
+/// # Units
+///
+/// Those of the metric; positive if the player helps, negative if the learner does better without.
+///
+/// # Cost
+///
+/// `(n_players + 1) × n_folds` fits. Memory: one copy of the training rows per thread.
+///
+/// # When it misleads
+///
+/// - Of two features that say the same, each scores near 0: the other stands in. Score them as one
+///   group, for instance with [`Players::correlated`].
+/// - A learner that tunes itself is tuned anew without the feature, which is right but noisy.
+/// - The correction is a rule of thumb that assumes a correlation of `n_test / (n_train + n_test)`
+///   between folds; time series and leave-one-group-out only resemble that.
+///
+/// # Example
+///
+/// ```
+/// use fi_core::{Dataset, Folds, Function, Learner, Lofo, Metric, Model, Players, Run, Target};
+/// use ndarray::{Array2, ArrayView2};
+///
+/// /// Predicts the mean of the nearest training rows: one neighbour.
+/// struct Nearest;
+/// impl Learner for Nearest {
+///     fn train(&self, _run: &Run, data: &Dataset) -> fi_core::Result<Box<dyn Model>> {
+///         let (rows, target) = (data.rows().to_owned(), data.target().values().unwrap().to_vec());
+///         let distance = |a: &ndarray::ArrayView1<f64>, b: &ndarray::ArrayView1<f64>| {
+///             a.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum::<f64>()
+///         };
+///         Ok(Box::new(Function::new(rows.ncols(), 1, move |asked: ArrayView2<f64>| {
+///             Array2::from_shape_fn((asked.nrows(), 1), |(i, _)| {
+///                 let nearest = (0..rows.nrows()).min_by(|&a, &b| {
+///                     let to = |row| distance(&asked.row(i), &rows.row(row));
+///                     to(a).total_cmp(&to(b))
+///                 });
+///                 target[nearest.unwrap()]
+///             })
+///         })))
+///     }
+/// }
+///
+/// let rows = Array2::from_shape_fn((40, 2), |(i, j)| if j == 0 { i as f64 } else { (i % 3) as f64 });
+/// let target = rows.column(0).to_vec();
+/// let data = Dataset::new(rows, Target::Values(target))?;
+/// let lofo = Lofo { folds: Folds::for_target(data.target()), ..Default::default() };
+/// let players = Players::features(["useful", "noise"])?;
+/// let found = lofo.importance(&Run::new(1), &Nearest, &data, &players, &[Metric::Mse])?;
+/// assert!(found[0].values[0] > 100.0 && found[0].values[1].abs() < 10.0);
+/// # Ok::<(), fi_core::Error>(())
+/// ```
+///
+/// # References
+///
+/// - Lei, G'Sell, Rinaldo, Tibshirani, Wasserman (2018). *Distribution-free predictive inference
+///   for regression.* JASA 113. <https://arxiv.org/abs/1604.04173>
+/// - Nadeau, Bengio (2003). *Inference for the generalization error.* Machine Learning 52.
+///   <https://doi.org/10.1023/A:1024068626366>
+///
+/// # See also
+///
+/// [`Permutation`](crate::Permutation) and [`Occlusion`](crate::Occlusion), which do not refit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lofo {
+    /// The training and test rows; default 5 shuffled folds. [`Folds::for_target`] stratifies.
+    pub folds: Folds,
+    /// The intervals' coverage, inside (0, 1); default 0.95.
+    pub confidence: f64,
+}
+
+impl Default for Lofo {
+    fn default() -> Self {
+        Self { folds: Folds::default(), confidence: 0.95 }
+    }
+}
+
+impl Lofo {
+    /// Scores the players in each metric, with one set of fits for all metrics.
+    ///
+    /// Rows' weights reach the learner with the training rows and the metric with the test rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameter`] outside a domain; [`Error::Shape`] if data and players have different
+    /// features; [`Error::Data`] without metrics, for a player that holds every feature, or for
+    /// folds that cannot be made; [`Error::Task`] that names player and fold, both from 0, if the
+    /// learner, its model or a metric failed there; [`Error::Cancelled`].
+    pub fn importance(
+        &self,
+        run: &Run<'_>,
+        learner: &dyn Learner,
+        data: &Dataset,
+        players: &Players,
+        metrics: &[Metric],
+    ) -> Result<Vec<Importance>> {
+        check_confidence(self.confidence)?;
+        check_parts(data, players, metrics)?;
+        for (player, name) in players.names().iter().enumerate() {
+            if players.members(player).len() == data.n_features() {
+                return Err(Error::Data(format!(
+                    "`{name}` holds every feature, lofo needs another one to train on without it"
+                )));
+            }
+        }
+        let folds = self.folds.split(&run.split(SPLIT), data)?;
+        // Task 0 of each fold keeps all features.
+        let per_fold = players.len() + 1;
+        let scores = run.map(folds.len() * per_fold, |task, _| {
+            let (number, removed) = (task / per_fold, (task % per_fold).checked_sub(1));
+            let without = removed.map(|player| players.members(player));
+            let seed = run.split(number as u64);
+            refit(&seed, learner, data, &folds[number], without, metrics).map_err(|error| {
+                let what = removed.map_or("all features".to_owned(), |player| {
+                    format!("`{}`", players.names()[player])
+                });
+                error.in_task(format!("lofo of {what}, fold {number}"))
+            })
+        })?;
+        let constants = folds.iter().map(|fold| constant_scores(data, fold, metrics));
+        let constants = constants.collect::<Result<Vec<_>>>()?;
+        let ratios: Vec<f64> =
+            folds.iter().map(|fold| fold.test.len() as f64 / fold.train.len() as f64).collect();
+        let result = |(m, metric): (usize, &Metric)| {
+            let base: Vec<f64> = scores.chunks(per_fold).map(|fold| fold[0][m]).collect();
+            let replicates = Array2::from_shape_fn((players.len(), folds.len()), |(player, k)| {
+                metric.worse(base[k], scores[k * per_fold + 1 + player][m])
+            });
+            let kind = Replicate::Fold;
+            let mut importance =
+                Importance::from_replicates("LOFO", players.names(), replicates, kind)?;
+            importance.seed = Some(run.seed());
+            importance.n_evaluations = scores.len();
+            let constant: Option<Vec<f64>> = constants.iter().map(|of_fold| of_fold[m]).collect();
+            let constant = constant.map(|of_folds| mean(of_folds.iter()));
+            describe(&mut importance, metric, mean(base.iter()), constant);
+            corrected_t_test(&mut importance, mean(ratios.iter()), self.confidence);
+            Ok(importance)
+        };
+        metrics.iter().enumerate().map(result).collect()
+    }
+}
+
+/// Trains on one fold, without some columns, and scores its test rows in each metric.
+fn refit(
+    run: &Run<'_>,
+    learner: &dyn Learner,
+    data: &Dataset,
+    fold: &Fold,
+    without: Option<&[usize]>,
+    metrics: &[Metric],
+) -> Result<Vec<f64>> {
+    let part = |rows: &[usize]| {
+        let data = data.select_rows(rows)?;
+        without.map_or(Ok(data.clone()), |members| data.without_features(members))
+    };
+    let test = part(&fold.test)?;
+    let model = learner.train(run, &part(&fold.train)?)?;
+    let predictions = predict_checked(&*model, test.rows())?;
+    let score = |metric: &Metric| {
+        let output = model.output();
+        let score = metric.score(predictions.view(), output, test.target(), test.weights())?;
+        if score.is_finite() {
+            return Ok(score);
+        }
+        Err(Error::Metric {
+            metric: metric.name().to_owned(),
+            needs: "predictions that it can score with a finite number".to_owned(),
+            got: format!("`{score}`"),
+        })
+    };
+    metrics.iter().map(score).collect()
+}
+
+/// The best constant's score on the test rows; `None` where a metric has none.
+fn constant_scores(data: &Dataset, fold: &Fold, metrics: &[Metric]) -> Result<Vec<Option<f64>>> {
+    let test = data.select_rows(&fold.test)?;
+    let score = |metric: &Metric| metric.constant_score(test.target(), test.weights()).ok();
+    Ok(metrics.iter().map(score).collect())
+}
+
+/// Interval and p-value over folds whose training sets overlap.
+fn corrected_t_test(importance: &mut Importance, test_per_train: f64, confidence: f64) {
+    let Some(std) = &importance.std else { return };
+    let n_folds = importance.replicates.ncols();
+    let factor = (1.0 / n_folds as f64 + test_per_train).sqrt();
+    let quantile = t_quantile(confidence, n_folds - 1);
+    let pairs = || importance.values.iter().zip(std);
+    let end = |sign: f64| pairs().map(|(value, s)| value + sign * quantile * factor * s).collect();
+    let p_value = |(&value, &s): (&f64, &f64)| {
+        if s > 0.0 {
+            t_tail(value / (factor * s), n_folds - 1)
+        } else {
+            f64::from(u8::from(value <= 0.0))
+        }
+    };
+    let p_values = pairs().map(p_value).collect();
+    let estimand = Estimand::LearnerOverTrainingSets;
+    importance.interval = Some(Interval { estimand, confidence, low: end(-1.0), high: end(1.0) });
+    importance.p_values = Some(p_values);
+}

@@ -1,1 +1,340 @@
-//! Permutation importance.
+//! Permutation importance: how much worse does the model score when a feature's values are
+//! shuffled among the rows?
+//!
+//! In the recipe *removal × behaviour × summary* it is marginal removal, the mean loss of
+//! completions, and leave-one-out. The model is not refitted. Repeat `r` shuffles every player
+//! with the same permutation of the rows, so that scores of players, groups and pairs can be
+//! subtracted from each other.
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array2, ArrayView2, s};
+
+use crate::dataset::Dataset;
+use crate::donor::Donors;
+use crate::error::{Error, Result, require};
+use crate::importance::{Importance, Replicate};
+use crate::metric::Metric;
+use crate::model::{Model, predict_checked};
+use crate::players::Players;
+use crate::run::Run;
+use crate::sampling_noise::{Noise, Units};
+use crate::scorer::{Answer, Scorer, check_confidence, check_parts, interval, predict_in_batches};
+
+/// Tasks whose answers wait at once to be added up; fixed, so that it does not depend on threads.
+const TASKS_AT_ONCE: usize = 16;
+/// Streams beside those of the repeats.
+const ROWS: u64 = u64::MAX;
+const BLOCKS: u64 = u64::MAX - 1;
+
+/// Scores players by the loss that shuffling them causes.
+///
+/// ```text
+/// I(S) = mean over r of  worse( score(f(X), y),  score(f(X with X[i, S] ← X[σᵣ(i), S]), y) )
+/// ```
+///
+/// where `S` is a player's set of columns, shuffled jointly, `σᵣ` the permutation of repeat `r`,
+/// the same for every player, and `worse` the difference of scores in the metric's bad direction.
+///
+/// For a linear model with independent features and squared error it is `2 β² Var(x)`.
+///
+/// **Interval** ([`Estimand::ModelOnPopulation`]): value ± Student's t × standard error, which
+/// counts that the test rows are a sample and that the shuffles are. Row `i` matters as a target
+/// and as a donor, so with `dᵣ(i)` the increase of row `i`'s loss,
+///
+/// ```text
+/// cᵣ(i) = dᵣ(i) + dᵣ(σᵣ⁻¹(i)) − 2 Iᵣ
+/// se²   = [ Varᵢ(meanᵣ cᵣ(i)) − meanᵢ(Varᵣ cᵣ(i)) / R ] / n  +  Varᵣ(Iᵣ) / R
+/// ```
+///
+/// the Hájek projection of the pairs (target, donor) without what is noise of the partners, plus
+/// the noise of the shuffles. Metrics that are no mean over rows take `cᵣ` from a jackknife that
+/// deletes one of at most 25 random blocks of rows, as targets and donors. Rows with
+/// [`Dataset::groups`] count one unit per group. There are `n − 1` (or blocks − 1) degrees of
+/// freedom.
+///
+/// **p-value**: `(1 + #{r: the shuffled score is at least as good}) / (R + 1)`, for the null
+/// hypothesis that these rows' values are exchangeable for this model.
+///
+/// # Units
+///
+/// Those of the metric; positive if the player helps.
+///
+/// # Cost
+///
+/// `n_rows × (1 + n_players × n_repeats)` predicted rows. Memory: 16 batches of answers, the larger
+/// of `batch_rows` and `n_rows` rows each, whatever the numbers of players and repeats.
+/// Metrics that are no mean over rows are scored up to 26 times per player and repeat.
+///
+/// # When it misleads
+///
+/// - With dependent features the model is asked about rows that cannot occur, and what it says
+///   there counts: unused knowledge looks important. Shuffle dependent features as one group.
+/// - It explains this model. A feature that the model ignores scores 0 however useful it is.
+/// - On training rows it rewards what the model has memorised: take test rows.
+/// - A weighted row counts by its weight as a target, but donors are drawn without weights.
+/// - A row gives its values to itself in one of `n` shuffles, so values are `(n − 1) / n` of
+///   those with another donor each time, as in scikit-learn.
+///
+/// # Example
+///
+/// ```
+/// use fi_core::{Dataset, Function, Metric, Permutation, Players, Run, Target};
+/// use ndarray::{array, s, ArrayView2};
+///
+/// // y = 3 x0, x1 is not used; x0 has variance 1, so the importance is near 2 · 3² = 18.
+/// let rows = array![[-1.0, 5.0], [1.0, 6.0], [-1.0, 7.0], [1.0, 8.0], [-1.0, 9.0], [1.0, 4.0]];
+/// let model = Function::new(2, 1, |rows: ArrayView2<f64>| 3.0 * &rows.slice(s![.., 0..1]));
+/// let target = rows.column(0).mapv(|x| 3.0 * x).to_vec();
+/// let data = Dataset::new(rows, Target::Values(target))?;
+/// let players = Players::features(["x0", "x1"])?;
+///
+/// let permutation = Permutation { n_repeats: 200, ..Default::default() };
+/// let importance =
+///     permutation.importance(&Run::new(0), &model, &data, &players, &[Metric::Mse])?.remove(0);
+/// assert!((importance.values[0] - 18.0).abs() < 2.0);
+/// assert_eq!(importance.values[1], 0.0);
+/// # Ok::<(), fi_core::Error>(())
+/// ```
+///
+/// # References
+///
+/// - Breiman (2001). *Random forests.* Machine Learning 45.
+///   <https://doi.org/10.1023/A:1010933404324>
+/// - Fisher, Rudin, Dominici (2019). *All models are wrong, but many are useful.* JMLR 20(177).
+///   <https://arxiv.org/abs/1801.01489>
+/// - Phipson, Smyth (2010). *Permutation P-values should never be zero.*
+///   <https://doi.org/10.2202/1544-6115.1585>
+/// - van der Vaart (1998). *Asymptotic statistics*, ch. 11–12 (projections, U-statistics).
+///   <https://doi.org/10.1017/CBO9780511802256>
+///
+/// # See also
+///
+/// [`Lofo`](crate::Lofo), which refits; [`Occlusion`](crate::Occlusion), which sets to a constant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Permutation {
+    /// How often each player is shuffled, at least 1; default 30.
+    pub n_repeats: usize,
+    /// The intervals' coverage, inside (0, 1); default 0.95.
+    pub confidence: f64,
+    /// At most this many rows are used, at least 2, drawn by the seed; the model's own score is
+    /// that of the same rows. Default `None`: all.
+    pub max_rows: Option<usize>,
+    /// How many rows the model predicts at once, at least 1; default 16 384. The answer does not
+    /// depend on it.
+    pub batch_rows: usize,
+}
+
+impl Default for Permutation {
+    fn default() -> Self {
+        Self { n_repeats: 30, confidence: 0.95, max_rows: None, batch_rows: 16_384 }
+    }
+}
+
+impl Permutation {
+    /// Scores the players in each metric, in one pass over the predictions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameter`] outside a domain; [`Error::Shape`] if model, data and players have
+    /// different features; [`Error::TooFewRows`] with 1 row; [`Error::Data`] without metrics;
+    /// [`Error::Metric`] if a metric cannot score this model; [`Error::Task`] that names the
+    /// player and the repeat in which the model failed; [`Error::Cancelled`].
+    pub fn importance(
+        &self,
+        run: &Run<'_>,
+        model: &dyn Model,
+        data: &Dataset,
+        players: &Players,
+        metrics: &[Metric],
+    ) -> Result<Vec<Importance>> {
+        require(self.n_repeats >= 1, "n_repeats", self.n_repeats, "at least 1")?;
+        require(self.batch_rows >= 1, "batch_rows", self.batch_rows, "at least 1")?;
+        let max_rows = self.max_rows.unwrap_or(usize::MAX);
+        require(max_rows >= 2, "max_rows", max_rows, "at least 2")?;
+        check_confidence(self.confidence)?;
+        check_parts(data, players, metrics)?;
+        if data.n_rows() < 2 {
+            let what = "permutation importance".to_owned();
+            return Err(Error::TooFewRows { what, needed: 2, got: 1 });
+        }
+        let sample;
+        let (data, row_names) = if max_rows < data.n_rows() {
+            let mut rows = run.split(ROWS).rng(0).sample(data.n_rows(), max_rows);
+            rows.sort_unstable();
+            sample = data.select_rows(&rows)?;
+            (&sample, Some(rows))
+        } else {
+            (data, None)
+        };
+        let rows = data.rows();
+        let predictions = predict_in_batches(model, rows, self.batch_rows)?;
+        let units = Units::new(data);
+        let blocks = units.blocks(run.split(BLOCKS).seed());
+        let scorers = metrics
+            .iter()
+            .map(|metric| Scorer::new(metric, model, data, &units, &blocks, &predictions))
+            .collect::<Result<Vec<_>>>()?;
+        let shuffles = Shuffles {
+            model,
+            rows,
+            players,
+            keys: (0..self.n_repeats as u64).map(|repeat| run.split(repeat).seed()).collect(),
+            batch_rows: self.batch_rows,
+            row_names,
+        };
+        self.accumulate(run, &shuffles, &scorers)
+    }
+
+    /// Folds the answers of all (player, repeat) in order, one player's noise at a time.
+    fn accumulate(
+        &self,
+        run: &Run<'_>,
+        shuffles: &Shuffles<'_>,
+        scorers: &[Scorer<'_>],
+    ) -> Result<Vec<Importance>> {
+        let (n_players, n_repeats) = (shuffles.players.len(), self.n_repeats);
+        let n_jobs = n_players * n_repeats;
+        let per_task = shuffles.jobs_per_task();
+        let mut replicates = vec![Array2::zeros((n_players, n_repeats)); scorers.len()];
+        let mut errors: Vec<Option<Vec<(f64, usize)>>> = vec![Some(Vec::new()); scorers.len()];
+        let mut noises: Vec<Option<Noise>> = vec![Some(Noise::default()); scorers.len()];
+        run.fold(
+            n_jobs.div_ceil(per_task),
+            TASKS_AT_ONCE,
+            |task, _| shuffles.run(task * per_task..((task + 1) * per_task).min(n_jobs), scorers),
+            |task, answers| {
+                for (offset, answers) in answers.into_iter().enumerate() {
+                    let job = task * per_task + offset;
+                    let (player, repeat) = (job / n_repeats, job % n_repeats);
+                    for (m, answer) in answers.into_iter().enumerate() {
+                        replicates[m][[player, repeat]] = answer.increase;
+                        match (&mut noises[m], answer.contributions) {
+                            (Some(noise), Some(contributions)) => noise.add(&contributions),
+                            (noise, _) => *noise = None,
+                        }
+                        if repeat + 1 < n_repeats {
+                            continue;
+                        }
+                        // The player is complete: keep its standard error, forget its rows.
+                        let noise = noises[m].replace(Noise::default());
+                        let known = noise.and_then(|noise| {
+                            let seen = replicates[m].row(player).to_vec();
+                            Some((noise.standard_error(&seen)?, noise.degrees_of_freedom()))
+                        });
+                        match (&mut errors[m], known) {
+                            (Some(errors), Some(known)) => errors.push(known),
+                            (errors, _) => *errors = None,
+                        }
+                    }
+                }
+                ControlFlow::Continue(())
+            },
+        )?;
+        let n_rows = shuffles.rows.nrows();
+        let results = scorers.iter().zip(replicates).zip(errors);
+        results
+            .map(|((scorer, replicates), errors)| {
+                let at_least_as_good = |player: usize| {
+                    replicates.row(player).iter().filter(|&&increase| increase <= 0.0).count()
+                };
+                let p_value = |player| (1 + at_least_as_good(player)) as f64;
+                let p_values: Vec<f64> =
+                    (0..n_players).map(|i| p_value(i) / (n_repeats + 1) as f64).collect();
+                let mut importance = Importance::from_replicates(
+                    "permutation",
+                    shuffles.players.names(),
+                    replicates,
+                    Replicate::Repeat,
+                )?;
+                importance.p_values = Some(p_values);
+                importance.seed = Some(run.seed());
+                importance.n_evaluations = n_rows * (1 + n_jobs);
+                scorer.describe(&mut importance);
+                importance.interval =
+                    errors.map(|errors| interval(&importance.values, &errors, self.confidence));
+                if importance.interval.is_none() {
+                    importance.warnings.push(scorer.no_interval());
+                }
+                Ok(importance)
+            })
+            .collect()
+    }
+}
+
+/// What the tasks share.
+struct Shuffles<'a> {
+    model: &'a dyn Model,
+    rows: ArrayView2<'a, f64>,
+    players: &'a Players,
+    /// One per repeat.
+    keys: Vec<u64>,
+    batch_rows: usize,
+    /// The rows' numbers in the caller's table, if only some are used.
+    row_names: Option<Vec<usize>>,
+}
+
+impl Shuffles<'_> {
+    /// Copies of a small table are predicted together.
+    fn jobs_per_task(&self) -> usize {
+        (self.batch_rows / self.rows.nrows()).max(1)
+    }
+
+    /// Predicts and scores some (player, repeat), numbered player by player.
+    fn run(
+        &self,
+        jobs: std::ops::Range<usize>,
+        scorers: &[Scorer<'_>],
+    ) -> Result<Vec<Vec<Answer>>> {
+        let (n_rows, n_features) = self.rows.dim();
+        let (first, n_repeats) = (jobs.start, self.keys.len());
+        let donors: Vec<Vec<usize>> =
+            jobs.clone().map(|job| Donors::new(n_rows, self.keys[job % n_repeats]).all()).collect();
+        let n_stacked = donors.len() * n_rows;
+        let mut predictions = Array2::zeros((n_stacked, self.model.n_outputs()));
+        let mut batch = Array2::zeros((self.batch_rows.min(n_stacked), n_features));
+        for start in (0..n_stacked).step_by(self.batch_rows) {
+            let end = (start + self.batch_rows).min(n_stacked);
+            for stacked in start..end {
+                let (copy, row) = (stacked / n_rows, stacked % n_rows);
+                let mut into = batch.row_mut(stacked - start);
+                into.assign(&self.rows.row(row));
+                for &column in self.players.members((first + copy) / n_repeats) {
+                    into[column] = self.rows[[donors[copy][row], column]];
+                }
+            }
+            let predicted = predict_checked(self.model, batch.slice(s![..end - start, ..]))
+                .map_err(|error| self.place(error, start, first))?;
+            predictions.slice_mut(s![start..end, ..]).assign(&predicted);
+        }
+        let score = |(copy, donors): (usize, &Vec<usize>)| {
+            let predictions = predictions.slice(s![copy * n_rows..(copy + 1) * n_rows, ..]);
+            scorers
+                .iter()
+                .map(|scorer| scorer.answer(predictions, Some(donors)))
+                .collect::<Result<Vec<Answer>>>()
+                .map_err(|error| error.in_task(self.name(first + copy)))
+        };
+        donors.iter().enumerate().map(score).collect()
+    }
+
+    fn name(&self, job: usize) -> String {
+        let (player, repeat) = (job / self.keys.len(), job % self.keys.len());
+        format!("permutation of `{}`, repeat {repeat}", self.players.names()[player])
+    }
+
+    /// Says in which player, repeat and row of the caller's table a batch failed.
+    fn place(&self, error: Error, start: usize, first: usize) -> Error {
+        let n_rows = self.rows.nrows();
+        match error {
+            Error::NotFinite { what, row, column, value } => {
+                let stacked = start + row;
+                let row = stacked % n_rows;
+                let row = self.row_names.as_ref().map_or(row, |names| names[row]);
+                let error = Error::NotFinite { what, row, column, value };
+                error.in_task(self.name(first + stacked / n_rows))
+            }
+            error => error.in_task(self.name(first + start / n_rows)),
+        }
+    }
+}

@@ -8,3 +8,5 @@ pub mod store;
 pub mod tree;
 
 mod standardize;
+
+pub use standardize::{Scaled, Scaler, Standardized};

@@ -1,1 +1,219 @@
-//! Shapley values of a game.
+//! Shapley values of a game: what each player adds, averaged over all orders of joining.
+//!
+//! ```text
+//!               |S|! (n − |S| − 1)!
+//! φᵢ = Σ_{S ∌ i} ――――――――――――――――――― [v(S ∪ {i}) − v(S)]
+//!                       n!
+//!
+//! n  the number of players        v(S)  the worth of coalition S, a [`Game`]
+//! ```
+//!
+//! It is the only value that is *efficient* (`Σᵢ φᵢ = v(all) − v(none)`), *symmetric* (players
+//! that add the same get the same), gives a player that adds nothing 0 (*null player*) and is
+//! *linear* in the game. The sum has `2ⁿ` terms, hence the estimators:
+//!
+//! | estimator | draws | efficient | symmetric | null player is 0 | linear |
+//! |---|---|---|---|---|---|
+//! | [`Exact`] | nothing, `2ⁿ` coalitions | to rounding | to rounding | to the bit | to rounding |
+//! | [`Permutation`] | orders of joining | to rounding | in expectation | to the bit | to rounding |
+//! | [`Kernel`] | coalitions | to rounding | in the limit¹ | in the limit¹ | to rounding |
+//! | [`Sampling`] | orders and completions | in expectation | in expectation | to the bit | to rounding |
+//!
+//! ¹ To rounding when the budget covers all coalitions, and for games without interactions of
+//! three or more players.
+//!
+//! [`explain`] applies an estimator to many rows of a model's inputs.
+
+mod exact;
+mod kernel;
+mod permutation;
+mod sampling;
+
+pub use exact::Exact;
+pub use kernel::Kernel;
+pub use permutation::Permutation;
+pub use sampling::Sampling;
+
+use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
+
+use crate::attribution::Attribution;
+use crate::error::{Error, Result, require, require_shape};
+use crate::game::{Game, PredictionGame, Removal};
+use crate::model::Model;
+use crate::players::Players;
+use crate::run::Run;
+
+/// Shapley values of one game, and how sure they are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// `(n_outputs, n_players)`, in the unit of the game.
+    pub values: Array2<f64>,
+    /// The worth of no player at all, per output.
+    pub base_values: Vec<f64>,
+    /// Standard errors of `values`: zeros where the values are exact, `None` where they are
+    /// not known.
+    pub std_error: Option<Array2<f64>>,
+    /// How many coalitions were evaluated.
+    pub n_coalitions: usize,
+    /// How many rows the model predicted for them.
+    pub n_evaluations: usize,
+    /// Whether the tolerance was reached; `None` for an estimator without one.
+    pub converged: Option<bool>,
+}
+
+/// An estimator that knows the number of players and has done what does not depend on the game.
+pub type Prepared<'a> = Box<dyn Fn(&Run<'_>, &dyn Game) -> Result<Estimate> + Sync + 'a>;
+
+/// Turns a game into Shapley values.
+pub trait Estimator: Sync {
+    /// Its name in the field.
+    fn name(&self) -> &str;
+
+    /// The Shapley values of `game`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameter`] for settings outside their domain; whatever the game returns.
+    fn estimate(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate>;
+
+    /// Does the work that many games of `n_players` players share. Calling what comes back with
+    /// the same `run` gives the bits of [`Estimator::estimate`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameter`] for settings outside their domain.
+    fn prepare(&self, _run: &Run<'_>, _n_players: usize) -> Result<Prepared<'_>> {
+        Ok(Box::new(|run, game| self.estimate(run, game)))
+    }
+}
+
+/// Explains the model's prediction for every row.
+///
+/// Rows are explained in parallel. All rows share the estimator's random draws: a row's values
+/// do not depend on where it stands or on the other rows, equal rows get equal values, and what
+/// [`Kernel`] has to solve is solved once. Errors of different rows are therefore correlated:
+/// averaging over rows does not average them away as independent draws would.
+///
+/// # Shapes
+///
+/// `rows` is `(n_rows, n_features)`; the values are `(n_rows, n_outputs, n_players)`.
+///
+/// # Errors
+///
+/// [`Error::TooFewRows`] without rows; what [`PredictionGame::new`] refuses; the estimator's
+/// and the model's, with the row; [`Error::Cancelled`].
+///
+/// # Example
+///
+/// ```
+/// use fi_core::{Function, Players, Removal, Run, shapley};
+/// use ndarray::{array, ArrayView2};
+///
+/// let model = Function::new(2, 1, |rows: ArrayView2<f64>| rows.dot(&array![[3.0], [-1.0]]));
+/// let players = Players::features(["a", "b"])?;
+/// let background = Removal::marginal(array![[0.0, 0.0], [2.0, 4.0]])?;
+/// let rows = array![[5.0, 2.0], [1.0, 1.0]];
+///
+/// let shap =
+///     shapley::explain(&Run::new(0), &shapley::Exact, &model, rows.view(), &players, &background)?;
+/// // β (x − mean of the background).
+/// assert_eq!(shap.values, array![[[12.0, 0.0]], [[0.0, 1.0]]]);
+/// assert_eq!(shap.base_values, array![[1.0], [1.0]]);
+/// # Ok::<(), fi_core::Error>(())
+/// ```
+///
+/// # References
+///
+/// - Lundberg, Lee (2017). *A unified approach to interpreting model predictions.* NeurIPS 30.
+///   <https://arxiv.org/abs/1705.07874>
+pub fn explain(
+    run: &Run<'_>,
+    estimator: &dyn Estimator,
+    model: &dyn Model,
+    rows: ArrayView2<'_, f64>,
+    players: &Players,
+    removal: &Removal,
+) -> Result<Attribution> {
+    require_shape("the table", &[rows.nrows(), model.n_features()], rows.shape())?;
+    if rows.nrows() == 0 {
+        return Err(Error::TooFewRows { what: "an explanation".to_owned(), needed: 1, got: 0 });
+    }
+    // A mistake in the settings is not the fault of row 0.
+    let missing = Array1::from_elem(model.n_features(), f64::NAN);
+    PredictionGame::new(model, players, missing.view(), removal)?;
+    let shared = run.split(0);
+    let prepared = estimator.prepare(&shared, players.len())?;
+    let estimates = run.map(rows.nrows(), |i, _| {
+        PredictionGame::new(model, players, rows.row(i), removal)
+            .and_then(|game| prepared(&shared, &game))
+            .map_err(|error| error.in_task(format!("row {i}")))
+    })?;
+    let (n_outputs, n_players) = estimates[0].values.dim();
+    let mut values = Array3::zeros((rows.nrows(), n_outputs, n_players));
+    let mut base_values = Array2::zeros((rows.nrows(), n_outputs));
+    let mut std_error = Array3::zeros(values.dim());
+    for (i, estimate) in estimates.iter().enumerate() {
+        values.index_axis_mut(Axis(0), i).assign(&estimate.values);
+        base_values.row_mut(i).assign(&ArrayView1::from(&estimate.base_values));
+        if let Some(errors) = &estimate.std_error {
+            std_error.index_axis_mut(Axis(0), i).assign(errors);
+        }
+    }
+    let known = estimates.iter().all(|estimate| estimate.std_error.is_some());
+    let mut attribution = Attribution::new(estimator.name(), players.names(), values, base_values)?;
+    attribution.std_error = known.then_some(std_error);
+    attribution.n_evaluations = estimates.iter().map(|estimate| estimate.n_evaluations).sum();
+    Ok(attribution)
+}
+
+/// How many rows the model predicts in one task.
+const TASK_ROWS: usize = 1 << 14;
+
+/// The values `(n_coalitions, n_outputs)` of the coalitions that `fill` writes into rows of
+/// `false`, block by block and in parallel.
+fn evaluate(
+    run: &Run<'_>,
+    game: &dyn Game,
+    n_coalitions: usize,
+    fill: impl Fn(usize, ArrayViewMut1<'_, bool>) + Sync,
+) -> Result<Array2<f64>> {
+    let block = (TASK_ROWS / game.cost().max(1)).max(1);
+    let blocks = run.map(n_coalitions.div_ceil(block), |task, _| {
+        let first = task * block;
+        let len = block.min(n_coalitions - first);
+        let mut coalitions = Array2::from_elem((len, game.n_players()), false);
+        for (k, coalition) in coalitions.outer_iter_mut().enumerate() {
+            fill(first + k, coalition);
+        }
+        checked(game, game.values(coalitions.view())?, len)
+    })?;
+    let mut values = Array2::zeros((n_coalitions, game.n_outputs()));
+    for (mut target, block) in values.axis_chunks_iter_mut(Axis(0), block).zip(&blocks) {
+        target.assign(block);
+    }
+    Ok(values)
+}
+
+/// The worth of no player and of all players.
+fn ends(game: &dyn Game) -> Result<(Array1<f64>, Array1<f64>)> {
+    let mut coalitions = Array2::from_elem((2, game.n_players()), false);
+    coalitions.row_mut(1).fill(true);
+    let values = checked(game, game.values(coalitions.view())?, 2)?;
+    Ok((values.row(0).to_owned(), values.row(1).to_owned()))
+}
+
+/// What a foreign game returned, if it has the right shape and is finite.
+fn checked(game: &dyn Game, values: Array2<f64>, n_coalitions: usize) -> Result<Array2<f64>> {
+    require_shape("the coalitions' values", &[n_coalitions, game.n_outputs()], values.shape())?;
+    match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        None => Ok(values),
+        Some(((row, _), &value)) => {
+            let what = "a coalition's value".to_owned();
+            Err(Error::NotFinite { what, row, column: None, value })
+        }
+    }
+}
+
+fn require_players(n_players: usize) -> Result<()> {
+    require(n_players > 0, "n_players", n_players, "at least 1")
+}

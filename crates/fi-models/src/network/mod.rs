@@ -1,1 +1,60 @@
-//! Multi-layer perceptrons and what their weights say.
+//! Multi-layer perceptrons, and what their weights say about the inputs.
+//!
+//! [`Mlp`] is the learner: any depth, the usual activations, Keras's initialisers, L2, SGD and
+//! Adam, early stopping. [`Network`] is what it returns, a [`Model`](fi_core::Model) whose
+//! [`Dense`] layers can be read, and which remembers how the weights of its first layer moved
+//! from epoch to epoch ([`WeightStatistics`]).
+//!
+//! | score | reads | signed |
+//! |---|---|---|
+//! | [`Viann`] | the first layer over all epochs | no |
+//! | [`first_layer`] | the first layer | no |
+//! | [`garson`] | every layer, or the first only ([`GarsonForm`]) | no |
+//! | [`olden`], [`connection_weights`] | every layer | yes |
+//! | [`probe`], [`probe_pairs`] | only `predict`, at 0 and at unit rows | yes |
+//!
+//! All but the probe are sums of weights, so they depend on the unit of each feature: they
+//! compare features only if these were scaled alike, such as to unit variance. None has an
+//! estimand, hence none has an interval: refit with other seeds to see how far a score moves.
+//!
+//! # Example
+//!
+//! ```
+//! use fi_core::{Dataset, Run, Target};
+//! use fi_models::network::{Mlp, Viann, olden};
+//! use ndarray::Array2;
+//!
+//! // The target is twice the first feature; the second one is noise.
+//! let rows = Array2::from_shape_fn((60, 2), |(i, j)| (((i * (7 + 4 * j)) % 31) as f64 - 15.0) / 9.0);
+//! let target = Target::Values(rows.column(0).iter().map(|x| 2.0 * x).collect());
+//! let data = Dataset::new(rows, target)?;
+//!
+//! let network = Mlp { epochs: 100, ..Mlp::default() }.fit(&Run::new(1), &data)?;
+//! let viann = Viann::default().of_network(&network, data.feature_names())?;
+//! let olden = olden(&network, data.feature_names())?;
+//! assert_eq!((viann.order()[0], olden.order()[0]), (0, 0));
+//! # Ok::<(), fi_core::Error>(())
+//! ```
+
+mod engine;
+mod fitted;
+mod initializer;
+mod mlp;
+mod optimizer;
+mod probe;
+mod stopping;
+mod viann;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+pub use engine::Activation;
+pub use fitted::{Dense, Epoch, Network, Record};
+pub use initializer::Initializer;
+pub use mlp::Mlp;
+pub use optimizer::Optimizer;
+pub use probe::{ProbePairs, probe, probe_pairs};
+pub use stopping::{EarlyStopping, Monitor, StopRule, Validation};
+pub use viann::{Scale, Viann, WeightStatistics};
+pub use weights::{GarsonForm, connection_weights, first_layer, garson, olden};

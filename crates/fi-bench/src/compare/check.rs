@@ -1,0 +1,102 @@
+//! `--check`: reads a folder back and computes everything in it again.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::records::{self, Record};
+use super::{Comparison, Manifest, figures};
+use crate::data_sets;
+
+/// What a check has found in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    /// Lines of `replicates.csv` from which everything was computed again.
+    pub n_replicates: usize,
+    /// Text files that came out the same.
+    pub n_texts: usize,
+    /// Figures that came out the same and have no overlapping or cut text.
+    pub n_figures: usize,
+}
+
+/// Computes report, page, tables and figures again from `replicates.csv` and `manifest.json`.
+///
+/// # Errors
+///
+/// If a file is missing or differs, naming its first different line; if a figure has overlapping
+/// or cut text; if the data are not those of the manifest.
+pub fn check(folder: &Path) -> Result<Checked> {
+    let read = |name: &str| -> Result<Vec<u8>> {
+        fs::read(folder.join(name))
+            .with_context(|| format!("{name} cannot be read, run the comparison again"))
+    };
+    let text = |name: &str| -> Result<String> {
+        String::from_utf8(read(name)?).with_context(|| format!("{name} is not UTF-8"))
+    };
+    let manifest: Manifest =
+        serde_json::from_str(&text("manifest.json")?).context("manifest.json does not parse")?;
+    let data = data_sets::load(&manifest.data)?;
+    ensure!(
+        data.provenance.sha256 == manifest.data_sha256,
+        "manifest.json is of other data: SHA-256 {} against {}",
+        manifest.data_sha256,
+        data.provenance.sha256
+    );
+    let replicates: Vec<Record> =
+        records::from_csv(&text("replicates.csv")?, "replicates.csv")?;
+    let again = Comparison::new(data, manifest, replicates)?;
+    let texts = again.texts()?;
+    for (name, expected) in &texts {
+        same_text(name, expected, &text(name)?)?;
+    }
+    let figures = figures::all(&again)?;
+    for (name, figure) in &figures {
+        if let Some((a, b)) = figure.overlaps().first() {
+            bail!("{name}.svg: the texts `{}` and `{}` overlap", a.text, b.text);
+        }
+        if let Some(cut) = figure.cut_texts().first() {
+            bail!("{name}.svg: the text `{}` leaves the picture", cut.text);
+        }
+        same_text(&format!("{name}.svg"), &figure.svg()?, &text(&format!("{name}.svg"))?)?;
+        ensure!(figure.png()? == read(&format!("{name}.png"))?, "{name}.png differs");
+    }
+    Ok(Checked {
+        n_replicates: again.replicates.len(),
+        n_texts: texts.len(),
+        n_figures: figures.len(),
+    })
+}
+
+fn same_text(name: &str, expected: &str, found: &str) -> Result<()> {
+    if expected == found {
+        return Ok(());
+    }
+    let different = expected.lines().zip(found.lines()).position(|(a, b)| a != b);
+    let line = different.unwrap_or_else(|| expected.lines().count().min(found.lines().count()));
+    let show = |text: &str| text.lines().nth(line).unwrap_or("(end of file)").to_owned();
+    bail!(
+        "{name}, line {}: the file says `{}`, but its replicates give `{}`",
+        line + 1,
+        show(found),
+        show(expected)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same_text;
+
+    #[test]
+    fn the_first_different_line_is_shown() {
+        assert!(same_text("report.md", "a\nb\n", "a\nb\n").is_ok());
+        assert_eq!(
+            same_text("report.md", "a\n0.72\n", "a\n0.73\n").unwrap_err().to_string(),
+            "report.md, line 2: the file says `0.73`, but its replicates give `0.72`"
+        );
+        assert_eq!(
+            same_text("report.md", "a\n", "a\nb\n").unwrap_err().to_string(),
+            "report.md, line 2: the file says `b`, but its replicates give `(end of file)`"
+        );
+    }
+}

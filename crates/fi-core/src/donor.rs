@@ -1,0 +1,188 @@
+//! Which row gives its values to which: a random permutation of the rows, computed row by row.
+//!
+//! A shuffle needs the whole table at hand. A keyed bijection needs only the row, the number of
+//! rows and the key, so that blocks, threads and machines that each see a part of the table
+//! all draw the same permutation.
+
+use crate::rng::mix;
+
+/// Eight rounds: four of each half. The tests find no trace of order from six on.
+const N_ROUNDS: usize = 8;
+
+/// A permutation of `0..n_rows`, drawn by a key.
+///
+/// A Feistel network on pairs `(l, r)` of `0..a × 0..b`, where `a = ⌈√n⌉` and `b = ⌈n / a⌉`:
+///
+/// ```text
+/// row = l·b + r
+/// odd rounds:   l ← l + F(keyₖ, r)  mod a
+/// even rounds:  r ← r + F(keyₖ, l)  mod b
+/// ```
+///
+/// with `F` the SplitMix64 finaliser. As `a·b` may exceed `n`, a pair that falls outside walks on
+/// until it is inside (cycle walking), which keeps it a bijection of `0..n`.
+///
+/// # Cost
+///
+/// About 30 ns a row and no memory; `a·b < n + √n + 1`, so walks are rare.
+///
+/// # Example
+///
+/// ```
+/// use fi_core::Donors;
+///
+/// let donors = Donors::new(5, 42);
+/// let mut drawn: Vec<usize> = (0..5).map(|row| donors.of(row)).collect();
+/// drawn.sort_unstable();
+/// assert_eq!(drawn, [0, 1, 2, 3, 4]);
+/// ```
+///
+/// # References
+///
+/// - Black, Rogaway (2002). *Ciphers with arbitrary finite domains.* CT-RSA.
+///   <https://doi.org/10.1007/3-540-45760-7_9>
+#[derive(Debug, Clone)]
+pub struct Donors {
+    n_rows: u64,
+    a: u64,
+    b: u64,
+    keys: [u64; N_ROUNDS],
+}
+
+impl Donors {
+    /// The permutation of `0..n_rows` that belongs to `key`.
+    pub fn new(n_rows: usize, key: u64) -> Self {
+        let n_rows = (n_rows as u64).max(1);
+        let root = n_rows.isqrt();
+        let a = if root * root == n_rows { root } else { root + 1 };
+        let keys = std::array::from_fn(|round| mix(key, round as u64));
+        Self { n_rows, a, b: n_rows.div_ceil(a), keys }
+    }
+
+    /// The row that gives its values to `row`.
+    ///
+    /// # Panics
+    ///
+    /// If `row` is out of range.
+    pub fn of(&self, row: usize) -> usize {
+        let mut code = row as u64;
+        assert!(code < self.n_rows, "row {row} of {}", self.n_rows);
+        loop {
+            code = self.round_trip(code);
+            if code < self.n_rows {
+                return code as usize;
+            }
+        }
+    }
+
+    /// The donor of every row, in row order.
+    pub(crate) fn all(&self) -> Vec<usize> {
+        (0..self.n_rows as usize).map(|row| self.of(row)).collect()
+    }
+
+    fn round_trip(&self, code: u64) -> u64 {
+        let (mut l, mut r) = (code / self.b, code % self.b);
+        for keys in self.keys.chunks_exact(2) {
+            l = add(l, scaled(mix(keys[0], r), self.a), self.a);
+            r = add(r, scaled(mix(keys[1], l), self.b), self.b);
+        }
+        l * self.b + r
+    }
+}
+
+/// `(x + y) mod n` for `x, y < n`.
+fn add(x: u64, y: u64, n: u64) -> u64 {
+    let sum = x + y;
+    if sum >= n { sum - n } else { sum }
+}
+
+/// 64 random bits as a number below `n`.
+fn scaled(bits: u64, n: u64) -> u64 {
+    ((u128::from(bits) * u128::from(n)) >> 64) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const N_KEYS: usize = 20_000;
+
+    /// Pearson's χ² of equal expectations, as standard deviations from its own mean.
+    fn excess(counts: &[f64], degrees_of_freedom: f64) -> f64 {
+        let expected = counts.iter().sum::<f64>() / counts.len() as f64;
+        let chi2: f64 = counts.iter().map(|c| (c - expected).powi(2) / expected).sum();
+        (chi2 - degrees_of_freedom) / (2.0 * degrees_of_freedom).sqrt()
+    }
+
+    #[test]
+    fn one_row_gives_to_itself() {
+        assert!((0..100).all(|key| Donors::new(1, key).of(0) == 0));
+    }
+
+    #[test]
+    fn every_row_is_as_likely_a_donor_as_any_other() {
+        for n in [2, 3, 4, 7, 16, 100] {
+            let mut counts = vec![0.0; n * n];
+            for key in 0..N_KEYS {
+                let donors = Donors::new(n, mix(5, key as u64));
+                (0..n).for_each(|row| counts[row * n + donors.of(row)] += 1.0);
+            }
+            // Rows and columns of the table have fixed sums.
+            let freedom = ((n - 1) * (n - 1)) as f64;
+            // Under the null, χ² of a doubly constrained table is scaled by n / (n − 1).
+            let scale = (n - 1) as f64 / n as f64;
+            let expected = N_KEYS as f64 / n as f64;
+            let chi2: f64 = counts.iter().map(|c| (c - expected).powi(2) / expected).sum();
+            let z = (chi2 * scale - freedom) / (2.0 * freedom).sqrt();
+            assert!(z.abs() < 4.5, "n = {n}: {z}");
+        }
+    }
+
+    #[test]
+    fn every_permutation_of_few_rows_is_equally_likely() {
+        for (n, n_permutations) in [(2, 2), (3, 6), (4, 24), (5, 120)] {
+            let mut seen = std::collections::BTreeMap::<Vec<usize>, f64>::new();
+            for key in 0..N_KEYS {
+                *seen.entry(Donors::new(n, mix(6, key as u64)).all()).or_default() += 1.0;
+            }
+            assert_eq!(seen.len(), n_permutations, "n = {n}");
+            let counts: Vec<f64> = seen.into_values().collect();
+            let z = excess(&counts, (n_permutations - 1) as f64);
+            assert!(z < 4.5, "n = {n}: {z}");
+        }
+    }
+
+    #[test]
+    fn fixed_points_and_inversions_are_those_of_random_permutations() {
+        // One fixed point on average, with variance 1; half of all pairs are inverted.
+        for n in [7, 50, 100] {
+            let (mut fixed, mut square, mut inverted) = (0.0, 0.0, 0.0);
+            let n_keys = 4_000_u64;
+            for key in 0..n_keys {
+                let donors = Donors::new(n, mix(7, key)).all();
+                let here = (0..n).filter(|&row| donors[row] == row).count() as f64;
+                fixed += here;
+                square += here * here;
+                inverted += (1..n).filter(|&row| donors[row] < donors[row - 1]).count() as f64;
+            }
+            let mean = fixed / n_keys as f64;
+            let variance = square / n_keys as f64 - mean * mean;
+            assert!(
+                (mean - 1.0).abs() < 0.07 && (variance - 1.0).abs() < 0.15,
+                "{n}: {mean} {variance}"
+            );
+            let share = inverted / (n_keys as usize * (n - 1)) as f64;
+            assert!((share - 0.5).abs() < 0.01, "{n}: {share}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn donors_are_a_bijection(n in 1_usize..3_000, key: u64) {
+            let mut donors = Donors::new(n, key).all();
+            donors.sort_unstable();
+            prop_assert_eq!(donors, (0..n).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Occlusion: how much worse does the model score when a feature is set to a constant?
+//!
+//! Baseline removal, leave-one-out, no refitting. With a baseline of zeros it is what some papers
+//! call *leave one feature out* although nothing is trained again; [`Lofo`](crate::Lofo) retrains.
+
+use crate::dataset::Dataset;
+use crate::error::{Error, Result, require_shape};
+use crate::importance::Importance;
+use crate::metric::Metric;
+use crate::model::Model;
+use crate::players::Players;
+use crate::run::Run;
+use crate::sampling_noise::{Noise, Units};
+use crate::scorer::{Scorer, check_confidence, check_parts, interval, predict_in_batches};
+
+const BATCH_ROWS: usize = 16_384;
+/// Its intervals are always 95 % ones.
+const CONFIDENCE: f64 = 0.95;
+/// The stream of the row blocks.
+const BLOCKS: u64 = u64::MAX - 1;
+
+/// Scores players by the loss that setting their columns to a baseline causes.
+///
+/// ```text
+/// I(S) = worse( score(f(X), y),  score(f(X with X[i, S] ← baseline[S]), y) )
+/// ```
+///
+/// where `S` is a player's set of columns. `method` of the result is `occlusion`, or
+/// `set to zero` if the baseline is all zeros.
+///
+/// **Interval** ([`Estimand::ModelOnPopulation`](crate::Estimand::ModelOnPopulation)): 95 %
+/// Student's t over the increases of the rows' losses, one unit per row or per group of
+/// [`Dataset::groups`]; a jackknife over at most 25 random blocks of rows for metrics that are no
+/// mean over rows.
+///
+/// # Units
+///
+/// Those of the metric; positive if the player helps.
+///
+/// # Cost
+///
+/// `n_rows × (1 + n_players)` predicted rows.
+///
+/// # When it misleads
+///
+/// The answer is about one baseline: zero is the mean of a standardised feature, but of others it
+/// may be a value that never occurs, and a feature that often *is* at the baseline seems
+/// unimportant.
+///
+/// # Example
+///
+/// ```
+/// use fi_core::{Dataset, Function, Metric, Occlusion, Players, Run, Target};
+/// use ndarray::{array, s, ArrayView2};
+///
+/// let rows = array![[1.0, 5.0], [2.0, 6.0], [3.0, 7.0]];
+/// let model = Function::new(2, 1, |rows: ArrayView2<f64>| rows.slice(s![.., 0..1]).to_owned());
+/// let data = Dataset::new(rows, Target::Values(vec![1.0, 2.0, 3.0]))?;
+/// let players = Players::features(["x0", "x1"])?;
+///
+/// let occlusion = Occlusion { baseline: vec![0.0, 0.0] };
+/// let found = occlusion.importance(&Run::new(0), &model, &data, &players, &[Metric::Mse])?;
+/// assert!((found[0].values[0] - 14.0 / 3.0).abs() < 1e-12);
+/// assert_eq!(found[0].values[1], 0.0);
+/// # Ok::<(), fi_core::Error>(())
+/// ```
+///
+/// # References
+///
+/// - Zeiler, Fergus (2014). *Visualizing and understanding convolutional networks.*
+///   <https://arxiv.org/abs/1311.2901>
+/// - Covert, Lundberg, Lee (2021). *Explaining by removing.* JMLR 22(209).
+///   <https://arxiv.org/abs/2011.14878>
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Occlusion {
+    /// One value per feature, NaN for *missing* if the model can; no default fits every table.
+    pub baseline: Vec<f64>,
+}
+
+impl Occlusion {
+    /// Scores the players in each metric, in one pass over the predictions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if baseline, model, data and players have different features;
+    /// [`Error::NotFinite`] for an infinite baseline; [`Error::Data`] without metrics;
+    /// [`Error::Metric`] if a metric cannot score this model; [`Error::Task`] that names the
+    /// player for which the model failed; [`Error::Cancelled`].
+    pub fn importance(
+        &self,
+        run: &Run<'_>,
+        model: &dyn Model,
+        data: &Dataset,
+        players: &Players,
+        metrics: &[Metric],
+    ) -> Result<Vec<Importance>> {
+        require_shape("the baseline", &[data.n_features()], &[self.baseline.len()])?;
+        if let Some(feature) = self.baseline.iter().position(|value| value.is_infinite()) {
+            return Err(Error::NotFinite {
+                what: "the baseline".to_owned(),
+                row: 0,
+                column: Some(data.feature_names()[feature].clone()),
+                value: self.baseline[feature],
+            });
+        }
+        check_confidence(CONFIDENCE)?;
+        check_parts(data, players, metrics)?;
+        let predictions = predict_in_batches(model, data.rows(), BATCH_ROWS)?;
+        let units = Units::new(data);
+        let blocks = units.blocks(run.split(BLOCKS).seed());
+        let scorers = metrics
+            .iter()
+            .map(|metric| Scorer::new(metric, model, data, &units, &blocks, &predictions))
+            .collect::<Result<Vec<_>>>()?;
+        let answers = run.map(players.len(), |player, _| {
+            let in_task =
+                |error: Error| error.in_task(format!("occlusion of `{}`", players.names()[player]));
+            let mut rows = data.rows().to_owned();
+            for &column in players.members(player) {
+                rows.column_mut(column).fill(self.baseline[column]);
+            }
+            let predictions =
+                predict_in_batches(model, rows.view(), BATCH_ROWS).map_err(in_task)?;
+            let answer = |scorer: &Scorer<'_>| {
+                let answer = scorer.answer(predictions.view(), None)?;
+                let error = answer.contributions.and_then(|contributions| {
+                    let mut noise = Noise::default();
+                    noise.add(&contributions);
+                    Some((noise.standard_error(&[])?, noise.degrees_of_freedom()))
+                });
+                Ok((answer.increase, error))
+            };
+            scorers.iter().map(answer).collect::<Result<Vec<_>>>().map_err(in_task)
+        })?;
+        let zero = self.baseline.iter().all(|&value| value == 0.0);
+        let method = if zero { "set to zero" } else { "occlusion" };
+        let result = |(m, scorer): (usize, &Scorer<'_>)| {
+            let values = answers.iter().map(|answer| answer[m].0).collect();
+            let mut importance = Importance::new(method, players.names(), values)?;
+            importance.n_evaluations = data.n_rows() * (1 + players.len());
+            scorer.describe(&mut importance);
+            let errors: Option<Vec<_>> = answers.iter().map(|answer| answer[m].1).collect();
+            importance.interval =
+                errors.map(|errors| interval(&importance.values, &errors, CONFIDENCE));
+            if importance.interval.is_none() {
+                importance.warnings.push(scorer.no_interval());
+            }
+            Ok(importance)
+        };
+        scorers.iter().enumerate().map(result).collect()
+    }
+}

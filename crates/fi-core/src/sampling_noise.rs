@@ -1,0 +1,230 @@
+//! How sure a permutation importance is: test rows and shuffles are both samples.
+//!
+//! Let `d_r(i)` be how much worse row `i` is predicted in repeat `r`, when row `σ_r(i)` gives it
+//! its values. Row `i` takes part twice: as a target, in `d_r(i)`, and as a donor, in the loss of
+//! the row `σ_r⁻¹(i)` that received its values. Hoeffding's decomposition of one such pair is
+//!
+//! ```text
+//! d(i, j) = θ + a(i) + b(j) + e(i, j)
+//! ```
+//!
+//! with `a`, `b`, `e` centred and uncorrelated, except that `a(i)` and `b(i)` belong to the same
+//! row. The importance is the mean over `n` rows and `R` repeats. Every row is a target once and
+//! a donor once per repeat, so that the sums of `a` and of `b` are those over all rows:
+//!
+//! ```text
+//! Var(importance) = Var(a + b) / n  +  Var(e) / (n R)
+//!                    test rows          shuffles
+//! ```
+//!
+//! What is seen of row `i` in repeat `r` is `c_r(i) = d_r(i) + d_r(σ_r⁻¹(i)) − 2 I_r`. Its mean over
+//! repeats is the Hájek projection `a(i) + b(i)` plus noise of the partners; the noise is what
+//! varies between the repeats of one row, and is subtracted:
+//!
+//! ```text
+//! Var(a + b) ≈ Var_i(mean_r c_r(i)) − mean_i(Var_r(c_r(i))) / R       (at least 0)
+//! Var(e) / n ≈ Var_r(I_r)
+//! ```
+//!
+//! With one repeat nothing can be subtracted, and the interval is too wide rather than too narrow.
+//! Weights enter as in any weighted mean: `c` carries `wᵢ / w̄` for the row that is scored.
+//!
+//! Metrics that are no mean over rows (AUC, F1, R²) have no `d(i)`. There `c` comes from deleting
+//! one of at most 25 random blocks of rows, as targets and as donors, which is the jackknife of
+//! the same expansion: `c_r(g) = (G − 1)(I_r − I_r without g)`.
+//!
+//! Rows that belong together (`Dataset::groups`) are one unit: their `c` are added up first.
+
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use crate::dataset::Dataset;
+use crate::donor::Donors;
+use crate::importance::sample_std;
+
+/// More blocks cost more scorings and hardly narrow Student's quantile.
+const MAX_BLOCKS: usize = 25;
+
+/// The independent units that the rows belong to: the rows themselves, or their groups.
+pub(crate) struct Units {
+    of_row: Vec<usize>,
+    n: usize,
+}
+
+impl Units {
+    pub(crate) fn new(data: &Dataset) -> Self {
+        let Some(groups) = data.groups() else {
+            return Self { of_row: (0..data.n_rows()).collect(), n: data.n_rows() };
+        };
+        let mut names = groups.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        let of_row = groups.iter().map(|group| names.partition_point(|name| name < group));
+        Self { of_row: of_row.collect(), n: names.len() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.n
+    }
+
+    /// These units in few blocks of nearly equal size, drawn by `key` so that sorted rows, or a
+    /// pattern in them, do not matter.
+    pub(crate) fn blocks(&self, key: u64) -> Self {
+        let n = self.n.min(MAX_BLOCKS);
+        let donors = Donors::new(self.n, key);
+        Self { of_row: self.of_row.iter().map(|&unit| donors.of(unit) % n).collect(), n }
+    }
+
+    /// The rows outside block `block`, and whose donor is outside it too.
+    pub(crate) fn rows_without(&self, block: usize, donors: Option<&[usize]>) -> Vec<usize> {
+        let outside = |row: usize| self.of_row[row] != block;
+        (0..self.of_row.len())
+            .filter(|&row| outside(row) && donors.is_none_or(|donors| outside(donors[row])))
+            .collect()
+    }
+
+    /// `c_r` of each unit from the rows' increases in loss; without donors rows are only targets.
+    pub(crate) fn contributions(
+        &self,
+        increases: &[f64],
+        weights: Option<&[f64]>,
+        donors: Option<&[usize]>,
+    ) -> Vec<f64> {
+        let n_rows = increases.len();
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+        let total: f64 = (0..n_rows).map(weight).sum();
+        let mean = (0..n_rows).map(|row| weight(row) * increases[row]).sum::<f64>() / total;
+        let mut contributions = vec![0.0; self.n];
+        // n / total turns a weight into wᵢ / w̄; n_units / n rows makes a sum over units a mean.
+        let scale = self.n as f64 / total;
+        for row in 0..n_rows {
+            let part = scale * weight(row) * (increases[row] - mean);
+            contributions[self.of_row[row]] += part;
+            if let Some(donors) = donors {
+                contributions[self.of_row[donors[row]]] += part;
+            }
+        }
+        contributions
+    }
+}
+
+/// `c_r(g)` of each block from the importance without it.
+pub(crate) fn jackknife(importance: f64, without: &[f64]) -> Vec<f64> {
+    let others = without.len() as f64 - 1.0;
+    without.iter().map(|left| others * (importance - left)).collect()
+}
+
+/// Mean and spread of every unit's contribution over the repeats (Welford).
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Noise {
+    n_repeats: usize,
+    mean: Vec<f64>,
+    m2: Vec<f64>,
+}
+
+impl Noise {
+    /// Adds the contributions of one repeat.
+    pub(crate) fn add(&mut self, contributions: &[f64]) {
+        if self.n_repeats == 0 {
+            self.mean = vec![0.0; contributions.len()];
+            self.m2 = vec![0.0; contributions.len()];
+        }
+        self.n_repeats += 1;
+        let n = self.n_repeats as f64;
+        for ((mean, m2), c) in self.mean.iter_mut().zip(&mut self.m2).zip(contributions) {
+            let delta = c - *mean;
+            *mean += delta / n;
+            *m2 += delta * (c - *mean);
+        }
+    }
+
+    /// The standard error of the mean of `replicates`; `None` with fewer than 2 units.
+    pub(crate) fn standard_error(&self, replicates: &[f64]) -> Option<f64> {
+        let n_units = self.mean.len();
+        if n_units < 2 {
+            return None;
+        }
+        let mut rows = sample_std(self.mean.iter()).powi(2);
+        let mut shuffles = 0.0;
+        if self.n_repeats > 1 {
+            let n_repeats = self.n_repeats as f64;
+            let partners = self.m2.iter().sum::<f64>() / (n_repeats - 1.0) / n_units as f64;
+            rows = (rows - partners / n_repeats).max(0.0);
+            shuffles = sample_std(replicates.iter()).powi(2) / n_repeats;
+        }
+        Some((rows / n_units as f64 + shuffles).sqrt())
+    }
+
+    /// The degrees of freedom of [`Noise::standard_error`].
+    pub(crate) fn degrees_of_freedom(&self) -> usize {
+        self.mean.len().saturating_sub(1)
+    }
+}
+
+/// `P(T ≥ t)` for Student's `T`.
+pub(crate) fn t_tail(t: f64, degrees_of_freedom: usize) -> f64 {
+    StudentsT::new(0.0, 1.0, degrees_of_freedom.max(1) as f64)
+        .map_or(f64::NAN, |distribution| distribution.sf(t))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Target;
+    use ndarray::Array2;
+
+    fn data(n: usize) -> Dataset {
+        Dataset::new(Array2::zeros((n, 1)), Target::Values(vec![0.0; n])).unwrap()
+    }
+
+    #[test]
+    fn without_donors_it_is_the_standard_error_of_a_mean() {
+        let increases = [1.0, 2.0, 4.0, 9.0];
+        let mut noise = Noise::default();
+        noise.add(&Units::new(&data(4)).contributions(&increases, None, None));
+        let expected = sample_std(increases.iter()) / 2.0;
+        assert!((noise.standard_error(&[4.0]).unwrap() - expected).abs() < 1e-14);
+        assert_eq!(noise.degrees_of_freedom(), 3);
+    }
+
+    #[test]
+    fn rows_of_one_group_count_once() {
+        let grouped = data(4).with_groups(vec![9, 3, 9, 3]).unwrap();
+        let units = Units::new(&grouped);
+        let contributions = units.contributions(&[1.0, 2.0, 3.0, 6.0], None, None);
+        // Groups 3 and 9 have sums 8 and 4 around the mean 3, times 2 units over 4 rows.
+        assert_eq!(contributions, [1.0, -1.0]);
+        assert_eq!(units.blocks(1).len(), 2);
+    }
+
+    #[test]
+    fn a_row_without_weight_is_no_target() {
+        let units = Units::new(&data(3));
+        let weights = [1.0, 0.0, 1.0];
+        assert_eq!(units.contributions(&[1.0, 50.0, 3.0], Some(&weights), None), [-1.5, 0.0, 1.5]);
+    }
+
+    #[test]
+    fn blocks_leave_out_targets_and_donors() {
+        let units = Units::new(&data(4));
+        assert_eq!(units.rows_without(1, None), [0, 2, 3]);
+        assert_eq!(units.rows_without(1, Some(&[1, 0, 3, 2])), [2, 3]);
+        let blocks = Units::new(&data(100)).blocks(3);
+        assert!((0..25).all(|block| blocks.rows_without(block, None).len() == 96));
+    }
+
+    #[test]
+    fn jackknife_of_a_mean_is_its_standard_error() {
+        let values = [1.0, 2.0, 4.0, 9.0];
+        let without: Vec<f64> = values.iter().map(|x| (16.0 - x) / 3.0).collect();
+        let mut noise = Noise::default();
+        noise.add(&jackknife(4.0, &without));
+        let expected = sample_std(values.iter()) / 2.0;
+        assert!((noise.standard_error(&[4.0]).unwrap() - expected).abs() < 1e-14);
+    }
+
+    #[test]
+    fn the_tail_of_student_is_that_of_the_tables() {
+        assert!((t_tail(2.776_445, 4) - 0.025).abs() < 1e-7);
+        assert_eq!(t_tail(0.0, 7), 0.5);
+    }
+}

@@ -1,0 +1,202 @@
+//! What methods that change a feature and predict again have in common: a metric that knows the
+//! untouched predictions, and what it puts into a result.
+
+use ndarray::{Array2, ArrayView2, Axis, s};
+
+use crate::attribution::t_quantile;
+use crate::dataset::Dataset;
+use crate::error::{Error, Result, require, require_shape};
+use crate::importance::{Estimand, Importance, Interval, Warning};
+use crate::metric::Metric;
+use crate::model::{Model, predict_checked};
+use crate::players::Players;
+use crate::sampling_noise::{Units, jackknife};
+
+/// One metric and what it says of the untouched rows.
+pub(crate) struct Scorer<'a> {
+    metric: &'a Metric,
+    model: &'a dyn Model,
+    data: &'a Dataset,
+    units: &'a Units,
+    blocks: &'a Units,
+    score: f64,
+    /// `None` if the metric has no best constant.
+    constant: Option<f64>,
+    losses: Option<Vec<f64>>,
+    /// The score without each block, for a metric that is no mean over rows.
+    without: Option<Vec<f64>>,
+}
+
+/// What one shuffle did to one metric.
+pub(crate) struct Answer {
+    pub(crate) increase: f64,
+    /// Of each unit to the increase; `None` if that cannot be told.
+    pub(crate) contributions: Option<Vec<f64>>,
+}
+
+impl<'a> Scorer<'a> {
+    pub(crate) fn new(
+        metric: &'a Metric,
+        model: &'a dyn Model,
+        data: &'a Dataset,
+        units: &'a Units,
+        blocks: &'a Units,
+        predictions: &Array2<f64>,
+    ) -> Result<Self> {
+        let (target, output) = (data.target(), model.output());
+        let score = metric.score(predictions.view(), output, target, data.weights())?;
+        let losses = metric.row_losses(predictions.view(), output, target)?;
+        // A metric of the user's own need not have a best constant.
+        let constant = metric.constant_score(target, data.weights()).ok();
+        let mut scorer =
+            Self { metric, model, data, units, blocks, score, constant, losses, without: None };
+        scorer.check(score)?;
+        if scorer.losses.is_none() {
+            scorer.without = scorer.scores_without_blocks(predictions.view(), None);
+        }
+        Ok(scorer)
+    }
+
+    /// The score without each block; `None` if one of them cannot be scored.
+    fn scores_without_blocks(
+        &self,
+        predictions: ArrayView2<'_, f64>,
+        donors: Option<&[usize]>,
+    ) -> Option<Vec<f64>> {
+        let weights = self.data.weights();
+        (0..self.blocks.len())
+            .map(|block| {
+                let rows = self.blocks.rows_without(block, donors);
+                if rows.is_empty() {
+                    return None;
+                }
+                let target = self.data.target().select(&rows);
+                let weights: Option<Vec<f64>> =
+                    weights.map(|weights| rows.iter().map(|&row| weights[row]).collect());
+                let predictions = predictions.select(Axis(0), &rows);
+                let output = self.model.output();
+                let score =
+                    self.metric.score(predictions.view(), output, &target, weights.as_deref());
+                score.ok().filter(|score| score.is_finite())
+            })
+            .collect()
+    }
+
+    /// Compares other predictions of the same rows with the untouched ones.
+    pub(crate) fn answer(
+        &self,
+        predictions: ArrayView2<'_, f64>,
+        donors: Option<&[usize]>,
+    ) -> Result<Answer> {
+        let (target, weights) = (self.data.target(), self.data.weights());
+        let output = self.model.output();
+        let score = self.metric.score(predictions, output, target, weights)?;
+        self.check(score)?;
+        let increase = self.metric.worse(self.score, score);
+        let losses = match self.losses {
+            Some(_) => self.metric.row_losses(predictions, output, target)?,
+            None => None,
+        };
+        let contributions = match (&self.losses, losses, &self.without) {
+            (Some(before), Some(after), _) => {
+                let increases: Vec<f64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
+                Some(self.units.contributions(&increases, weights, donors))
+            }
+            (_, _, Some(with)) => self.scores_without_blocks(predictions, donors).map(|without| {
+                let pairs = with.iter().zip(&without);
+                let left: Vec<f64> = pairs.map(|(&a, &b)| self.metric.worse(a, b)).collect();
+                jackknife(increase, &left)
+            }),
+            _ => None,
+        };
+        Ok(Answer { increase, contributions })
+    }
+
+    fn check(&self, score: f64) -> Result<()> {
+        if score.is_finite() {
+            return Ok(());
+        }
+        Err(Error::Metric {
+            metric: self.metric.name().to_owned(),
+            needs: "predictions that it can score with a finite number".to_owned(),
+            got: format!("`{score}`"),
+        })
+    }
+
+    /// Puts the metric, the scores and their warnings into a result.
+    pub(crate) fn describe(&self, importance: &mut Importance) {
+        describe(importance, self.metric, self.score, self.constant);
+    }
+
+    pub(crate) fn no_interval(&self) -> Warning {
+        Warning::Note(format!(
+            "{} has no interval: it cannot be scored without some of the rows, or all rows belong \
+             to one group",
+            self.metric.name()
+        ))
+    }
+}
+
+/// Puts a metric, the scores and their warnings into a result.
+pub(crate) fn describe(
+    importance: &mut Importance,
+    metric: &Metric,
+    score: f64,
+    constant: Option<f64>,
+) {
+    let name = || metric.name().to_owned();
+    importance.metric = Some(name());
+    importance.score = Some(score);
+    importance.constant_score = constant;
+    if let Some(constant) = constant
+        && metric.worse(score, constant) <= 0.0
+    {
+        let warning = Warning::NoBetterThanConstant { metric: name(), score, constant };
+        importance.warnings.push(warning);
+    }
+    if importance.values.iter().chain(&importance.replicates).all(|&value| value == 0.0) {
+        importance.warnings.push(Warning::MetricDidNotMove { metric: name() });
+    }
+}
+
+/// Value ± Student's t × standard error, with each player's degrees of freedom.
+pub(crate) fn interval(values: &[f64], errors: &[(f64, usize)], confidence: f64) -> Interval {
+    let end = |sign: f64| {
+        let pairs = values.iter().zip(errors);
+        pairs
+            .map(|(value, &(error, freedom))| {
+                value + sign * error * t_quantile(confidence, freedom)
+            })
+            .collect()
+    };
+    let estimand = Estimand::ModelOnPopulation;
+    Interval { estimand, confidence, low: end(-1.0), high: end(1.0) }
+}
+
+/// Predicts with at most `batch_rows` rows at a time.
+pub(crate) fn predict_in_batches(
+    model: &dyn Model,
+    rows: ArrayView2<'_, f64>,
+    batch_rows: usize,
+) -> Result<Array2<f64>> {
+    let mut predictions = Array2::zeros((rows.nrows(), model.n_outputs()));
+    for start in (0..rows.nrows()).step_by(batch_rows) {
+        let end = (start + batch_rows).min(rows.nrows());
+        let predicted = predict_checked(model, rows.slice(s![start..end, ..]))?;
+        predictions.slice_mut(s![start..end, ..]).assign(&predicted);
+    }
+    Ok(predictions)
+}
+
+pub(crate) fn check_confidence(confidence: f64) -> Result<()> {
+    require(0.0 < confidence && confidence < 1.0, "confidence", confidence, "inside (0, 1)")
+}
+
+/// Players must name features of this table, and there must be a metric.
+pub(crate) fn check_parts(data: &Dataset, players: &Players, metrics: &[Metric]) -> Result<()> {
+    require_shape("the players' list of features", &[data.n_features()], &[players.n_features()])?;
+    if metrics.is_empty() {
+        return Err(Error::Data("there is no metric to score with, give at least one".into()));
+    }
+    Ok(())
+}

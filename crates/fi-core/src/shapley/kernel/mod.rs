@@ -1,0 +1,257 @@
+//! KernelSHAP: Shapley values as a weighted linear regression on coalitions.
+
+mod pairs;
+
+use linfa_linalg::cholesky::InverseC;
+use ndarray::{Array1, Array2, ArrayView1, Axis, s};
+
+use self::pairs::{Pairs, choose};
+use super::{Estimate, Estimator, Prepared, ends, evaluate, require_players};
+use crate::error::{Error, Result, require, require_shape};
+use crate::game::Game;
+use crate::run::Run;
+
+/// Batches of pairs that standard errors come from.
+const N_BATCHES: usize = 32;
+/// With fewer sampled pairs there are no standard errors.
+const MIN_SAMPLED: usize = 8;
+
+/// Estimates Shapley values by KernelSHAP, with paired coalitions.
+///
+/// Shapley values solve a weighted least squares problem over all coalitions:
+///
+/// ```text
+/// φ = argmin Σ_S μ(S) [v(S) − v(none) − Σ_{i ∈ S} φᵢ]²   subject to Σᵢ φᵢ = v(all) − v(none)
+///
+/// μ(S) = (n − 1) / (C(n, s) · s · (n − s))    S a coalition of s players, 0 < s < n
+/// ```
+///
+/// A coalition always comes with its complement. Coalitions of one player and their complements
+/// are always taken, so the regression has full rank; then, from the outside in, every size
+/// whose share of the budget suffices is taken in full; the rest of the budget is spread evenly
+/// over the remaining sizes (which is sampling by leverage) and drawn within a size without
+/// replacement. A size's coalitions share its kernel weight. The constraint is eliminated: it
+/// holds to rounding.
+///
+/// It is exact when the budget covers all `2ⁿ` coalitions, and when no three players interact.
+/// There is no feature selection (the `l1_reg` of shap).
+///
+/// # Units
+///
+/// Those of the game.
+///
+/// # Cost
+///
+/// `n_coalitions` coalitions, never more than `2ⁿ`. The regression is factorised once for all
+/// games of as many players, in `O(n_coalitions · n² + n³)`; each game then takes
+/// `O(n_coalitions · n)`. Memory: `n_coalitions · n_players / 2` numbers.
+///
+/// # Standard errors
+///
+/// They count what the drawn coalitions add to the spread: from 32 batches of sampled pairs,
+/// stratified by size and corrected for having drawn without replacement. They are 0 if nothing
+/// was drawn, and `None` below 8 sampled pairs.
+///
+/// # When it misleads
+///
+/// It inherits the game's removal: see [`Removal`](crate::Removal). A regression on few
+/// coalitions has a bias of order `1 / n_coalitions` that standard errors do not show. A player
+/// that adds nothing is exactly 0 only where the estimate is exact.
+///
+/// # Errors
+///
+/// [`Error::Parameter`] if `n_coalitions` is below `2 · n_players + 2` and below `2ⁿ`; whatever
+/// the game returns.
+///
+/// # Example
+///
+/// ```
+/// use fi_core::{Function, Players, Removal, Run, shapley};
+/// use ndarray::{Array1, array, Axis, ArrayView2};
+///
+/// // Twelve features, of which pairs of neighbours interact.
+/// let model = Function::new(12, 1, |rows: ArrayView2<f64>| {
+///     let pairs = |x: ndarray::ArrayView1<f64>| (0..11).map(|i| x[i] * x[i + 1]).sum();
+///     rows.map_axis(Axis(1), pairs).insert_axis(Axis(1))
+/// });
+/// let players = Players::features((0..12).map(|i| format!("x{i}")))?;
+/// let zeros = Removal::baseline(vec![0.0; 12])?;
+/// let row = Array1::range(0.0, 12.0, 1.0).insert_axis(Axis(0));
+/// let kernel = shapley::Kernel { n_coalitions: 200 };
+///
+/// let shap = shapley::explain(&Run::new(0), &kernel, &model, row.view(), &players, &zeros)?;
+/// // Half of 4·5 and half of 5·6.
+/// assert!((shap.values[[0, 0, 5]] - 25.0).abs() < 1e-9);
+/// # Ok::<(), fi_core::Error>(())
+/// ```
+///
+/// # References
+///
+/// - Lundberg, Lee (2017). *A unified approach to interpreting model predictions.* NeurIPS 30.
+///   <https://arxiv.org/abs/1705.07874>
+/// - Covert, Lee (2021). *Improving KernelSHAP: practical Shapley value estimation via linear
+///   regression.* AISTATS. <https://arxiv.org/abs/2012.01536>
+/// - Musco, Witter (2025). *Provably accurate Shapley value estimation via leverage score
+///   sampling.* ICLR. <https://arxiv.org/abs/2410.01917>
+///
+/// # See also
+///
+/// [`Exact`](super::Exact), the definition, for at most 20 players.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kernel {
+    /// How many coalitions are evaluated, none and all included; at least `2 · n_players + 2`,
+    /// or `2ⁿ` if that is less. An odd one is left out. Default 2048.
+    pub n_coalitions: usize,
+}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self { n_coalitions: 2048 }
+    }
+}
+
+impl Estimator for Kernel {
+    fn name(&self) -> &'static str {
+        "KernelSHAP"
+    }
+
+    fn estimate(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate> {
+        self.prepare(run, game.n_players())?(run, game)
+    }
+
+    fn prepare(&self, run: &Run<'_>, n_players: usize) -> Result<Prepared<'_>> {
+        require_players(n_players)?;
+        let everything = 1_usize.checked_shl(n_players as u32).unwrap_or(usize::MAX);
+        let least = everything.min(2 * n_players + 2);
+        require(self.n_coalitions >= least, "n_coalitions", self.n_coalitions, {
+            format!(
+                "at least {least} with {n_players} players, to ask for each of them and its \
+                 complement"
+            )
+        })?;
+        let budget = (self.n_coalitions.min(everything) - 2) / 2;
+        let regression = Regression::new(n_players, budget, run)?;
+        Ok(Box::new(move |run, game| regression.solve(run, game)))
+    }
+}
+
+/// The pairs of coalitions and the factorised normal equations.
+///
+/// For a pair `S` and its complement `S'`, both rows of the regression with the constraint
+/// eliminated say the same of `φ₁ … φₙ₋₁`, so they are one row:
+///
+/// ```text
+/// ½ [v(S) − v(S') + (1 − 2 zₙ) (v(all) − v(none))] = Σ_{i < n} (zᵢ − zₙ) φᵢ,   zᵢ = 1 if i ∈ S
+/// ```
+struct Regression {
+    n_players: usize,
+    pairs: Pairs,
+    /// `(n_pairs, n − 1)`: `zᵢ − zₙ`.
+    rows: Array2<f64>,
+    /// The inverse of the normal equations' matrix. Its condition number is about `n`.
+    inverse: Array2<f64>,
+    /// For each sampled pair, what its residual is multiplied with for the standard errors.
+    spread: Array1<f64>,
+}
+
+impl Regression {
+    fn new(n_players: usize, budget: usize, run: &Run<'_>) -> Result<Self> {
+        let pairs = choose(n_players, budget, &mut run.rng(0));
+        let last = n_players - 1;
+        let rows = Array2::from_shape_fn((pairs.coalitions.nrows(), last), |(pair, player)| {
+            let z = |player| f64::from(pairs.coalitions[[pair, player]]);
+            z(player) - z(last)
+        });
+        let weights = ArrayView1::from(&pairs.weights).insert_axis(Axis(1));
+        let weighted = &rows * &weights;
+        let inverse = rows.t().dot(&weighted).invc().map_err(|error| {
+            Error::Data(format!(
+                "KernelSHAP's regression on {n_players} players cannot be solved ({error}), \
+                 give it more coalitions"
+            ))
+        })?;
+        let first = pairs.strata.first().map_or(rows.nrows(), |stratum| stratum.start);
+        let solved = weighted.slice(s![first.., ..]).dot(&inverse);
+        let spread = (first..rows.nrows())
+            .map(|pair| {
+                // Residuals of a fit are smaller than errors by its leverage.
+                let leverage = solved.row(pair - first).dot(&rows.row(pair));
+                let unbiased = (pairs.unseen[pair] / (1.0 - leverage).max(1e-9)).sqrt();
+                pairs.weights[pair] * unbiased
+            })
+            .collect();
+        Ok(Self { n_players, pairs, rows, inverse, spread })
+    }
+
+    fn solve(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate> {
+        let n = self.n_players;
+        require_shape("the game's list of players", &[n], &[game.n_players()])?;
+        let (none, all) = ends(game)?;
+        let total = &all - &none;
+        let n_pairs = self.rows.nrows();
+        let worth = evaluate(run, game, 2 * n_pairs, |k, mut coalition| {
+            let complement = k % 2 == 1;
+            for (present, &member) in coalition.iter_mut().zip(self.pairs.coalitions.row(k / 2)) {
+                *present = member != complement;
+            }
+        })?;
+        let last = n - 1;
+        let target = Array2::from_shape_fn((n_pairs, total.len()), |(pair, output)| {
+            let added = worth[[2 * pair, output]] - worth[[2 * pair + 1, output]];
+            let rest = if self.pairs.coalitions[[pair, last]] { -1.0 } else { 1.0 };
+            0.5 * (added + rest * total[output])
+        });
+        let weights = ArrayView1::from(&self.pairs.weights).insert_axis(Axis(1));
+        let free = self.inverse.dot(&self.rows.t().dot(&(&target * &weights)));
+        let mut values = Array2::zeros((total.len(), n));
+        values.slice_mut(s![.., ..last]).assign(&free.t());
+        values.column_mut(last).assign(&(&total - &free.sum_axis(Axis(0))));
+        let n_coalitions = 2 * n_pairs + 2;
+        Ok(Estimate {
+            values,
+            base_values: none.to_vec(),
+            std_error: self.std_error(&(&target - &self.rows.dot(&free))),
+            n_coalitions,
+            n_evaluations: n_coalitions * game.cost(),
+            converged: None,
+        })
+    }
+
+    /// Standard errors `(n_outputs, n_players)` from the residuals `(n_pairs, n_outputs)`:
+    /// linearised, from the spread between batches of each stratum's pairs.
+    fn std_error(&self, residuals: &Array2<f64>) -> Option<Array2<f64>> {
+        let mut std_error = Array2::zeros((residuals.ncols(), self.n_players));
+        let Some(first) = self.pairs.strata.first().map(|stratum| stratum.start) else {
+            return Some(std_error);
+        };
+        if self.spread.len() < MIN_SAMPLED {
+            return None;
+        }
+        for (output, residuals) in residuals.columns().into_iter().enumerate() {
+            let mut batches = Array2::<f64>::zeros((N_BATCHES, self.n_players - 1));
+            for stratum in &self.pairs.strata {
+                let n = stratum.len() as f64;
+                let score = |pair: usize| self.spread[pair - first] * residuals[pair];
+                let mut mean = Array1::zeros(self.n_players - 1);
+                stratum.clone().for_each(|p| mean.scaled_add(score(p) / n, &self.rows.row(p)));
+                // Batch sizes differ by one at most.
+                let (each, more) = (stratum.len() / N_BATCHES, stratum.len() % N_BATCHES);
+                let squares = more * (each + 1).pow(2) + (N_BATCHES - more) * each.pow(2);
+                let scale = (n / (n - squares as f64 / n)).sqrt();
+                for (i, pair) in stratum.clone().enumerate() {
+                    let mut batch = batches.row_mut(i % N_BATCHES);
+                    batch.scaled_add(scale * score(pair), &self.rows.row(pair));
+                    batch.scaled_add(-scale, &mean);
+                }
+            }
+            for deviation in batches.dot(&self.inverse).outer_iter() {
+                let mut sums = std_error.row_mut(output);
+                for (sum, &d) in sums.iter_mut().zip(&deviation) {
+                    *sum += d * d;
+                }
+                sums[self.n_players - 1] += deviation.sum().powi(2);
+            }
+        }
+        Some(std_error.mapv_into(f64::sqrt))
+    }
+}

@@ -1,0 +1,244 @@
+//! Shapley values by walking random orders of joining, forwards and backwards.
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array1, Array2, Array3, Axis, s};
+
+use super::{Estimate, Estimator, TASK_ROWS, checked, ends, require_players};
+use crate::error::{Result, require};
+use crate::game::Game;
+use crate::run::Run;
+
+/// Pairs of walks between two looks at the tolerance.
+const BATCH: usize = 16;
+
+/// Estimates Shapley values by walking random permutations of the players, each in both
+/// directions.
+///
+/// A permutation `π` adds the players one by one to an empty coalition; what player `i` adds to
+/// those before it is one unbiased draw of
+///
+/// ```text
+///       1
+/// φᵢ = ―― Σ_π v(before(i, π) ∪ {i}) − v(before(i, π))
+///      n!
+/// ```
+///
+/// A permutation and its reverse are a pair, whose mean is one draw (*antithetic* sampling);
+/// standard errors come from the pairs. Each draw sums to `v(all) − v(none)`, so the estimate is
+/// efficient to rounding, and a player that adds nothing gets 0 to the bit. It is exact when no
+/// three players interact, and always with one or two players.
+///
+/// # Units
+///
+/// Those of the game.
+///
+/// # Cost
+///
+/// `n_permutations · (n_players − 1) + 2` coalitions. Standard errors shrink as
+/// `1 / √n_permutations`.
+///
+/// # When it misleads
+///
+/// It inherits the game's removal: see [`Removal`](crate::Removal). Stopping at a tolerance looks
+/// at the standard errors of the same draws, and stops a little too often where they happen to
+/// be small.
+///
+/// # Errors
+///
+/// [`Error::Parameter`](crate::Error::Parameter) unless `n_permutations` is even and at least 2,
+/// at least 4 with a tolerance, and the tolerance positive; whatever the game returns.
+///
+/// # Example
+///
+/// ```
+/// use fi_core::{Function, Players, Removal, Run, shapley};
+/// use ndarray::{array, Axis, ArrayView2};
+///
+/// let model = Function::new(3, 1, |rows: ArrayView2<f64>| {
+///     rows.map_axis(Axis(1), |x| x[0] * x[1] + x[2]).insert_axis(Axis(1))
+/// });
+/// let players = Players::features(["a", "b", "c"])?;
+/// let nothing = Removal::baseline(vec![0.0; 3])?;
+/// let row = array![[2.0, 3.0, 5.0]];
+/// let permutation = shapley::Permutation { n_permutations: 2, ..Default::default() };
+///
+/// // Pairs are exact here, because only two players interact.
+/// let shap =
+///     shapley::explain(&Run::new(0), &permutation, &model, row.view(), &players, &nothing)?;
+/// assert_eq!(shap.values, array![[[3.0, 3.0, 5.0]]]);
+/// # Ok::<(), fi_core::Error>(())
+/// ```
+///
+/// # References
+///
+/// - Castro, Gómez, Tejada (2009). *Polynomial calculation of the Shapley value based on
+///   sampling.* Computers & Operations Research 36(5). <https://doi.org/10.1016/j.cor.2008.04.004>
+/// - Mitchell, Cooper, Frank, Holmes (2022). *Sampling permutations for Shapley value
+///   estimation.* JMLR 23(43). <https://arxiv.org/abs/2104.12199>
+///
+/// # See also
+///
+/// [`Exact`](super::Exact), the definition, for at most 20 players.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Permutation {
+    /// How many permutations are walked, each reverse counted too: even, at least 2. With a
+    /// tolerance, the most that are walked. Default 32.
+    pub n_permutations: usize,
+    /// Stop when, for every output, the largest standard error is at most this share of the
+    /// range of the values; looked at after every 32 permutations. `None` walks them all.
+    /// Default `None`.
+    pub tolerance: Option<f64>,
+}
+
+impl Default for Permutation {
+    fn default() -> Self {
+        Self { n_permutations: 32, tolerance: None }
+    }
+}
+
+impl Permutation {
+    fn check(&self) -> Result<()> {
+        let n = self.n_permutations;
+        let even = n >= 2 && n.is_multiple_of(2);
+        let requirement = "even and at least 2, because each is walked in both directions";
+        require(even, "n_permutations", n, requirement)?;
+        let Some(tolerance) = self.tolerance else { return Ok(()) };
+        let positive = tolerance > 0.0 && tolerance.is_finite();
+        require(positive, "tolerance", tolerance, "positive and finite")?;
+        require(n >= 4, "n_permutations", n, "at least 4 with a tolerance, to have standard errors")
+    }
+}
+
+impl Estimator for Permutation {
+    fn name(&self) -> &'static str {
+        "permutation SHAP"
+    }
+
+    fn estimate(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate> {
+        self.check()?;
+        let n = game.n_players();
+        require_players(n)?;
+        let (none, all) = ends(game)?;
+        let n_pairs = self.n_permutations / 2;
+        let pair_rows = (2 * (n - 1) * game.cost()).max(1);
+        // A power of two, so that a batch is a whole number of tasks.
+        let per_task = 1 << (TASK_ROWS / pair_rows).clamp(1, BATCH).ilog2();
+        // Without a tolerance, a batch only bounds the memory.
+        let batch = if self.tolerance.is_some() { BATCH / per_task } else { 64 };
+        let mut moments = Moments::new(game.n_outputs(), n);
+        let mut converged = false;
+        run.fold(
+            n_pairs.div_ceil(per_task),
+            batch,
+            |task, _| {
+                let first = task * per_task;
+                walk(run, game, first..(first + per_task).min(n_pairs), &none, &all)
+            },
+            |_, draws| {
+                draws.outer_iter().for_each(|draw| moments.add(draw));
+                let look = moments.n.is_multiple_of(BATCH) || moments.n == n_pairs;
+                converged = look && self.tolerance.is_some_and(|most| moments.within(most));
+                if converged { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        )?;
+        let n_coalitions = 2 + moments.n * 2 * (n - 1);
+        Ok(Estimate {
+            std_error: if n <= 2 {
+                Some(Array2::zeros(moments.mean.dim()))
+            } else {
+                (moments.n > 1).then(|| moments.std_error())
+            },
+            values: moments.mean,
+            base_values: none.to_vec(),
+            n_coalitions,
+            n_evaluations: n_coalitions * game.cost(),
+            converged: self.tolerance.map(|_| converged),
+        })
+    }
+}
+
+/// The draws `(n_pairs, n_outputs, n_players)` of these pairs; each has a stream of its own, so
+/// they do not depend on how pairs are dealt to tasks.
+fn walk(
+    run: &Run<'_>,
+    game: &dyn Game,
+    pairs: std::ops::Range<usize>,
+    none: &Array1<f64>,
+    all: &Array1<f64>,
+) -> Result<Array3<f64>> {
+    let n = game.n_players();
+    let mut orders: Vec<Vec<usize>> = Vec::with_capacity(2 * pairs.len());
+    for pair in pairs {
+        let mut order: Vec<usize> = (0..n).collect();
+        run.rng(pair as u64).shuffle(&mut order);
+        let reverse = order.iter().rev().copied().collect();
+        orders.extend([order, reverse]);
+    }
+    // Each walk passes n − 1 coalitions between none and all.
+    let steps = n - 1;
+    let mut coalitions = Array2::from_elem((orders.len() * steps, n), false);
+    for (order, walk) in orders.iter().zip((0..).step_by(steps)) {
+        for step in 0..steps {
+            for &player in &order[..=step] {
+                coalitions[[walk + step, player]] = true;
+            }
+        }
+    }
+    let worth = checked(game, game.values(coalitions.view())?, coalitions.nrows())?;
+    let mut draws = Array3::zeros((orders.len() / 2, game.n_outputs(), n));
+    for (i, order) in orders.iter().enumerate() {
+        let walk = worth.slice(s![i * steps..(i + 1) * steps, ..]);
+        for (step, &player) in order.iter().enumerate() {
+            let before = if step == 0 { none.view() } else { walk.row(step - 1) };
+            let after = if step == steps { all.view() } else { walk.row(step) };
+            let mut draw = draws.slice_mut(s![i / 2, .., player]);
+            for output in 0..draw.len() {
+                draw[output] += 0.5 * (after[output] - before[output]);
+            }
+        }
+    }
+    Ok(draws)
+}
+
+/// Mean and squared deviations of the draws so far (Welford).
+struct Moments {
+    n: usize,
+    mean: Array2<f64>,
+    squares: Array2<f64>,
+}
+
+impl Moments {
+    fn new(n_outputs: usize, n_players: usize) -> Self {
+        let zeros = Array2::zeros((n_outputs, n_players));
+        Self { n: 0, mean: zeros.clone(), squares: zeros }
+    }
+
+    fn add(&mut self, draw: ndarray::ArrayView2<'_, f64>) {
+        self.n += 1;
+        let n = self.n as f64;
+        ndarray::Zip::from(&mut self.mean).and(&mut self.squares).and(&draw).for_each(
+            |mean, squares, &draw| {
+                let delta = draw - *mean;
+                *mean += delta / n;
+                *squares += delta * (draw - *mean);
+            },
+        );
+    }
+
+    fn std_error(&self) -> Array2<f64> {
+        let n = self.n as f64;
+        self.squares.mapv(|squares| (squares.max(0.0) / (n - 1.0) / n).sqrt())
+    }
+
+    fn within(&self, tolerance: f64) -> bool {
+        let max = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::NEG_INFINITY, f64::max);
+        self.n > 1
+            && self.mean.outer_iter().zip(self.std_error().axis_iter(Axis(0))).all(
+                |(mean, error)| {
+                    let range = max(&mut mean.iter().copied()) + max(&mut mean.iter().map(|x| -x));
+                    max(&mut error.iter().copied()) <= tolerance * range
+                },
+            )
+    }
+}

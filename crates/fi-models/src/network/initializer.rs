@@ -1,0 +1,144 @@
+//! How weights start: Keras's initialisers, by their Keras names. Biases always start at 0.
+
+use fi_core::{Result, Rng, require};
+use serde::{Deserialize, Serialize};
+
+/// The distribution from which the weights of a layer are drawn before training.
+///
+/// `n_in` and `n_out` are the layer's numbers of inputs and units. As in Keras, the `…Normal`
+/// kinds with a fan draw from a normal cut off at two standard deviations, widened so that the
+/// standard deviation *after* the cut is the one stated.
+///
+/// # References
+///
+/// - Glorot, Bengio (2010). *Understanding the difficulty of training deep feedforward neural
+///   networks.* AISTATS, PMLR 9:249–256.
+/// - He, Zhang, Ren, Sun (2015). *Delving deep into rectifiers.* ICCV.
+///   <https://doi.org/10.1109/ICCV.2015.123>
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Initializer {
+    /// Uniform within `±√(6 / (n_in + n_out))`: Keras's default.
+    GlorotUniform,
+    /// Truncated normal, standard deviation `√(2 / (n_in + n_out))`.
+    GlorotNormal,
+    /// Uniform within `±√(6 / n_in)`.
+    HeUniform,
+    /// Truncated normal, standard deviation `√(2 / n_in)`.
+    HeNormal,
+    /// Uniform within `±√(3 / n_in)`.
+    LecunUniform,
+    /// Truncated normal, standard deviation `√(1 / n_in)`.
+    LecunNormal,
+    /// Normal around 0, not truncated; Keras's `"normal"` has `std` 0.05.
+    RandomNormal {
+        /// The standard deviation; positive.
+        std: f64,
+    },
+    /// Uniform within `±limit`; Keras's `"uniform"` has `limit` 0.05.
+    RandomUniform {
+        /// The largest absolute weight; positive.
+        limit: f64,
+    },
+    /// Normal around 0 cut off at `±2 std`; the standard deviation after the cut is `0.88 std`.
+    TruncatedNormal {
+        /// The standard deviation before the cut; positive. Keras's default is 0.05.
+        std: f64,
+    },
+    /// All weights 0: the units of a layer stay copies of each other, and with ReLU nothing ever
+    /// moves. For networks without hidden layers only.
+    Zeros,
+}
+
+/// The standard deviation of a standard normal cut off at ±2.
+const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
+
+impl Initializer {
+    pub(super) fn check(self) -> Result<()> {
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        match self {
+            Self::RandomNormal { std } | Self::TruncatedNormal { std } => {
+                require(positive(std), "std", std, "positive and finite")
+            }
+            Self::RandomUniform { limit } => {
+                require(positive(limit), "limit", limit, "positive and finite")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Fills the `(n_in, n_out)` weights of a layer, in row order.
+    pub(super) fn fill(self, rng: &mut Rng, n_in: usize, n_out: usize, weights: &mut [f64]) {
+        let (n_in, both) = (n_in as f64, (n_in + n_out) as f64);
+        let mut draw: Box<dyn FnMut() -> f64 + '_> = match self {
+            Self::GlorotUniform => Box::new(move || uniform(rng, (6.0 / both).sqrt())),
+            Self::HeUniform => Box::new(move || uniform(rng, (6.0 / n_in).sqrt())),
+            Self::LecunUniform => Box::new(move || uniform(rng, (3.0 / n_in).sqrt())),
+            Self::RandomUniform { limit } => Box::new(move || uniform(rng, limit)),
+            Self::GlorotNormal => Box::new(move || widened(rng, (2.0 / both).sqrt())),
+            Self::HeNormal => Box::new(move || widened(rng, (2.0 / n_in).sqrt())),
+            Self::LecunNormal => Box::new(move || widened(rng, (1.0 / n_in).sqrt())),
+            Self::TruncatedNormal { std } => Box::new(move || std * truncated(rng)),
+            Self::RandomNormal { std } => Box::new(move || std * rng.normal()),
+            Self::Zeros => Box::new(|| 0.0),
+        };
+        weights.iter_mut().for_each(|weight| *weight = draw());
+    }
+}
+
+fn uniform(rng: &mut Rng, limit: f64) -> f64 {
+    (2.0 * rng.uniform() - 1.0) * limit
+}
+
+fn widened(rng: &mut Rng, std: f64) -> f64 {
+    std / TRUNCATED_STD * truncated(rng)
+}
+
+/// A standard normal cut off at ±2, by rejection (about 1 draw in 22 is thrown away).
+fn truncated(rng: &mut Rng) -> f64 {
+    loop {
+        let drawn = rng.normal();
+        if drawn.abs() <= 2.0 {
+            return drawn;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_its_standard_deviation_and_its_limits() {
+        let (n_in, n_out) = (300, 100);
+        let kinds = [
+            (Initializer::GlorotUniform, (2.0_f64 / 400.0).sqrt(), (6.0_f64 / 400.0).sqrt()),
+            (Initializer::GlorotNormal, (2.0_f64 / 400.0).sqrt(), 0.1608),
+            (Initializer::HeUniform, (2.0_f64 / 300.0).sqrt(), (6.0_f64 / 300.0).sqrt()),
+            (Initializer::HeNormal, (2.0_f64 / 300.0).sqrt(), 0.1857),
+            (Initializer::LecunUniform, (1.0_f64 / 300.0).sqrt(), 0.1),
+            (Initializer::LecunNormal, (1.0_f64 / 300.0).sqrt(), 0.1313),
+            (Initializer::RandomNormal { std: 0.05 }, 0.05, 0.3),
+            (Initializer::RandomUniform { limit: 0.3 }, 0.3 / 3.0_f64.sqrt(), 0.3),
+            (Initializer::TruncatedNormal { std: 0.05 }, 0.05 * TRUNCATED_STD, 0.1),
+            (Initializer::Zeros, 0.0, 0.0),
+        ];
+        for (kind, std, limit) in kinds {
+            let mut weights = vec![f64::NAN; n_in * n_out];
+            kind.fill(&mut Rng::new(3, 0), n_in, n_out, &mut weights);
+            let square = weights.iter().map(|w| w * w).sum::<f64>() / weights.len() as f64;
+            let mean = weights.iter().sum::<f64>() / weights.len() as f64;
+            assert!((square.sqrt() - std).abs() <= 0.02 * std, "{kind:?}: {}", square.sqrt());
+            assert!(mean.abs() <= 0.03 * std, "{kind:?}: {mean}");
+            assert!(weights.iter().all(|w| w.abs() <= limit), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_width_that_is_not_positive_is_refused() {
+        let text = |kind: Initializer| kind.check().unwrap_err().to_string();
+        let bad = Initializer::RandomNormal { std: 0.0 };
+        assert_eq!(text(bad), "`std` is `0`, it must be positive and finite");
+        let bad = Initializer::RandomUniform { limit: f64::NAN };
+        assert_eq!(text(bad), "`limit` is `NaN`, it must be positive and finite");
+    }
+}

@@ -1,0 +1,45 @@
+"""Writes the data sets of this folder from the copies that ship with scikit-learn.
+
+    python datasets/make.py        (scikit-learn 1.9)
+
+One CSV per data set: a header, numbers as scikit-learn holds them, the column `target` last.
+The licence and the source of each are in datasets.toml, with the SHA-256 of the file.
+"""
+
+import csv
+import hashlib
+from pathlib import Path
+
+from sklearn import datasets
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def number(value):
+    """The shortest text that reads back as the same double; whole numbers without a point."""
+    value = float(value)
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def write(name, names, rows, target):
+    path = FOLDER / f"{name}.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*names, "target"])
+        for row, label in zip(rows, target):
+            writer.writerow([*map(number, row), label])
+    print(name, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def classification(name, load, rename=lambda names: names):
+    data = load()
+    labels = [str(data.target_names[label]) for label in data.target]
+    write(name, rename([str(n) for n in data.feature_names]), data.data, labels)
+
+
+classification("iris", datasets.load_iris, lambda names: [n.removesuffix(" (cm)") for n in names])
+classification("wine", datasets.load_wine, lambda names: [n.replace("_", " ") for n in names])
+classification("breast-cancer", datasets.load_breast_cancer)
+classification("digits", datasets.load_digits, lambda names: [n.replace("pixel_", "pixel ").replace("_", ",") for n in names])
+diabetes = datasets.load_diabetes(scaled=False)
+write("diabetes", diabetes.feature_names, diabetes.data, map(number, diabetes.target))

@@ -1,0 +1,71 @@
+//! `cargo xtask golden`: makes a Python environment with pinned packages and runs the scripts of
+//! `xtask/golden`, each of which writes one JSON of peers' numbers beside the tests that read it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use crate::root;
+
+/// The options of `cargo xtask golden`.
+#[derive(Args)]
+pub(crate) struct Golden {
+    /// The scripts to run, such as `metrics` [default: all]
+    topics: Vec<String>,
+    /// The Python to make the environment with; the pins need 3.11 or 3.12
+    #[arg(long, default_value = "python3")]
+    python: PathBuf,
+}
+
+impl Golden {
+    pub(crate) fn run(self) -> Result<()> {
+        let scripts = scripts(&root().join("xtask/golden"))?;
+        let known = || scripts.iter().filter_map(|path| path.file_stem()?.to_str());
+        for topic in &self.topics {
+            ensure!(
+                known().any(|name| name == topic),
+                "there is no golden script `{topic}`, take one of {}",
+                known().collect::<Vec<_>>().join(", ")
+            );
+        }
+        let python = environment(&self.python)?;
+        for script in &scripts {
+            let name = script.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+            if self.topics.is_empty() || self.topics.iter().any(|topic| topic == name) {
+                println!("{name}");
+                succeed(Command::new(&python).arg(script))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn scripts(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut scripts = Vec::new();
+    for entry in std::fs::read_dir(folder).context("xtask/golden cannot be read")? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "py") {
+            scripts.push(path);
+        }
+    }
+    scripts.sort();
+    Ok(scripts)
+}
+
+/// A virtual environment under `target/golden` with the pinned packages.
+fn environment(python: &Path) -> Result<PathBuf> {
+    let folder = root().join("target/golden");
+    succeed(Command::new(python).args(["-m", "venv"]).arg(&folder))?;
+    let python = folder.join("bin/python");
+    let requirements = root().join("xtask/golden/requirements.txt");
+    succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(requirements))?;
+    Ok(python)
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("{command:?} cannot be started"))?;
+    ensure!(status.success(), "{command:?} failed");
+    Ok(())
+}

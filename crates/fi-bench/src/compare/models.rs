@@ -8,31 +8,31 @@ use fi_models::network::{
     Activation, EarlyStopping, GarsonForm, Initializer, Mlp, Network, Optimizer, Scale, StopRule,
     Validation, Viann, first_layer, garson, olden, probe,
 };
-use fi_models::tree::{Forest, RandomForest, impurity, oob_permutation, split_count};
+use fi_models::tree::{Forest, RandomForest, impurity, split_count};
 
 use super::methods;
 
 /// What needs no model.
-pub const DATA: &str = "data";
+pub(super) const DATA: &str = "data";
 /// The network of the published script.
-pub const PUBLISHED: &str = "network (published)";
+pub(super) const PUBLISHED: &str = "network (published)";
 /// The paper's network without activation functions.
-pub const NN1: &str = "network (NN1)";
+pub(super) const NN1: &str = "network (NN1)";
 /// The paper's network with ReLU.
-pub const NN2: &str = "network (NN2)";
+pub(super) const NN2: &str = "network (NN2)";
 /// A network trained until it is as good as the forest.
-pub const TUNED: &str = "network (tuned)";
+pub(super) const TUNED: &str = "network (tuned)";
 /// Our random forest.
-pub const FOREST: &str = "forest";
+pub(super) const FOREST: &str = "forest";
 /// linfa's decision tree.
-pub const LINFA_TREE: &str = "linfa-trees";
+pub(super) const LINFA_TREE: &str = "linfa-trees";
 /// linfa's logistic regression.
-pub const LINFA_LOGISTIC: &str = "linfa-logistic";
+pub(super) const LINFA_LOGISTIC: &str = "linfa-logistic";
 /// linfa's linear regression.
-pub const LINFA_LINEAR: &str = "linfa-linear";
+pub(super) const LINFA_LINEAR: &str = "linfa-linear";
 
 /// Whether a model of this name is a network.
-pub fn is_network(model: &str) -> bool {
+pub(super) fn is_network(model: &str) -> bool {
     model.starts_with("network")
 }
 
@@ -228,7 +228,6 @@ impl Learned {
             Self::Forest(forest) => vec![
                 (methods::MDI, impurity(forest.ensemble(), names)?),
                 (methods::SPLIT_COUNT, split_count(forest.ensemble(), names)?),
-                (methods::OOB_PERMUTATION, oob(run, forest, train)?),
             ],
             Self::Tree(tree) => vec![(methods::MDI, impurity(&tree.ensemble, names)?)],
             Self::Linear(linear) => {
@@ -237,11 +236,4 @@ impl Learned {
             }
         })
     }
-}
-
-fn oob(run: &Run<'_>, forest: &Forest, train: &Dataset) -> Result<Importance> {
-    let players = fi_core::Players::features(train.feature_names().iter().cloned())?;
-    let metric = super::metric(train.target());
-    let mut found = oob_permutation(run, forest, train, &players, &[metric], 1)?;
-    Ok(found.remove(0))
 }

@@ -113,8 +113,8 @@ fn drawn() -> impl Strategy<Value = Drawn> {
         let labels = prop::collection::vec(0..n_classes, n_rows);
         let weights = prop::collection::vec(0..4_u8, n_rows);
         (cells, labels, weights).prop_map(move |(cells, mut labels, weights)| {
-            for class in 0..n_classes {
-                labels[class] = class;
+            for (class, label) in labels.iter_mut().take(n_classes).enumerate() {
+                *label = class;
             }
             let mut weights: Vec<f64> = weights.into_iter().map(f64::from).collect();
             weights[..n_classes].iter_mut().for_each(|weight| *weight += 1.0);
@@ -416,10 +416,10 @@ fn each_bad_input_gets_its_own_sentence() {
         "`alpha` is `1.5`, it must be between 0 and 1"
     );
     assert!(alpha.constant_score(&Target::Values(vec![1.0]), None).is_err());
-    let nan = Metric::custom("ratio", Direction::Lower, |_, _, _| Ok(0.0 / 0.0));
+    let nan = Metric::custom("ratio", Direction::Lower, |_, _, _| Ok(f64::NAN));
     assert_eq!(
         text(nan, good(), Output::Probabilities, &two, None),
-        "the metric `ratio` returned NaN"
+        "the metric `ratio` is NaN on these predictions: it overflows or is undefined there"
     );
     let unknown = Metric::parse("auc").unwrap_err().to_string();
     assert!(
@@ -427,6 +427,26 @@ fn each_bad_input_gets_its_own_sentence() {
         "{unknown}"
     );
     assert!(Metric::parse("pinball:2").is_err() && Metric::parse("pinball:x").is_err());
+}
+
+#[test]
+fn one_class_and_huge_numbers_are_no_panic() {
+    let one = classes(&[0, 0], 1);
+    for output in [Output::Margins, Output::Probabilities] {
+        let score = Metric::Accuracy.score(array![[1.0], [1.0]].view(), output, &one, None);
+        assert_eq!(score.unwrap(), 1.0);
+    }
+    for metric in of_classes(3) {
+        // Any answer will do, but it must be one.
+        let score = metric.score(array![[1.0], [1.0]].view(), Output::Margins, &one, None);
+        assert!(!score.is_ok_and(f64::is_nan), "{metric}");
+        assert!(!metric.constant_score(&one, None).is_ok_and(f64::is_nan), "{metric}");
+    }
+    let huge = Target::Values(vec![1e300, -1e300]);
+    for metric in of_numbers() {
+        let score = metric.score(array![[1e300], [1e300]].view(), Output::Values, &huge, None);
+        assert!(!score.is_ok_and(f64::is_nan), "{metric}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use ndarray::Array2;
 fn drawn(n_rows: usize) -> (Array2<f64>, Target) {
     let mut rng = Rng::new(7, 0);
     let labels: Vec<usize> = (0..n_rows).map(|_| rng.below(2)).collect();
-    let second: Vec<f64> = labels.iter().map(|&y| (rng.uniform() + y as f64) / 2.0).collect();
+    let second: Vec<f64> = labels.iter().map(|&y| f64::midpoint(rng.uniform(), y as f64)).collect();
     let rows = Array2::from_shape_fn((n_rows, 2), |(row, class)| match class {
         0 => 1.0 - second[row],
         _ => second[row],

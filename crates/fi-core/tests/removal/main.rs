@@ -49,7 +49,8 @@ impl Learner for Ols {
         let weighted = &rows * &column;
         let mut gram = weighted.t().dot(&rows);
         let mut right = weighted.t().dot(&(target - centre)).insert_axis(Axis(1));
-        let beta = gram.solvec_inplace(&mut right).map_err(fi_core::Error::model)?.column(0).to_vec();
+        let beta =
+            gram.solvec_inplace(&mut right).map_err(fi_core::Error::model)?.column(0).to_vec();
         let intercept = centre - mean.iter().zip(&beta).map(|(m, b)| m * b).sum::<f64>();
         Ok(Box::new(linear(&beta, intercept)))
     }

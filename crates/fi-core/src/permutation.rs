@@ -64,7 +64,8 @@ const BLOCKS: u64 = u64::MAX - 1;
 ///
 /// `n_rows × (1 + n_players × n_repeats)` predicted rows. Memory: 16 batches of answers, the larger
 /// of `batch_rows` and `n_rows` rows each, whatever the numbers of players and repeats.
-/// Metrics that are no mean over rows are scored up to 26 times per player and repeat.
+/// Metrics that are no mean over rows are scored up to 51 times per player and repeat,
+/// on the whole and on the remainders of the jackknife.
 ///
 /// # When it misleads
 ///

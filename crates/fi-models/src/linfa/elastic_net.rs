@@ -80,8 +80,7 @@ impl ElasticNet {
             y.dot(&y)
         };
         let theirs = linfa::Dataset::new(rows, y);
-        let fitted =
-            checked.fit(&theirs).map_err(|error: ElasticNetError| Error::model(error))?;
+        let fitted = checked.fit(&theirs).map_err(|error: ElasticNetError| Error::model(error))?;
         let stopped = fitted.n_steps() >= checked.max_iterations();
         // A target without variance is solved by zeros, whose gap of 0 is not below 0.
         if stopped && fitted.duality_gap() > checked.tolerance() * target_size {

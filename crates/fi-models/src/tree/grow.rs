@@ -162,11 +162,12 @@ impl<S: Scan> Grower<'_, S> {
         let Split { feature, low, high } = split;
         let (start, end, depth) = (open.start, open.end, open.depth + 1);
         self.tree.make_split(open.node, feature, self.table.threshold(feature, low, high));
+        let left_is_heavier = left.cover > right.cover;
         let left = self.push(start, middle, depth, left);
         let right = self.push(middle, end, depth, right);
         self.tree.connect(open.node, left.node, right.node);
-        if middle - start > end - middle {
-            // Nothing was missing in training: the larger side is the better guess.
+        if left_is_heavier {
+            // Nothing was missing in training: the heavier side is the better guess.
             self.tree.send_missing_left(open.node);
         }
         (left, right)

@@ -12,6 +12,9 @@ mod ensemble;
 mod forest;
 mod grow;
 mod importance;
+#[cfg(feature = "linfa")]
+mod linfa;
+mod out_of_bag;
 mod sort;
 mod table;
 
@@ -21,3 +24,9 @@ pub use decision_tree::{DecisionTree, FittedTree, MaxFeatures};
 pub use ensemble::{Comparison, Ensemble, Tree};
 pub use forest::{Forest, MaxSamples, RandomForest};
 pub use importance::{impurity, split_count};
+#[cfg(feature = "linfa")]
+pub use linfa::{LinfaError, LinfaModel, LinfaParams, TreeLabel, TreeParams};
+pub use out_of_bag::oob_permutation;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! Out-of-bag permutation importance: Breiman's own, tree by tree.
+//!
+//! Each tree is asked about the rows its sample left out, once as they are and once with a
+//! player's columns shuffled among them. What the tree gets worse is the player's importance.
+
+use fi_core::{
+    Dataset, Donors, Error, Importance, Metric, Model, Players, Replicate, Result, Run, Warning,
+    require, require_shape,
+};
+use ndarray::{Array2, Axis, s};
+
+use super::ensemble::Tree;
+use super::forest::{Forest, OutOfBag};
+
+/// Keeps the shuffles apart from the bootstrap draws of a forest trained with the same seed.
+const SHUFFLES: u64 = 0x6F6F_625F_7065_726D;
+
+/// Breiman's permutation importance of each player, on out-of-bag rows.
+///
+/// ```text
+///            1
+/// I(S)  =   ―――  ∑  mean over repeats of  L(tₖ, OOBₖ with the columns S shuffled) − L(tₖ, OOBₖ)
+///            T   k
+/// ```
+///
+/// where tree `tₖ` did not see the rows `OOBₖ` and `L` is the metric as a loss (of each tree
+/// alone, not of the forest). The rows of a repeat are shuffled the same way for all players.
+/// Answers one result per metric.
+///
+/// # Units
+///
+/// The metric's; positive if something was lost. R's randomForest calls this, with accuracy or
+/// MSE and without scaling, `MeanDecreaseAccuracy` and `%IncMSE`.
+///
+/// # Shapes
+///
+/// One replicate per tree that has out-of-bag rows. `std` is the spread *over trees*; the
+/// interval is empty, because trees of one forest share their training rows. `score` is that of
+/// the forest's out-of-bag predictions, which is better than its trees'.
+///
+/// # Cost
+///
+/// `n_trees · 0.37 n_rows · (1 + n_players · n_repeats)` walks through one tree, in parallel over
+/// trees; a player that a tree does not use costs nothing and is exactly 0 there.
+///
+/// # When it misleads
+///
+/// Shuffling breaks the ties between correlated features, so trees are asked about rows that do
+/// not occur. Log loss of single fully grown trees is huge (they answer 0 and 1): take accuracy,
+/// Brier score or MSE. Rows that belong together are in and out of the bag separately.
+///
+/// # Errors
+///
+/// [`Error::Parameter`] if `n_repeats` is 0; [`Error::Data`] without metrics, for a forest
+/// without bootstrap or other data than it was trained on; [`Error::Shape`] for players over
+/// another number of features; [`Error::TooFewRows`] if no row is out of bag; [`Error::Task`]
+/// that names the tree in which a metric failed; [`Error::Cancelled`].
+///
+/// # Example
+///
+/// ```
+/// use fi_core::{Dataset, Metric, Players, Run, Target};
+/// use fi_models::tree::{oob_permutation, RandomForest};
+/// use ndarray::Array2;
+///
+/// let rows = Array2::from_shape_fn((60, 2), |(i, j)| ((i * (7 + 4 * j)) % 60) as f64);
+/// let values = rows.column(0).to_vec();
+/// let data = Dataset::new(rows, Target::Values(values))?;
+/// let forest = RandomForest { n_estimators: 20, ..RandomForest::regression() };
+/// let forest = forest.fit(&Run::new(1), &data)?;
+/// let players = Players::features(data.feature_names().to_vec())?;
+/// let [mse] = oob_permutation(&Run::new(2), &forest, &data, &players, &[Metric::Mse], 1)?
+///     .try_into()
+///     .unwrap();
+/// assert!(mse.values[0] > 50.0 * mse.values[1].abs());
+/// # Ok::<(), fi_core::Error>(())
+/// ```
+///
+/// # References
+///
+/// - Breiman (2001). *Random forests.* Machine Learning 45. <https://doi.org/10.1023/A:1010933404324>
+pub fn oob_permutation(
+    run: &Run<'_>,
+    forest: &Forest,
+    data: &Dataset,
+    players: &Players,
+    metrics: &[Metric],
+    n_repeats: usize,
+) -> Result<Vec<Importance>> {
+    require(n_repeats >= 1, "n_repeats", n_repeats, "at least 1")?;
+    require_shape("the players' table", &[forest.n_features()], &[players.n_features()])?;
+    if metrics.is_empty() {
+        return Err(Error::Data("there is no metric to score with, give at least one".into()));
+    }
+    let bags = forest.out_of_bag(data)?;
+    let shuffles = run.split(SHUFFLES);
+    let question = Question { forest, data, players, metrics, n_repeats, bags };
+    let answers = run.map(forest.ensemble().n_trees(), |tree, _| {
+        let answer = question.ask(tree, &shuffles.split(tree as u64));
+        answer.map_err(|error| error.in_task(format!("tree {tree}")))
+    })?;
+    let answers: Vec<Answer> = answers.into_iter().flatten().collect();
+    if answers.is_empty() {
+        let what = "out-of-bag permutation importance".to_owned();
+        return Err(Error::TooFewRows { what, needed: 1, got: 0 });
+    }
+    let mut results = Vec::with_capacity(metrics.len());
+    for (index, metric) in metrics.iter().enumerate() {
+        let mut replicates = Array2::zeros((players.len(), answers.len()));
+        for (answer, mut column) in answers.iter().zip(replicates.columns_mut()) {
+            column.assign(&answer.increases.column(index));
+        }
+        let kind = Replicate::Tree;
+        let mut importance =
+            Importance::from_replicates("oob_permutation", players.names(), replicates, kind)?;
+        importance.seed = Some(run.seed());
+        importance.n_evaluations = answers.iter().map(|answer| answer.n_evaluations).sum();
+        describe(&mut importance, forest, data, metric)?;
+        results.push(importance);
+    }
+    Ok(results)
+}
+
+/// Adds the metric, the forest's own out-of-bag score and what they warn of.
+fn describe(
+    importance: &mut Importance,
+    forest: &Forest,
+    data: &Dataset,
+    metric: &Metric,
+) -> Result<()> {
+    let score = forest.oob_score(data, metric)?;
+    let name = || metric.name().clone();
+    importance.metric = Some(name());
+    importance.score = Some(score);
+    // Not every metric has a best constant.
+    importance.constant_score = metric.constant_score(data.target(), data.weights()).ok();
+    if let Some(constant) = importance.constant_score
+        && metric.worse(score, constant) <= 0.0
+    {
+        let warning = Warning::NoBetterThanConstant { metric: name(), score, constant };
+        importance.warnings.push(warning);
+    }
+    if importance.replicates.iter().all(|&increase| increase == 0.0) {
+        importance.warnings.push(Warning::MetricDidNotMove { metric: name() });
+    }
+    Ok(())
+}
+
+/// What every tree is asked.
+struct Question<'a> {
+    forest: &'a Forest,
+    data: &'a Dataset,
+    players: &'a Players,
+    metrics: &'a [Metric],
+    n_repeats: usize,
+    bags: OutOfBag<'a>,
+}
+
+/// What one tree answers.
+struct Answer {
+    /// `(n_players, n_metrics)`.
+    increases: Array2<f64>,
+    n_evaluations: usize,
+}
+
+impl Question<'_> {
+    /// `None` if no row with a weight is out of the tree's bag.
+    fn ask(&self, index: usize, run: &Run<'_>) -> Result<Option<Answer>> {
+        let rows = self.bags.rows(index);
+        let counts = |row: &usize| self.data.weights().is_none_or(|weights| weights[*row] > 0.0);
+        if !rows.iter().any(counts) {
+            return Ok(None);
+        }
+        let data = self.data.select_rows(&rows)?;
+        let tree = self.forest.ensemble().tree(index);
+        let n_rows = rows.len();
+        let mut used = vec![false; data.n_features()];
+        let splits = (0..tree.n_nodes()).filter(|&node| !tree.is_leaf(node));
+        splits.for_each(|node| used[tree.feature(node)] = true);
+
+        let as_they_are: Vec<usize> = (0..n_rows).collect();
+        let before = self.scores(&data, &self.predict(tree, &data, &[], &as_they_are))?;
+        let mut increases = Array2::zeros((self.players.len(), self.metrics.len()));
+        let mut n_evaluations = n_rows;
+        for repeat in 0..self.n_repeats {
+            let donors = Donors::new(n_rows, run.split(repeat as u64).seed());
+            let donors: Vec<usize> = (0..n_rows).map(|row| donors.of(row)).collect();
+            for player in 0..self.players.len() {
+                let members = self.players.members(player);
+                if !members.iter().any(|&feature| used[feature]) {
+                    continue;
+                }
+                let after = self.scores(&data, &self.predict(tree, &data, members, &donors))?;
+                n_evaluations += n_rows;
+                for (index, metric) in self.metrics.iter().enumerate() {
+                    let increase = metric.worse(before[index], after[index]);
+                    increases[[player, index]] += increase / self.n_repeats as f64;
+                }
+            }
+        }
+        Ok(Some(Answer { increases, n_evaluations }))
+    }
+
+    /// The tree's predictions where each row has the values of its donor in these columns.
+    fn predict(
+        &self,
+        tree: Tree<'_>,
+        data: &Dataset,
+        members: &[usize],
+        donors: &[usize],
+    ) -> Array2<f64> {
+        let rows = data.rows();
+        let mut predictions = Array2::zeros((data.n_rows(), self.forest.n_outputs()));
+        let mut mixed = vec![0.0; data.n_features()];
+        for (row, mut prediction) in predictions.axis_iter_mut(Axis(0)).enumerate() {
+            mixed.iter_mut().zip(rows.slice(s![row, ..])).for_each(|(to, from)| *to = *from);
+            members.iter().for_each(|&feature| mixed[feature] = rows[[donors[row], feature]]);
+            let value = tree.value(tree.leaf(&mixed));
+            prediction.iter_mut().zip(value).for_each(|(to, from)| *to = *from);
+        }
+        predictions
+    }
+
+    fn scores(&self, data: &Dataset, predictions: &Array2<f64>) -> Result<Vec<f64>> {
+        let score = |metric: &Metric| {
+            let output = self.forest.output();
+            metric.score(predictions.view(), output, data.target(), data.weights())
+        };
+        self.metrics.iter().map(score).collect()
+    }
+}

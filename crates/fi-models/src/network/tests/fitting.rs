@@ -338,6 +338,8 @@ fn an_observer_sees_each_epoch_and_may_end_it() {
     assert_eq!(network.history()[2], seen[2].2);
     assert_eq!(network.history()[2].accuracy, None);
     let mut statistics = WeightStatistics::new(network.statistics().initial.view());
-    seen.iter().for_each(|(_, weights, _)| statistics.update(weights.view()).unwrap());
+    for (_, weights, _) in &seen {
+        statistics.update(weights.view()).unwrap();
+    }
     assert_eq!(&statistics, network.statistics());
 }

@@ -96,13 +96,14 @@ fn one_step_is_the_one_computed_by_hand() {
     let weighted = data.clone().with_weights(vec![3.0, 1.0]).unwrap();
     let network = mlp.fit(&Run::new(0), &weighted).unwrap();
     assert!((network.layers()[0].weights[[0, 0]] - 0.1 * (1.5 * 2.0 + 0.5 * 12.0)).abs() < 1e-12);
-    assert_eq!(network.history()[0].loss, (1.5 * 4.0 + 0.5 * 16.0) / 2.0);
+    // (1.5 · 4 + 0.5 · 16) / 2
+    assert_eq!(network.history()[0].loss, 7.0);
 
     // In batches of one row, in order: w = b = 0.4 first, then the error is 4 − 1.6 = 2.4.
     let single = Mlp { batch_size: 1, shuffle: false, ..mlp };
     let network = single.fit(&Run::new(0), &data).unwrap();
     assert!((network.layers()[0].weights[[0, 0]] - (0.4 + 0.1 * 2.0 * 2.4 * 3.0)).abs() < 1e-12);
-    assert!((network.history()[0].loss - (4.0 + 2.4 * 2.4) / 2.0).abs() < 1e-12);
+    assert!((network.history()[0].loss - 0.5 * (4.0 + 2.4 * 2.4)).abs() < 1e-12);
 }
 
 #[test]

@@ -45,7 +45,9 @@ fn viann_is_the_published_definition() {
         let last = &epochs[epochs.len() - 1];
         let names = names(last.nrows());
         let mut statistics = WeightStatistics::new(matrix(&case.initial).view());
-        epochs.iter().for_each(|weights| statistics.update(weights.view()).unwrap());
+        for weights in &epochs {
+            statistics.update(weights.view()).unwrap();
+        }
         let variance = statistics.variance().unwrap();
         assert!(close(&variance.into_raw_vec_and_offset().0, &case.variance.concat(), 1e-12));
 
@@ -166,7 +168,7 @@ fn the_cancelling_form_is_the_published_one_up_to_scale() {
             }
         }
     }
-    published.iter_mut().for_each(|sum| *sum /= 15.0);
+    let published: Vec<f64> = published.iter().map(|sum| sum / 15.0).collect();
     let ours = garson(&network, &names(4), GarsonForm::Cancelling).unwrap();
     assert!(close(&ours.values, &published, 1e-12), "{ours:?} {published:?}");
 }

@@ -120,11 +120,7 @@ impl Scaler {
 }
 
 /// Weighted mean, and weighted standard deviation or 1, of the values that are not missing.
-fn column_moments(
-    column: ArrayView1<'_, f64>,
-    weights: &[f64],
-    name: &str,
-) -> Result<(f64, f64)> {
+fn column_moments(column: ArrayView1<'_, f64>, weights: &[f64], name: &str) -> Result<(f64, f64)> {
     let there = || column.iter().zip(weights).filter(|(x, w)| !x.is_nan() && **w > 0.0);
     let total: f64 = there().map(|(_, w)| w).sum();
     if there().next().is_none() {

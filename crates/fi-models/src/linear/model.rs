@@ -73,11 +73,7 @@ impl LinearModel {
     /// # Errors
     ///
     /// As for [`LinearModel::validate`].
-    pub fn new(
-        coefficients: Array2<f64>,
-        intercepts: Array1<f64>,
-        scores: Scores,
-    ) -> Result<Self> {
+    pub fn new(coefficients: Array2<f64>, intercepts: Array1<f64>, scores: Scores) -> Result<Self> {
         let model =
             Self { coefficients, intercepts, scores, standard_errors: None, feature_std: None };
         model.validate()?;

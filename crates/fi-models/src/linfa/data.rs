@@ -77,9 +77,7 @@ fn named<L: Ord + ToString>(labels: &Array1<L>, classes: &[L]) -> Target {
 /// assert_eq!(ours.target().labels(), Some(&[1, 0][..]));
 /// # Ok::<(), fi_core::Error>(())
 /// ```
-pub fn dataset<L: ToTarget>(
-    data: &linfa::DatasetBase<Array2<f64>, Array1<L>>,
-) -> Result<Dataset> {
+pub fn dataset<L: ToTarget>(data: &linfa::DatasetBase<Array2<f64>, Array1<L>>) -> Result<Dataset> {
     let mut ours = Dataset::new(data.records().clone(), L::to_target(data.targets()))?;
     if !data.feature_names().is_empty() {
         ours = ours.with_feature_names(data.feature_names().to_vec())?;
@@ -115,9 +113,10 @@ pub fn to_linfa<L: FromTarget>(data: &Dataset) -> Result<linfa::Dataset<f64, L, 
         .with_feature_names(data.feature_names().to_vec());
     if let Some(weights) = data.weights() {
         let narrow: Array1<f32> = weights.iter().map(|&weight| weight as f32).collect();
-        let lost = weights.iter().zip(&narrow).position(|(&wide, &narrow)| {
-            !narrow.is_finite() || (wide > 0.0 && narrow == 0.0)
-        });
+        let lost = weights
+            .iter()
+            .zip(&narrow)
+            .position(|(&wide, &narrow)| !narrow.is_finite() || (wide > 0.0 && narrow == 0.0));
         if let Some(row) = lost {
             return Err(Error::Data(format!(
                 "the weight `{}` in row {row} does not fit linfa's single precision, rescale the \

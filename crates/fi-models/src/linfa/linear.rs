@@ -148,8 +148,7 @@ fn invert_upper(r: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut inverse = Array2::zeros((n, n));
     for column in 0..n {
         for row in (0..=column).rev() {
-            let rest: f64 =
-                (row + 1..=column).map(|k| r[[row, k]] * inverse[[k, column]]).sum();
+            let rest: f64 = (row + 1..=column).map(|k| r[[row, k]] * inverse[[k, column]]).sum();
             let unit = if row == column { 1.0 } else { 0.0 };
             inverse[[row, column]] = (unit - rest) / r[[row, row]];
         }

@@ -1,5 +1,6 @@
 //! The lines of a CSV file, checked: header, column counts, encoding.
 
+use std::collections::VecDeque;
 use std::io::Read;
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
@@ -8,7 +9,7 @@ use crate::error::{Error, Result};
 
 /// Reads a CSV file line by line; every line that comes out has as many cells as the header.
 pub(crate) struct Records<R> {
-    reader: Reader<R>,
+    reader: Reader<Lines<R>>,
     file: String,
     columns: Vec<String>,
     record: ByteRecord,
@@ -20,7 +21,7 @@ impl<R: Read> Records<R> {
             .has_headers(false)
             .flexible(true)
             .delimiter(delimiter)
-            .from_reader(reader);
+            .from_reader(Lines { reader, offset: 0, breaks: VecDeque::new(), line: 1 });
         let file = file.to_owned();
         let mut records = Self { reader, file, columns: Vec::new(), record: ByteRecord::new() };
         let Some((_, cells)) = records.next()? else {
@@ -80,7 +81,8 @@ impl<R: Read> Records<R> {
         if !more {
             return Ok(None);
         }
-        let line = self.record.position().map_or(0, csv::Position::line);
+        let start = self.record.position().map_or(0, csv::Position::byte);
+        let line = self.reader.get_mut().line_at(start);
         let (expected, got) = (self.columns.len(), self.record.len());
         if expected > 0 && got != expected {
             let problem = format!("the line has {got} cells, the header has {expected}");
@@ -94,5 +96,46 @@ impl<R: Read> Records<R> {
             })?);
         }
         Ok(Some((line, cells)))
+    }
+}
+
+/// Counts lines as people do.
+///
+/// csv's own count stands before the blank lines that it passes over, and before the `\n` of a
+/// `\r\n`.
+struct Lines<R> {
+    reader: R,
+    /// How many bytes were read.
+    offset: u64,
+    /// Where `\r` and `\n` stand, and which is a `\n`, from the last line asked for.
+    breaks: VecDeque<(u64, bool)>,
+    /// The line that starts before the first of them.
+    line: u64,
+}
+
+impl<R: Read> Read for Lines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.reader.read(buffer)?;
+        for (byte, at) in buffer[..n].iter().zip(self.offset..) {
+            if matches!(byte, b'\r' | b'\n') {
+                self.breaks.push_back((at, *byte == b'\n'));
+            }
+        }
+        self.offset += n as u64;
+        Ok(n)
+    }
+}
+
+impl<R> Lines<R> {
+    /// The line of the first byte from `start` that breaks no line; `start` must not decrease.
+    fn line_at(&mut self, mut start: u64) -> u64 {
+        while let Some(&(at, newline)) = self.breaks.front()
+            && at <= start
+        {
+            start += u64::from(at == start);
+            self.line += u64::from(newline);
+            self.breaks.pop_front();
+        }
+        self.line
     }
 }

@@ -24,22 +24,16 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 prop_compose! {
-    fn importance()(
-        features in proptest::collection::btree_set(name(), 1..6),
-        n_repeats in 0..4_usize,
-        with_interval: bool,
-        with_p: bool,
-        seed: Option<u64>,
-    )(
-        values in proptest::collection::vec(number(), features.len()),
-        repeats in proptest::collection::vec(number(), features.len() * n_repeats),
-        ends in proptest::collection::vec((number(), number()), features.len()),
+    fn importance()(n in 1..6_usize, n_repeats in 0..4_usize)(
+        features in proptest::collection::btree_set(name(), n),
+        values in proptest::collection::vec(number(), n),
+        repeats in proptest::collection::vec(number(), n * n_repeats),
+        ends in proptest::collection::vec((number(), number()), n),
         score in proptest::option::of(number()),
-        features in Just(features),
+        seed in any::<Option<u64>>(),
         n_repeats in Just(n_repeats),
-        with_interval in Just(with_interval),
-        with_p in Just(with_p),
-        seed in Just(seed),
+        with_interval in any::<bool>(),
+        with_p in any::<bool>()
     ) -> Importance {
         let features: Vec<String> = features.into_iter().collect();
         let n = features.len();

@@ -3,7 +3,7 @@
 use fi_core::Importance;
 
 use crate::bars::LARGEST;
-use crate::color::{AXIS, BLUE, INK, SKY, SOFT_INK, VERMILLION};
+use crate::color::{AXIS, BACKGROUND, BLUE, INK, SKY, SOFT_INK, VERMILLION};
 use crate::error::{Result, require};
 use crate::figure::{Anchor, Figure};
 use crate::font;
@@ -113,19 +113,21 @@ impl BoxPlot {
         for reference in &references {
             let label_top = top + reference.level * 16;
             let line = x + reference.pixel;
-            let mut dash = label_top + 15;
+            let mut dash = label_top;
             while dash < y + height {
                 canvas.rectangle(line, dash, 1, 4.min(y + height - dash), VERMILLION);
                 dash += 7;
             }
-            let start = (x + reference.start, label_top);
-            canvas.text(&reference.name, start, SMALL_SIZE, Anchor::Start, VERMILLION);
+            let start = (x + reference.start, label_top + 7);
+            canvas.name(&reference.name, start, SMALL_SIZE, Anchor::Start, VERMILLION);
         }
         for (row, (_, values)) in self.groups.iter().enumerate() {
             let middle = y + 4 + row as i32 * pitch + pitch / 2;
             canvas.name(&names[row], (x - 8, middle), NAME_SIZE, Anchor::End, INK);
             if values.is_empty() {
                 let note = Name::new("no values");
+                let note_width = font::width(&note.text, SMALL_SIZE);
+                canvas.rectangle(x + 6, middle - 6, note_width + 4, 13, BACKGROUND);
                 canvas.name(&note, (x + 8, middle), SMALL_SIZE, Anchor::Start, SOFT_INK);
             } else {
                 row_of(&mut canvas, values, &axis, (x, middle), pitch * 3 / 5);
@@ -167,39 +169,32 @@ impl BoxPlot {
         Axis::new(low - room, high + room, PLOT_WIDTH, SMALL_SIZE)
     }
 
-    /// The names of the lines beside them, on as many levels as they need.
+    /// The names of the lines, each on the right of its line, on as many levels as they need:
+    /// a name that reaches over another line stands above the top of that line.
     fn place_references(&self, axis: &Axis) -> Vec<Reference> {
-        let mut placed: Vec<Reference> = self
+        let mut lines: Vec<Reference> = self
             .references
             .iter()
             .map(|(name, value)| {
-                let name = Name::new(name).text;
+                let name = Name::new(name);
                 let pixel = axis.position(*value, PLOT_WIDTH).round() as i32;
-                let start = pixel - font::width(&name, SMALL_SIZE) / 2;
-                let start = start.max(0);
-                let end = start + font::width(&name, SMALL_SIZE);
+                let start = pixel + 4;
+                let end = start + font::width(&name.text, SMALL_SIZE);
                 Reference { name, pixel, start, end, level: 0 }
             })
             .collect();
-        placed.sort_by_key(|reference| (reference.start, reference.pixel));
-        // From the right, so that no line runs through a name on a lower level.
-        for i in 0..placed.len() {
-            let mut level = 0;
-            while placed[..i].iter().any(|other| {
-                other.level == level
-                    && placed[i].start < other.end + 8
-                    && other.start < placed[i].end + 8
-            }) {
-                level += 1;
-            }
-            placed[i].level = level;
+        // From right to left, because names reach to the right.
+        lines.sort_by_key(|line| std::cmp::Reverse(line.pixel));
+        for i in 1..lines.len() {
+            let over = lines[..i].iter().filter(|other| other.pixel <= lines[i].end + 4);
+            lines[i].level = over.map(|other| other.level + 1).max().unwrap_or(0);
         }
-        // Level 0 is the lowest: turn round so that it stands just above the plot.
-        let top = placed.iter().map(|reference| reference.level).max().unwrap_or(0);
-        for reference in &mut placed {
-            reference.level = top - reference.level;
+        // Levels were counted from the plot upwards, rows are counted downwards.
+        let top = lines.iter().map(|line| line.level).max().unwrap_or(0);
+        for line in &mut lines {
+            line.level = top - line.level;
         }
-        placed
+        lines
     }
 
     fn whole_caption(&self) -> String {
@@ -215,7 +210,7 @@ impl BoxPlot {
 }
 
 struct Reference {
-    name: String,
+    name: Name,
     pixel: i32,
     start: i32,
     end: i32,

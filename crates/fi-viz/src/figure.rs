@@ -225,3 +225,33 @@ fn write_atomic(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.persist(path)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::color::INK;
+
+    fn text(text: &str, x: i32, y: i32, anchor: Anchor, turned: bool) -> Shape {
+        let text = text.to_owned();
+        Shape::Text(Text { text, full: None, x, y, size: 10, anchor, turned, color: INK })
+    }
+
+    #[test]
+    fn covered_and_cut_texts_are_found() {
+        let figure = |shapes| Figure::new(String::new(), 100, 100, shapes).unwrap();
+        let one = text("middle", 50, 50, Anchor::Middle, false);
+        let clear = figure(vec![one.clone(), text("below", 50, 62, Anchor::Middle, false)]);
+        assert!(clear.overlaps().is_empty() && clear.cut_texts().is_empty());
+        let covered = figure(vec![one.clone(), text("below", 50, 61, Anchor::Middle, false)]);
+        assert_eq!(covered.overlaps().len(), 1);
+        let crossed = figure(vec![one, text("upright", 50, 70, Anchor::Start, true)]);
+        assert_eq!(crossed.overlaps().len(), 1);
+        let cut = figure(vec![
+            text("left", 10, 50, Anchor::End, false),
+            text("top", 50, 1, Anchor::Start, false),
+            text("right", 90, 50, Anchor::Start, false),
+            text("upright", 50, 20, Anchor::Start, true),
+        ]);
+        assert_eq!(cut.cut_texts().len(), 4);
+    }
+}

@@ -13,7 +13,7 @@ pub(crate) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 /// Where the baseline lies below the top of a text, in em.
 pub(crate) const BASELINE: f64 = 0.76;
 /// How far accents of capitals rise above the top of a text, in em.
-pub(crate) const RISE: f64 = 0.17;
+pub(crate) const RISE: f64 = 0.2;
 /// Height of a capital letter, in em.
 const CAPITAL: f64 = 0.729;
 
@@ -30,9 +30,14 @@ fn scale(size: f64) -> PxScale {
 
 /// The width of a text in pixels, rounded up, with 2 % of slack.
 pub(crate) fn width(text: &str, size: i32) -> i32 {
+    (advance(text, f64::from(size)) * 1.02).ceil() as i32
+}
+
+/// The width of a text as it is drawn.
+pub(crate) fn advance(text: &str, size: f64) -> f64 {
     let mut end = 0.0;
-    place(text, f64::from(size), |_, _, after| end = after);
-    (f64::from(end) * 1.02).ceil() as i32
+    place(text, size, |_, _, after| end = after);
+    f64::from(end)
 }
 
 /// Whether the font can draw this character.

@@ -97,7 +97,8 @@ impl ColorScale {
         let low = values.iter().copied().fold(0.0, f64::min);
         let high = values.iter().copied().fold(0.0, f64::max);
         let largest = f64::max(high, -low);
-        let largest = if largest > 0.0 { largest } else { 1.0 };
+        // Denormal ranges cannot be divided.
+        let largest = if largest > 1e-290 { largest } else { 1.0 };
         if low < 0.0 {
             Self::Diverging { max_abs: largest }
         } else {
@@ -277,7 +278,9 @@ impl Heatmap {
         let wide = low < high && high - low >= 1e-300 && low.abs().max(high.abs()) <= LARGEST;
         require(wide, CHART, || {
             format!(
-                "its colours go from `{low}` to `{high}`, give a finite range that is not empty"
+                "its colours go from `{}` to `{}`, give a finite range that is not empty",
+                number(low),
+                number(high)
             )
         })?;
         let square = n_rows == n_columns;

@@ -138,7 +138,7 @@ fn shapes<B: DrawingBackend>(backend: &mut B, figure: &Figure, scale: i32) -> Re
 }
 
 fn draw_text(backend: &mut BitMapBackend<'_>, text: &Text, scale: i32) -> Result<()> {
-    let length = font::width(&text.text, text.size * scale);
+    let length = font::advance(&text.text, f64::from(text.size * scale)).round() as i32;
     let before = match text.anchor {
         Anchor::Start => 0,
         Anchor::Middle => length / 2,
@@ -163,7 +163,9 @@ fn encode(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>> {
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Default);
+    // Flat colours: whole rows repeat, and a filter would hide it.
+    encoder.set_filter(png::FilterType::NoFilter);
+    encoder.set_compression(png::Compression::Best);
     let mut writer = encoder.write_header().map_err(drawing)?;
     writer.write_image_data(pixels).map_err(drawing)?;
     writer.finish().map_err(drawing)?;

@@ -108,6 +108,8 @@ fn each_bad_file_gets_its_own_sentence() {
         ),
         ("a,y\n1,2\n3\n", "`t.csv`, line 3: the line has 1 cells, the header has 2"),
         ("a,y\n1,2\n\n3,4,5\n", "`t.csv`, line 4: the line has 3 cells, the header has 2"),
+        ("a,y\r\n1,2\r\n3\r\n", "`t.csv`, line 3: the line has 1 cells, the header has 2"),
+        ("\n\na,y\n\"1\",\"2\n\n\"\n3", "`t.csv`, line 7: the line has 1 cells, the header has 2"),
         (
             "a,city,y\n1,2,3\n2,Berlin,3\n",
             "`t.csv`, line 3, column `city`: `Berlin` is not a number, write numbers or leave the \

@@ -44,7 +44,7 @@ fn rows(n: usize, columns: usize, f: impl Fn(usize, usize) -> f64) -> Array2<f64
 }
 
 /// Every kind of picture with `n` features, with a file name.
-pub fn figures(n: usize) -> Result<Vec<(String, Figure)>> {
+pub(crate) fn figures(n: usize) -> Result<Vec<(String, Figure)>> {
     let bars = BarChart {
         title: format!("Permutation importance of {n} features for a random forest of 100 trees"),
         names: names(n),

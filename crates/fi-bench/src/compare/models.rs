@@ -8,7 +8,7 @@ use fi_models::network::{
     Activation, EarlyStopping, GarsonForm, Initializer, Mlp, Network, Optimizer, Scale, StopRule,
     Validation, Viann, first_layer, garson, olden, probe,
 };
-use fi_models::tree::{Forest, RandomForest, impurity, split_count};
+use fi_models::tree::{Forest, RandomForest, impurity, oob_permutation, split_count};
 
 use super::methods;
 
@@ -228,6 +228,7 @@ impl Learned {
             Self::Forest(forest) => vec![
                 (methods::MDI, impurity(forest.ensemble(), names)?),
                 (methods::SPLIT_COUNT, split_count(forest.ensemble(), names)?),
+                (methods::OOB_PERMUTATION, oob(run, forest, train)?),
             ],
             Self::Tree(tree) => vec![(methods::MDI, impurity(&tree.ensemble, names)?)],
             Self::Linear(linear) => {
@@ -236,4 +237,11 @@ impl Learned {
             }
         })
     }
+}
+
+fn oob(run: &Run<'_>, forest: &Forest, train: &Dataset) -> Result<Importance> {
+    let players = fi_core::Players::features(train.feature_names().iter().cloned())?;
+    let metric = super::metric(train.target());
+    let mut found = oob_permutation(run, forest, train, &players, &[metric], 1)?;
+    Ok(found.remove(0))
 }

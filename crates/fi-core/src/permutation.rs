@@ -38,7 +38,8 @@ const BLOCKS: u64 = u64::MAX - 1;
 ///
 /// For a linear model with independent features and squared error it is `2 β² Var(x)`.
 ///
-/// **Interval** ([`Estimand::ModelOnPopulation`]): value ± Student's t × standard error, which
+/// **Interval** ([`Estimand::ModelOnPopulation`](crate::Estimand::ModelOnPopulation)): value ± Student's t
+/// × standard error, which
 /// counts that the test rows are a sample and that the shuffles are. Row `i` matters as a target
 /// and as a donor, so with `dᵣ(i)` the increase of row `i`'s loss,
 ///

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 /// An estimator, and the axioms that it keeps: to rounding, but null players to the bit.
+#[expect(clippy::struct_excessive_bools, reason = "a row of the table of axioms")]
 struct Kept {
     estimator: Box<dyn Estimator>,
     efficiency: bool,

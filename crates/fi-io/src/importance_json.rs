@@ -75,6 +75,7 @@ struct Entry {
 
 #[derive(Serialize, Deserialize)]
 struct Feature {
+    #[expect(clippy::struct_field_names, reason = "the name of the column")]
     feature: String,
     importance: Number,
     std: Option<Number>,
@@ -90,6 +91,7 @@ struct Feature {
 /// [`Warning`] with numbers that may be NaN.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(clippy::enum_variant_names, reason = "as the variant of `Warning`")]
 enum Note {
     NoBetterThanConstant { metric: String, score: Number, constant: Number },
     MetricDidNotMove { metric: String },
@@ -252,15 +254,13 @@ fn importance(entry: Entry, name: &str) -> Result<Importance> {
         .map_err(|error| Error::content(name, error.to_string()))?;
     let interval = match (all("ci_low", |f| f.ci_low)?, all("ci_high", |f| f.ci_high)?) {
         (None, None) => None,
-        (Some(low), Some(high)) => match (entry.estimand, entry.confidence) {
-            (Some(estimand), Some(confidence)) => {
-                Some(Interval { estimand, confidence: confidence.0, low, high })
-            }
-            _ => {
+        (Some(low), Some(high)) => {
+            let (Some(estimand), Some(confidence)) = (entry.estimand, entry.confidence) else {
                 let problem = "there are intervals, but no `estimand` or no `confidence`";
                 return Err(Error::content(name, problem));
-            }
-        },
+            };
+            Some(Interval { estimand, confidence: confidence.0, low, high })
+        }
         _ => return Err(uneven("ci_low` or `ci_high")),
     };
     let core = |source| Error::Core { file: name.to_owned(), source };

@@ -37,6 +37,7 @@ pub(crate) enum Shape {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Text {
     /// What is drawn.
+    #[expect(clippy::struct_field_names, reason = "the text of a text")]
     pub(crate) text: String,
     /// The whole text where only a part is drawn.
     pub(crate) full: Option<String>,

@@ -180,7 +180,7 @@ impl Side {
             return Self { names, cell, step: 1 };
         }
         let cell = (THINNED_SIDE / n).max(1) as i32;
-        Self { names, cell, step: (15 + cell as usize - 1) / cell as usize }
+        Self { names, cell, step: 15_usize.div_ceil(cell as usize) }
     }
 
     fn length(&self) -> i32 {
@@ -206,7 +206,7 @@ impl Heatmap {
     pub fn figure(&self) -> Result<Figure> {
         self.check()?;
         let numbers = self.numbers();
-        let (rows, columns, upright) = self.sides(&numbers);
+        let (rows, columns, upright) = self.sides(numbers.as_ref());
         let name_width = rows.drawn().map(|(_, n)| font::width(&n.text, NAME_SIZE)).max();
         let row_title = i32::from(!self.row_title.is_empty()) * 22;
         let x = MARGIN + row_title + name_width.unwrap_or(0) + 8;
@@ -317,7 +317,7 @@ impl Heatmap {
     }
 
     /// Rows, columns, and whether the columns' names stand upright.
-    fn sides(&self, numbers: &Option<Array2<String>>) -> (Side, Side, bool) {
+    fn sides(&self, numbers: Option<&Array2<String>>) -> (Side, Side, bool) {
         let (n_rows, n_columns) = self.values.dim();
         let room = |n: usize| (800 / n as i32).clamp(17, 30);
         let (cell_width, cell_height) = match numbers {

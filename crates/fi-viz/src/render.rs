@@ -68,7 +68,7 @@ fn with_titles(figure: &Figure, svg: &str) -> String {
     out.push_str(head);
     out.push_str(" role=\"img\">\n");
     if !figure.title.is_empty() {
-        out.push_str(&format!("<title>{}</title>\n", escape(&figure.title)));
+        out.extend(["<title>", &escape(&figure.title), "</title>\n"]);
     }
     // Texts are escaped, so each `</text>` ends one, in order.
     let mut parts = body.split("</text>").peekable();
@@ -80,7 +80,7 @@ fn with_titles(figure: &Figure, svg: &str) -> String {
         }
         out.push_str(part.trim_end_matches('\n'));
         if let Some(name) = names.next().flatten() {
-            out.push_str(&format!("<title>{}</title>", escape(name)));
+            out.extend(["<title>", &escape(name), "</title>"]);
         }
         out.push_str("</text>");
     }

@@ -1,5 +1,7 @@
 //! No text is covered or cut, bytes do not change, and bad input gives a sentence.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
+
 mod gallery;
 
 use expect_test::expect;
@@ -289,6 +291,35 @@ fn a_small_heatmap_is_these_bytes() {
     let cells = svg.lines().filter(|line| line.contains("<rect")).skip(1).take(2);
     let texts = svg.lines().filter(|line| !line.contains("<rect"));
     let lines: Vec<&str> = cells.chain(texts).collect();
-    expect![[""]].assert_eq(&lines.join("\n"));
+    expect![[r##"
+        <rect x="33" y="66" width="39" height="25" fill="#41B6C4" stroke="none"/>
+        <rect x="73" y="66" width="39" height="25" fill="#DDDDDD" stroke="none"/>
+        <svg width="344" height="167" viewBox="0 0 344 167" xmlns="http://www.w3.org/2000/svg" role="img">
+        <title>A &amp; B</title>
+        <text x="16" y="16" dy="0.76em" text-anchor="start" font-family="DejaVu Sans, Verdana, sans-serif" font-size="16" fill="#222222">
+        A &amp; B</text>
+        <text x="53" y="50" dy="0.76em" text-anchor="middle" font-family="DejaVu Sans, Verdana, sans-serif" font-size="12" fill="#222222">
+        x</text>
+        <text x="93" y="50" dy="0.76em" text-anchor="middle" font-family="DejaVu Sans, Verdana, sans-serif" font-size="12" fill="#222222">
+        y</text>
+        <text x="25" y="74" dy="0.76em" text-anchor="end" font-family="DejaVu Sans, Verdana, sans-serif" font-size="12" fill="#222222">
+        α</text>
+        <text x="53" y="75" dy="0.76em" text-anchor="middle" font-family="DejaVu Sans, Verdana, sans-serif" font-size="11" fill="#222222">
+        0.5</text>
+        <text x="263" y="113" dy="0.76em" text-anchor="start" font-family="DejaVu Sans, Verdana, sans-serif" font-size="11" fill="#595959">
+        no value</text>
+        <text x="33" y="134" dy="0.76em" text-anchor="middle" font-family="DejaVu Sans, Verdana, sans-serif" font-size="11" fill="#595959">
+        0.0</text>
+        <text x="69" y="134" dy="0.76em" text-anchor="middle" font-family="DejaVu Sans, Verdana, sans-serif" font-size="11" fill="#595959">
+        0.2</text>
+        <text x="105" y="134" dy="0.76em" text-anchor="middle" font-family="DejaVu Sans, Verdana, sans-serif" font-size="11" fill="#595959">
+        0.4</text>
+        <text x="141" y="134" dy="0.76em" text-anchor="middle" font-family="DejaVu Sans, Verdana, sans-serif" font-size="11" fill="#595959">
+        0.6</text>
+        <text x="177" y="134" dy="0.76em" text-anchor="middle" font-family="DejaVu Sans, Verdana, sans-serif" font-size="11" fill="#595959">
+        0.8</text>
+        <text x="213" y="134" dy="0.76em" text-anchor="middle" font-family="DejaVu Sans, Verdana, sans-serif" font-size="11" fill="#595959">
+        1.0</text>
+        </svg>"##]].assert_eq(&lines.join("\n"));
     assert_eq!(figure.png().unwrap(), heatmap.figure().unwrap().png().unwrap());
 }

@@ -1,7 +1,7 @@
 //! Models as bytes: the only file that names bincode.
 //!
-//! bincode has no maintainer any more, so what it writes is written down beside [`store`](super)
-//! and pinned by a file of version 1 that the tests read.
+//! bincode has no maintainer any more: what it writes is described beside [`store`](super), so
+//! that another reader can take its place.
 
 use bincode::config::{self, Config};
 use bincode::error::DecodeError;

@@ -54,7 +54,8 @@ fn complaint(bytes: &[u8]) -> String {
 #[test]
 fn every_kind_of_model_comes_back_to_the_bit() {
     let (data, run) = (data(), Run::new(3));
-    let forest = RandomForest { n_estimators: 5, ..RandomForest::default() }.fit(&run, &data).unwrap();
+    let forest =
+        RandomForest { n_estimators: 5, ..RandomForest::default() }.fit(&run, &data).unwrap();
     let network = Mlp { epochs: 3, ..Mlp::default() }.fit(&run, &data).unwrap();
     let scaler = Scaler::fit(&data).unwrap();
     for stored in [

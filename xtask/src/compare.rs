@@ -47,11 +47,7 @@ impl Compare {
     pub(crate) fn run(self) -> Result<()> {
         let output =
             self.output.clone().unwrap_or_else(|| root().join("target/compare").join(&self.data));
-        ensure!(
-            !output.is_file(),
-            "{} is a file, give a folder with --output",
-            output.display()
-        );
+        ensure!(!output.is_file(), "{} is a file, give a folder with --output", output.display());
         let threads = self.threads.unwrap_or(0) as usize;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         let settings = Settings {
@@ -74,7 +70,7 @@ impl Compare {
                 .with_context(|| format!("{} does not hold together", output.display()))?;
             println!(
                 "Checked: {} texts and {} figures computed again from {} replicates, all the same.",
-                checked.n_texts, checked.n_figures, checked.n_replicates
+                checked.texts, checked.figures, checked.replicates
             );
         }
         Ok(())
@@ -106,7 +102,7 @@ impl Progress for Bar {
 /// Each network method's agreement with the forest's MDI, and the verdict.
 fn table(comparison: &Comparison) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::ASCII_MARKDOWN);
     table.set_header(["network", "method", "Pearson with MDI", "verdict"]);
     for v in verdicts(&comparison.records) {
         let [median, low, high] = v.agreement;

@@ -60,7 +60,9 @@ fn environment(python: &Path) -> Result<PathBuf> {
     succeed(Command::new(python).args(["-m", "venv"]).arg(&folder))?;
     let python = folder.join("bin/python");
     let requirements = root().join("xtask/golden/requirements.txt");
-    succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(requirements))?;
+    succeed(
+        Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(requirements),
+    )?;
     Ok(python)
 }
 

@@ -26,7 +26,8 @@ fn problems(root: &Path) -> Result<Vec<String>> {
         if !["rs", "md", "toml", "py"].contains(&extension) {
             continue;
         }
-        let text = std::fs::read_to_string(&path).with_context(|| format!("{name} cannot be read"))?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("{name} cannot be read"))?;
         for (i, line) in text.lines().enumerate() {
             if line.ends_with([' ', '\t']) && extension != "md" {
                 problems.push(format!("{name}:{}: space at the end of the line", i + 1));

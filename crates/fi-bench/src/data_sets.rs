@@ -1,6 +1,7 @@
 //! The data sets that ship with the project: a file, an entry in `datasets.toml`, a line below.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use anyhow::{Context, Result, bail, ensure};
 use fi_core::{Dataset, Players};
@@ -124,7 +125,10 @@ fn equal_rows(data: &Dataset) -> Vec<usize> {
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

@@ -109,7 +109,11 @@ fn in_column(name: Option<&String>) -> String {
     name.map_or_else(String::new, |name| format!(", column `{name}`"))
 }
 
-/// `Err(Error::Parameter)` unless `holds`.
+/// Checks a parameter: fine if `holds`.
+///
+/// # Errors
+///
+/// [`Error::Parameter`] with this name, value and requirement if not.
 pub fn require(
     holds: bool,
     name: &'static str,
@@ -122,7 +126,11 @@ pub fn require(
     Err(Error::Parameter { name, value: value.to_string(), requirement: requirement.into() })
 }
 
-/// `Err(Error::Shape)` unless both shapes are the same.
+/// Checks a shape: fine if both are the same.
+///
+/// # Errors
+///
+/// [`Error::Shape`] if they differ.
 pub fn require_shape(what: &str, expected: &[usize], got: &[usize]) -> Result<()> {
     if expected == got {
         return Ok(());

@@ -210,7 +210,7 @@ fn refit(
             return Ok(score);
         }
         Err(Error::Metric {
-            metric: metric.name().to_owned(),
+            metric: metric.name(),
             needs: "predictions that it can score with a finite number".to_owned(),
             got: format!("`{score}`"),
         })

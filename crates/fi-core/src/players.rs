@@ -59,8 +59,9 @@ impl Players {
             members.sort_unstable();
             let problem = if members.is_empty() {
                 Some("has no features, give it at least one".to_owned())
-            } else if let Some(pair) = members.windows(2).find(|pair| pair[0] == pair[1]) {
-                Some(format!("names feature {} twice, name it once", pair[0]))
+            } else if let Some((twice, _)) = members.iter().zip(&members[1..]).find(|(a, b)| a == b)
+            {
+                Some(format!("names feature {twice} twice, name it once"))
             } else {
                 let last = members[members.len() - 1];
                 (last >= n_features).then(|| {

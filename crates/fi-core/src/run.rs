@@ -50,9 +50,9 @@ impl Run<'static> {
     }
 }
 
-impl<'a> Run<'a> {
+impl Run<'_> {
     /// The same run, heard by `progress`.
-    pub fn with_progress<'b>(self, progress: &'b dyn Progress) -> Run<'b> {
+    pub fn with_progress(self, progress: &dyn Progress) -> Run<'_> {
         Run { seed: self.seed, progress: Some(progress) }
     }
 

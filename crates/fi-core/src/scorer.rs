@@ -108,7 +108,7 @@ impl<'a> Scorer<'a> {
             return Ok(());
         }
         Err(Error::Metric {
-            metric: self.metric.name().to_owned(),
+            metric: self.metric.name(),
             needs: "predictions that it can score with a finite number".to_owned(),
             got: format!("`{score}`"),
         })
@@ -135,7 +135,7 @@ pub(crate) fn describe(
     score: f64,
     constant: Option<f64>,
 ) {
-    let name = || metric.name().to_owned();
+    let name = || metric.name();
     importance.metric = Some(name());
     importance.score = Some(score);
     importance.constant_score = constant;

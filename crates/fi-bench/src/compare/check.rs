@@ -13,11 +13,11 @@ use crate::data_sets;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checked {
     /// Lines of `replicates.csv` from which everything was computed again.
-    pub n_replicates: usize,
+    pub replicates: usize,
     /// Text files that came out the same.
-    pub n_texts: usize,
+    pub texts: usize,
     /// Figures that came out the same and have no overlapping or cut text.
-    pub n_figures: usize,
+    pub figures: usize,
 }
 
 /// Computes report, page, tables and figures again from `replicates.csv` and `manifest.json`.
@@ -43,8 +43,7 @@ pub fn check(folder: &Path) -> Result<Checked> {
         manifest.data_sha256,
         data.provenance.sha256
     );
-    let replicates: Vec<Record> =
-        records::from_csv(&text("replicates.csv")?, "replicates.csv")?;
+    let replicates: Vec<Record> = records::from_csv(&text("replicates.csv")?, "replicates.csv")?;
     let again = Comparison::new(data, manifest, replicates)?;
     let texts = again.texts()?;
     for (name, expected) in &texts {
@@ -61,11 +60,7 @@ pub fn check(folder: &Path) -> Result<Checked> {
         same_text(&format!("{name}.svg"), &figure.svg()?, &text(&format!("{name}.svg"))?)?;
         ensure!(figure.png()? == read(&format!("{name}.png"))?, "{name}.png differs");
     }
-    Ok(Checked {
-        n_replicates: again.replicates.len(),
-        n_texts: texts.len(),
-        n_figures: figures.len(),
-    })
+    Ok(Checked { replicates: again.replicates.len(), texts: texts.len(), figures: figures.len() })
 }
 
 fn same_text(name: &str, expected: &str, found: &str) -> Result<()> {

@@ -5,10 +5,12 @@ use fi_viz::{Annotate, BoxPlot, ColorScale, Diagonal, Figure, Heatmap};
 use ndarray::Array2;
 
 use super::Comparison;
-use super::methods::{MDI, VIANN};
-use super::models::FOREST;
+use super::methods::{
+    COEFFICIENTS, GARSON_CANCELLING, MDI, PERMUTATION, SHAP, SPLIT_COUNT, VIANN, VIANN_RAW,
+};
+use super::models::{DATA, FOREST, TUNED, is_network};
 use super::records::{Key, variant};
-use super::report::{in_pictures, top_features};
+use super::report::top_features;
 
 /// How many box plots of features one picture holds.
 const MANY_BOXES: usize = 8;
@@ -23,15 +25,35 @@ pub(super) fn all(c: &Comparison) -> Result<Vec<(&'static str, Figure)>> {
     ])
 }
 
+/// Whether the picture of shares shows this method: all of the tuned network and of the models
+/// that are no network, a few of the other networks.
+fn in_shares(model: &str, method: &str) -> bool {
+    !is_network(model) || model == TUNED || [VIANN, PERMUTATION, SHAP].contains(&method)
+}
+
+/// Whether the agreement matrix shows this method. VIANN (raw) ranks as VIANN does, and the
+/// cancelling Garson nearly as Garson.
+fn in_matrix(model: &str, method: &str) -> bool {
+    match model {
+        TUNED | FOREST | DATA => ![VIANN_RAW, GARSON_CANCELLING, SPLIT_COUNT].contains(&method),
+        _ => [VIANN, MDI, COEFFICIENTS].contains(&method),
+    }
+}
+
 fn label((model, method): &Key) -> String {
     format!("{method} · {model}")
+}
+
+/// `NN1` for `network (NN1)`.
+fn short(model: &str) -> &str {
+    model.strip_prefix("network (").and_then(|name| name.strip_suffix(')')).unwrap_or(model)
 }
 
 /// Methods × features, each method's means as shares of their sum.
 fn importance(c: &Comparison) -> Result<Figure> {
     let columns = c.data.data.feature_names().to_vec();
     let keys: Vec<&Key> =
-        c.records.keys(variant::MAIN).filter(|(model, method)| in_pictures(model, method)).collect();
+        c.records.keys(variant::MAIN).filter(|(model, method)| in_shares(model, method)).collect();
     let mut values = Array2::from_elem((keys.len(), columns.len()), f64::NAN);
     for line in &c.importance {
         let row = keys.iter().position(|key| (&key.0, &key.1) == (&line.model, &line.method));
@@ -65,7 +87,7 @@ fn spread(c: &Comparison) -> Result<Figure> {
             if let (true, Some(scores)) = (shown, scores)
                 && let Some(values) = scores.feature(feature)
             {
-                groups.push((format!("{feature} · {method}, {model}"), values));
+                groups.push((format!("{feature} · {method} ({})", short(model)), values));
             }
         }
     }
@@ -82,7 +104,7 @@ fn spread(c: &Comparison) -> Result<Figure> {
 /// Median agreement of all methods with each other, with themselves on the diagonal.
 fn agreement(c: &Comparison, measure: &str) -> Result<Figure> {
     let keys: Vec<&Key> =
-        c.records.keys(variant::MAIN).filter(|(model, method)| in_pictures(model, method)).collect();
+        c.records.keys(variant::MAIN).filter(|(model, method)| in_matrix(model, method)).collect();
     let place = |model: &String, method: &String| {
         keys.iter().position(|key| (&key.0, &key.1) == (model, method))
     };
@@ -101,7 +123,7 @@ fn agreement(c: &Comparison, measure: &str) -> Result<Figure> {
         columns: names,
         values,
         scale: ColorScale::Diverging { max_abs: 1.0 },
-        annotate: Annotate::Automatic,
+        annotate: Annotate::Digits(2),
         diagonal: Diagonal::Drawn,
         legend_label: format!("{measure} correlation"),
         caption: "Between two methods of one fit; on the diagonal between two fits of one method."

@@ -1,9 +1,11 @@
 //! `manifest.json`: settings, versions and the hash of the data; no clock and no path.
 
+use std::fmt::Write as _;
+
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, Settings};
+use super::{Plan, Settings, is_exact};
 use crate::data_sets::DataSet;
 
 const LOCK: &str = include_str!("../../../../Cargo.lock");
@@ -61,10 +63,10 @@ impl Manifest {
             command.push_str(" --quick");
         }
         if let Some(n_seeds) = settings.n_seeds {
-            command.push_str(&format!(" --seeds {n_seeds}"));
+            let _ = write!(command, " --seeds {n_seeds}");
         }
         if settings.seed != 0 {
-            command.push_str(&format!(" --seed {}", settings.seed));
+            let _ = write!(command, " --seed {}", settings.seed);
         }
         let n_test = plan.data.n_rows() / plan.n_folds;
         Ok(Self {
@@ -74,21 +76,17 @@ impl Manifest {
             seed: plan.seed,
             n_seeds: plan.n_seeds,
             n_folds: plan.n_folds,
-            metric: super::metric(plan.data.target()).name().to_string(),
-            top_k_metric: plan.top_k_metric.name().to_string(),
+            metric: super::metric(plan.data.target()).name(),
+            top_k_metric: plan.top_k_metric.name(),
             n_repeats: plan.n_repeats,
             shap_rows: plan.shap_rows.min(n_test),
             shap_background: plan.shap_background,
-            shap_estimator: if plan.is_exact(plan.data.n_features()) {
+            shap_estimator: if is_exact(plan.data.n_features()) {
                 "exact: every coalition".to_owned()
             } else {
                 format!("{} antithetic permutations", plan.shap_permutations)
             },
-            models: plan
-                .arms
-                .iter()
-                .map(|arm| (arm.name.to_owned(), arm.about.clone()))
-                .collect(),
+            models: plan.arms.iter().map(|arm| (arm.name.to_owned(), arm.about.clone())).collect(),
             versions: versions()?,
         })
     }

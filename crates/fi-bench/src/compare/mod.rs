@@ -78,7 +78,13 @@ impl Plan {
     fn new(set: &DataSet, settings: &Settings) -> Result<Self> {
         let data = &set.data;
         let small = data.n_features() <= 6;
-        let default_seeds = if small { 10 } else if data.n_features() <= 16 { 5 } else { 2 };
+        let default_seeds = if small {
+            10
+        } else if data.n_features() <= 16 {
+            5
+        } else {
+            2
+        };
         let n_seeds = settings.n_seeds.unwrap_or(if settings.quick { 2 } else { default_seeds });
         ensure!(n_seeds >= 1, "the number of seeds is 0, it must be at least 1");
         let top_k = [1, 2, 3, 5, 10, 20, 30].into_iter().filter(|k| *k < data.n_features());
@@ -101,11 +107,6 @@ impl Plan {
         })
     }
 
-    /// Whether SHAP enumerates all coalitions of so many features.
-    fn is_exact(&self, n_features: usize) -> bool {
-        n_features <= 6
-    }
-
     /// The splits of one seed: the same for every model and method.
     fn splits(&self, run: &Run<'_>) -> Result<Vec<Fold>> {
         let n_splits = self.n_folds;
@@ -115,6 +116,11 @@ impl Plan {
         };
         Ok(folds.split(run, &self.data)?)
     }
+}
+
+/// Whether SHAP enumerates all coalitions of so many features.
+fn is_exact(n_features: usize) -> bool {
+    n_features <= 6
 }
 
 /// The metric whose increase is the importance of permutation, LOFO and set-to-zero.
@@ -170,7 +176,8 @@ impl Comparison {
     /// The summaries of these replicates.
     fn new(data: DataSet, manifest: Manifest, replicates: Vec<Record>) -> Result<Self> {
         let records = Records::new(&replicates)?;
-        let (importance, agreement) = (summary::importance(&records), summary::agreement(&records)?);
+        let (importance, agreement) =
+            (summary::importance(&records), summary::agreement(&records)?);
         Ok(Self { data, manifest, replicates, records, importance, agreement })
     }
 
@@ -197,11 +204,11 @@ impl Comparison {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("{} cannot be made, give another folder", folder.display()))?;
         for (name, figure) in figures::all(self)? {
-            figure.save(&folder.join(format!("{name}.svg")))?;
-            figure.save(&folder.join(format!("{name}.png")))?;
+            figure.save(folder.join(format!("{name}.svg")))?;
+            figure.save(folder.join(format!("{name}.png")))?;
         }
         for (name, text) in self.texts()? {
-            fi_io::write_atomic(&folder.join(name), |file| file.write_all(text.as_bytes()))?;
+            fi_io::write_atomic(folder.join(name), |file| file.write_all(text.as_bytes()))?;
         }
         Ok(())
     }

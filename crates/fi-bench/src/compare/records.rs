@@ -94,26 +94,21 @@ impl Records {
     ///
     /// If a fit of a method lacks a feature or has it twice.
     pub fn new(records: &[Record]) -> Result<Self> {
-        let mut lines: BTreeMap<&str, (Vec<Key>, BTreeMap<Key, Vec<&Record>>)> = BTreeMap::new();
-        for record in records {
-            let (order, by_key) = lines.entry(&record.variant).or_default();
-            let key = (record.model.clone(), record.method.clone());
-            let of_key = by_key.entry(key.clone()).or_default();
-            if of_key.is_empty() {
-                order.push(key);
-            }
-            of_key.push(record);
+        // The lines of each variant, model and method, with the place of the first.
+        let mut lines: BTreeMap<(&str, &str, &str), (usize, Vec<&Record>)> = BTreeMap::new();
+        for (place, record) in records.iter().enumerate() {
+            let key = (record.variant.as_str(), record.model.as_str(), record.method.as_str());
+            lines.entry(key).or_insert((place, Vec::new())).1.push(record);
         }
-        let mut tables = BTreeMap::new();
-        for (variant, (order, by_key)) in lines {
-            let mut table = Vec::new();
-            for key in order {
-                let scores = scores(&by_key[&key]).with_context(|| {
-                    format!("replicates.csv, variant {variant}, {} of {}", key.1, key.0)
-                })?;
-                table.push((key, scores));
-            }
-            tables.insert(variant.to_owned(), table);
+        let mut in_order: Vec<_> = lines.into_iter().collect();
+        in_order.sort_by_key(|(_, (place, _))| *place);
+        let mut tables: BTreeMap<String, Vec<(Key, Scores)>> = BTreeMap::new();
+        for ((variant, model, method), (_, of_key)) in in_order {
+            let scores = scores(&of_key).with_context(|| {
+                format!("replicates.csv, variant {variant}, {method} of {model}")
+            })?;
+            let key = (model.to_owned(), method.to_owned());
+            tables.entry(variant.to_owned()).or_default().push((key, scores));
         }
         Ok(Self { tables })
     }
@@ -215,8 +210,12 @@ mod tests {
 
     #[test]
     fn lines_become_a_matrix_and_survive_a_file() {
-        let lines =
-            [record(0, "a", 0.1), record(0, "b", 0.9), record(1, "a", 1.0 / 3.0), record(1, "b", -0.0)];
+        let lines = [
+            record(0, "a", 0.1),
+            record(0, "b", 0.9),
+            record(1, "a", 1.0 / 3.0),
+            record(1, "b", -0.0),
+        ];
         let text = to_csv(&lines).unwrap();
         assert_eq!(from_csv::<Record>(&text, "replicates.csv").unwrap(), lines);
         let records = Records::new(&lines).unwrap();

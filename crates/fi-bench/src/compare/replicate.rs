@@ -11,7 +11,7 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate};
 
 use super::models::{Arm, DATA, FOREST, Learned, NN1, NN2, TUNED};
 use super::records::{Record, probe_name, variant};
-use super::{Plan, methods, metric};
+use super::{Plan, is_exact, methods, metric};
 
 /// Labels of the nested runs of one fit; a training never shares its stream with an estimator.
 mod stream {
@@ -29,13 +29,19 @@ struct Rows {
 }
 
 /// Everything one fit records.
-pub(super) fn replicate(plan: &Plan, run: &Run<'_>, seed: u64, fold: usize, split: &Fold) -> Result<Vec<Record>> {
+pub(super) fn replicate(
+    plan: &Plan,
+    run: &Run<'_>,
+    seed: u64,
+    fold: usize,
+    split: &Fold,
+) -> Result<Vec<Record>> {
     let rows = scaled(&plan.data, split)?;
     let mut fit = Fit { plan, run: *run, seed, fold, rows, records: Vec::new() };
-    fit.main()?;
+    let learned = fit.main()?;
     fit.shuffled_labels()?;
     if fold == 0 {
-        fit.twins()?;
+        fit.twins(&learned)?;
         fit.probes()?;
     }
     fit.top_k()?;
@@ -69,10 +75,12 @@ struct Fit<'a> {
 }
 
 impl Fit<'_> {
-    fn main(&mut self) -> Result<()> {
+    /// The experiment itself; the trained models come back in the order of the arms.
+    fn main(&mut self) -> Result<Vec<Learned>> {
         self.constant_skill()?;
         self.data_yardsticks();
         let plan = self.plan;
+        let mut trained = Vec::new();
         for arm in &plan.arms {
             let learned = arm
                 .fit(&self.run.split(stream::TRAINING), &self.rows.train)
@@ -89,8 +97,9 @@ impl Fit<'_> {
             if [TUNED, FOREST].contains(&arm.name) {
                 self.lofo(arm)?;
             }
+            trained.push(learned);
         }
-        Ok(())
+        Ok(trained)
     }
 
     /// Leaves out each feature, and each group, and retrains.
@@ -112,19 +121,15 @@ impl Fit<'_> {
     }
 
     /// The same rows with another training seed, and the same model with another estimator seed.
-    fn twins(&mut self) -> Result<()> {
+    fn twins(&mut self, trained: &[Learned]) -> Result<()> {
         let plan = self.plan;
-        for arm in &plan.arms {
-            if !arm.is_random() {
-                continue;
-            }
+        for (arm, same) in plan.arms.iter().zip(trained).filter(|(arm, _)| arm.is_random()) {
             let estimator = self.run.split(stream::ESTIMATOR);
             let other = arm.fit(&self.run.split(stream::OTHER_TRAINING), &self.rows.train)?;
             let scores = explain(plan, &estimator, &other, &self.rows)?;
             self.push_all(variant::RETRAINED, arm.name, scores);
-            let same = arm.fit(&self.run.split(stream::TRAINING), &self.rows.train)?;
             let estimator = self.run.split(stream::OTHER_ESTIMATOR);
-            let scores = explain(plan, &estimator, &same, &self.rows)?;
+            let scores = explain(plan, &estimator, same, &self.rows)?;
             let drawn = [methods::PERMUTATION, methods::SHAP, methods::OOB_PERMUTATION];
             let scores = scores.into_iter().filter(|(method, _)| drawn.contains(method)).collect();
             self.push_all(variant::RE_ESTIMATED, arm.name, scores);
@@ -181,13 +186,14 @@ impl Fit<'_> {
                     let mut features = order[..k].to_vec();
                     features.sort_unstable();
                     let key = (name, features);
-                    let score = match known.iter().find(|(other, _)| *other == key) {
-                        Some((_, score)) => *score,
-                        None => {
-                            let score = self.retrained_score(name, &key.1)?;
-                            known.push((key, score));
-                            score
-                        }
+                    let found =
+                        known.iter().find(|(other, _)| *other == key).map(|(_, score)| *score);
+                    let score = if let Some(score) = found {
+                        score
+                    } else {
+                        let score = self.retrained_score(name, &key.1)?;
+                        known.push((key, score));
+                        score
                     };
                     records.push(Record {
                         model: model.clone(),
@@ -259,7 +265,13 @@ impl Fit<'_> {
         let predictions = row.broadcast((test.n_rows(), constant.len())).context("broadcast")?;
         for metric in &self.plan.metrics {
             let score = metric.score(predictions, output, test.target(), None)?;
-            self.records.push(self.record(variant::SCORE, "best constant", &metric.name(), "", score));
+            self.records.push(self.record(
+                variant::SCORE,
+                "best constant",
+                &metric.name(),
+                "",
+                score,
+            ));
         }
         Ok(())
     }
@@ -350,8 +362,7 @@ fn shap(
     let explained = drawn(&rows.test, plan.shap_rows, 11);
     let exact = shapley::Exact;
     let walk = shapley::Permutation { n_permutations: plan.shap_permutations, tolerance: None };
-    let estimator: &dyn Estimator =
-        if plan.is_exact(players.len()) { &exact } else { &walk };
+    let estimator: &dyn Estimator = if is_exact(players.len()) { &exact } else { &walk };
     let attribution =
         shapley::explain(run, estimator, learned.model(), explained.view(), players, &removal)?;
     Ok(attribution.mean_abs(0.95)?)

@@ -3,15 +3,15 @@
 use std::fmt::Write as _;
 
 use super::Comparison;
-use super::methods::{ANOVA_F, LOFO, MDI, PERMUTATION, SHAP, VIANN};
-use super::models::{DATA, FOREST, NN1, NN2, PUBLISHED, TUNED, is_network};
+use super::methods::{ANOVA_F, LOFO, MDI, VIANN};
+use super::models::{DATA, FOREST, NN1, NN2, PUBLISHED, TUNED};
 use super::published;
 use super::records::{is_probe, markdown_table, variant};
 use super::summary::{AgreementLine, CENTRAL, ImportanceLine, paired, quantile, sorted};
 use super::verdict::{Answer, verdicts};
 
 /// The whole report as Markdown; figures are linked beside it.
-pub fn markdown(comparison: &Comparison) -> String {
+pub(super) fn markdown(comparison: &Comparison) -> String {
     let sections = [
         opening(comparison),
         in_short(comparison),
@@ -202,10 +202,7 @@ fn importances(c: &Comparison) -> String {
         rows.push(row);
     }
     text.push_str(&markdown_table(&headers, &rows));
-    let _ = write!(
-        text,
-        "\n![Single fits of VIANN and MDI](spread.svg)\n"
-    );
+    let _ = write!(text, "\n![Single fits of VIANN and MDI](spread.svg)\n");
     text
 }
 
@@ -279,16 +276,22 @@ fn agreements(c: &Comparison) -> String {
             continue;
         }
         let mut row = vec![model.clone(), method.clone()];
-        for measure in ["Pearson", "Spearman"] {
-            let line = agreement(c, measure, (model, method), (FOREST, MDI));
-            row.push(line.map_or_else(|| "undefined".to_owned(), range_of));
+        for other in [(FOREST, MDI), (model.as_str(), method.as_str())] {
+            for measure in ["Pearson", "Spearman"] {
+                let line = agreement(c, measure, (model, method), other);
+                row.push(line.map_or_else(|| "undefined".to_owned(), range_of));
+            }
         }
-        let own = agreement(c, "Spearman", (model, method), (model, method));
-        row.push(own.map_or_else(|| "undefined".to_owned(), range_of));
         rows.push(row);
     }
-    let headers =
-        ["model", "method", "Pearson with MDI", "Spearman with MDI", "Spearman with itself"];
+    let headers = [
+        "model",
+        "method",
+        "Pearson with MDI",
+        "Spearman with MDI",
+        "Pearson with itself",
+        "Spearman with itself",
+    ];
     text.push_str(&markdown_table(&headers, &rows));
     text.push_str(
         "\n![Median Pearson correlation of all methods](agreement-pearson.svg)\n\
@@ -317,8 +320,12 @@ fn published_cells(c: &Comparison) -> String {
             if !own && cell.network != "DeepNN" {
                 continue;
             }
-            let pairs =
-                paired(&c.records, "Pearson", (variant::MAIN, model, VIANN), (variant::MAIN, FOREST, MDI));
+            let pairs = paired(
+                &c.records,
+                "Pearson",
+                (variant::MAIN, model, VIANN),
+                (variant::MAIN, FOREST, MDI),
+            );
             let values = sorted(pairs.into_iter().map(|(_, value)| value).collect());
             if values.is_empty() {
                 continue;
@@ -357,7 +364,11 @@ fn yardsticks(c: &Comparison) -> String {
     let mut text = String::from("## Yardsticks\n\n");
     for (model, method) in c.records.keys(variant::MAIN).filter(|key| key.0 == DATA) {
         if let Some(line) = agreement(c, "Pearson", (model, method), (FOREST, MDI)) {
-            let _ = writeln!(text, "- *{method}*, which needs no model, agrees with MDI at {}.", range_of(line));
+            let _ = writeln!(
+                text,
+                "- *{method}*, which needs no model, agrees with MDI at {}.",
+                range_of(line)
+            );
         }
     }
     for (model, method) in c.records.keys(variant::SHUFFLED_LABELS).filter(|key| key.1 == VIANN) {
@@ -454,7 +465,9 @@ fn variance(c: &Comparison) -> String {
         let of_method: Vec<&ImportanceLine> = c
             .importance
             .iter()
-            .filter(|l| (&l.model, &l.method) == (&first.model, &first.method) && l.sd_training.is_some())
+            .filter(|l| {
+                (&l.model, &l.method) == (&first.model, &first.method) && l.sd_training.is_some()
+            })
             .collect();
         let total: f64 = of_method.iter().map(|l| l.std * l.std).sum();
         let share = |part: fn(&ImportanceLine) -> Option<f64>| {
@@ -510,7 +523,14 @@ fn verdict_table(c: &Comparison) -> String {
         percent(CENTRAL),
         percent(CENTRAL),
         markdown_table(
-            &["network", "method", "Pearson with MDI", "beats ANOVA F", "beats shuffled targets", "verdict"],
+            &[
+                "network",
+                "method",
+                "Pearson with MDI",
+                "beats ANOVA F",
+                "beats shuffled targets",
+                "verdict"
+            ],
             &rows
         )
     )
@@ -578,7 +598,12 @@ fn agreement<'a>(
     })
 }
 
-fn importance<'a>(c: &'a Comparison, model: &str, method: &str, feature: &str) -> Option<&'a ImportanceLine> {
+fn importance<'a>(
+    c: &'a Comparison,
+    model: &str,
+    method: &str,
+    feature: &str,
+) -> Option<&'a ImportanceLine> {
     c.importance
         .iter()
         .find(|line| line.model == model && line.method == method && line.feature == feature)
@@ -617,11 +642,4 @@ pub(super) fn significant(value: f64) -> String {
         let digits = (2 - size.log10().floor() as i32).max(0) as usize;
         format!("{value:.digits$}")
     }
-}
-
-/// Whether the report's pictures show this method: the tuned network, the forest, the others.
-pub(super) fn in_pictures(model: &str, method: &str) -> bool {
-    !is_network(model)
-        || model == TUNED
-        || [VIANN, PERMUTATION, SHAP].contains(&method)
 }

@@ -106,7 +106,7 @@ impl Progress for Bar {
 /// Each network method's agreement with the forest's MDI, and the verdict.
 fn table(comparison: &Comparison) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["network", "method", "Pearson with MDI", "verdict"]);
     for v in verdicts(&comparison.records) {
         let [median, low, high] = v.agreement;

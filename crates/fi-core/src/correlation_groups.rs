@@ -93,8 +93,10 @@ fn mean_ranks(values: &[f64]) -> Vec<f64> {
     let mut ranks = vec![0.0; values.len()];
     let mut smaller = 0;
     for tied in order.chunk_by(|&a, &b| values[a] == values[b]) {
-        let rank = smaller as f64 + (tied.len() as f64 + 1.0) / 2.0;
-        tied.iter().for_each(|&row| ranks[row] = rank);
+        let rank = smaller as f64 + f64::midpoint(tied.len() as f64, 1.0);
+        for &row in tied {
+            ranks[row] = rank;
+        }
         smaller += tied.len();
     }
     ranks

@@ -152,7 +152,7 @@ impl Folds {
                 by_fold(*n_splits, &groups.iter().map(|&group| fold_of[group]).collect::<Vec<_>>())
             }
             Self::StratifiedGroup { n_splits, shuffle } => {
-                let (classes, class_counts) = classes(data)?;
+                let (classes, class_counts) = numbered(labels(data)?);
                 check_classes(*n_splits, &class_counts)?;
                 let (groups, counts) = groups(data)?;
                 check_splits(*n_splits, counts.len(), "groups")?;
@@ -228,11 +228,15 @@ fn by_fold(n_splits: usize, fold_of: &[usize]) -> Vec<Fold> {
     (0..n_splits).map(fold).collect()
 }
 
+fn labels(data: &Dataset) -> Result<&[usize]> {
+    data.target().labels().ok_or_else(|| {
+        Error::Data("stratified folds need classes, take `KFold` for a target of numbers".into())
+    })
+}
+
 /// The class of each row, numbered by first appearance, and the classes' sizes.
 fn classes(data: &Dataset) -> Result<(Vec<usize>, Vec<usize>)> {
-    let labels = data.target().labels().ok_or_else(|| {
-        Error::Data("stratified folds need classes, take `KFold` for a target of numbers".into())
-    })?;
+    let labels = labels(data)?;
     let mut seen: Vec<usize> = Vec::new();
     let mut counts = Vec::new();
     let mut class_of = Vec::with_capacity(labels.len());
@@ -253,16 +257,21 @@ fn groups(data: &Dataset) -> Result<(Vec<usize>, Vec<usize>)> {
     let groups = data.groups().ok_or_else(|| {
         Error::Data("group folds need the rows' groups, give the data set `with_groups`".into())
     })?;
-    let mut names = groups.to_vec();
+    Ok(numbered(groups))
+}
+
+/// The names numbered in ascending order, and how often each occurs.
+fn numbered(all: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    let mut names = all.to_vec();
     names.sort_unstable();
     names.dedup();
     let mut counts = vec![0; names.len()];
-    let group_of = groups.iter().map(|group| {
-        let index = names.partition_point(|name| name < group);
+    let number_of = all.iter().map(|one| {
+        let index = names.partition_point(|name| name < one);
         counts[index] += 1;
         index
     });
-    Ok((group_of.collect(), counts))
+    (number_of.collect(), counts)
 }
 
 /// scikit-learn's stratification: shares are fixed round robin over the sorted classes, and each

@@ -227,7 +227,7 @@ fn check_weights(weights: &[f64], n_rows: usize) -> Result<()> {
 pub struct PredictionGame<'a> {
     model: &'a dyn Model,
     players: &'a Players,
-    row: ArrayView1<'a, f64>,
+    row: Vec<f64>,
     background: ArrayView2<'a, f64>,
     /// Weights of the background rows, and their running sum.
     weights: Array1<f64>,
@@ -247,7 +247,7 @@ impl<'a> PredictionGame<'a> {
     pub fn new(
         model: &'a dyn Model,
         players: &'a Players,
-        row: ArrayView1<'a, f64>,
+        row: ArrayView1<'_, f64>,
         removal: &'a Removal,
     ) -> Result<Self> {
         let n_features = model.n_features();
@@ -275,7 +275,7 @@ impl<'a> PredictionGame<'a> {
             })
             .collect();
         let background = removal.rows();
-        Ok(Self { model, players, row, background, weights, cumulative, always })
+        Ok(Self { model, players, row: row.to_vec(), background, weights, cumulative, always })
     }
 
     fn show(&self, coalition: ArrayView1<'_, bool>, present: &mut [bool]) {

@@ -38,7 +38,8 @@ const BLOCKS: u64 = u64::MAX - 1;
 ///
 /// For a linear model with independent features and squared error it is `2 β² Var(x)`.
 ///
-/// **Interval** ([`Estimand::ModelOnPopulation`]): value ± Student's t × standard error, which
+/// **Interval** ([`Estimand::ModelOnPopulation`](crate::Estimand::ModelOnPopulation)): value ± Student's t
+/// × standard error, which
 /// counts that the test rows are a sample and that the shuffles are. Row `i` matters as a target
 /// and as a donor, so with `dᵣ(i)` the increase of row `i`'s loss,
 ///
@@ -64,7 +65,8 @@ const BLOCKS: u64 = u64::MAX - 1;
 ///
 /// `n_rows × (1 + n_players × n_repeats)` predicted rows. Memory: 16 batches of answers, the larger
 /// of `batch_rows` and `n_rows` rows each, whatever the numbers of players and repeats.
-/// Metrics that are no mean over rows are scored up to 26 times per player and repeat.
+/// Metrics that are no mean over rows are scored up to 51 times per player and repeat,
+/// on the whole and on the remainders of the jackknife.
 ///
 /// # When it misleads
 ///

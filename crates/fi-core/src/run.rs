@@ -215,19 +215,24 @@ fn in_order<T>(answers: Vec<Result<T>>) -> Result<Vec<T>> {
     }
 }
 
+/// Does `work` on a pool of this many threads; for tests that the answer does not depend on it.
+#[cfg(any(test, feature = "proptest"))]
+pub(crate) fn on_threads<T: Send>(
+    n_threads: usize,
+    work: impl FnOnce() -> T + Send,
+) -> std::result::Result<T, rayon::ThreadPoolBuildError> {
+    Ok(rayon::ThreadPoolBuilder::new().num_threads(n_threads).build()?.install(work))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn on_threads<T: Send>(n_threads: usize, work: impl FnOnce() -> T + Send) -> T {
-        rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap().install(work)
-    }
-
     #[test]
     fn answers_do_not_depend_on_the_threads() {
         let draw = || Run::new(9).map(100, |i, rng| Ok(rng.uniform() + i as f64)).unwrap();
-        let one = on_threads(1, draw);
-        assert!([2, 3, 8].into_iter().all(|n| on_threads(n, draw) == one));
+        let one = on_threads(1, draw).unwrap();
+        assert!([2, 3, 8].into_iter().all(|n| on_threads(n, draw).unwrap() == one));
         assert_ne!(one, Run::new(10).map(100, |i, rng| Ok(rng.uniform() + i as f64)).unwrap());
     }
 
@@ -249,7 +254,8 @@ mod tests {
         }
         let stopped = on_threads(1, || {
             Run::new(0).with_progress(&After(3)).map(10, |i, _| Ok(i)).unwrap_err()
-        });
+        })
+        .unwrap();
         assert_eq!(stopped.to_string(), "cancelled after 3 of 10 steps");
         // Everything was done before the caller wanted to stop.
         assert!(Run::new(0).with_progress(&After(10)).map(10, |i, _| Ok(i)).is_ok());

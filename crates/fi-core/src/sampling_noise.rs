@@ -31,7 +31,8 @@
 //!
 //! Metrics that are no mean over rows (AUC, F1, R²) have no `d(i)`. There `c` comes from deleting
 //! one of at most 25 random blocks of rows, as targets and as donors, which is the jackknife of
-//! the same expansion: `c_r(g) = (G − 1)(I_r − I_r without g)`.
+//! the same expansion: `c_r(g) = (G − 1)(I_r − I_r without g)`, where both scores in `I_r without g`
+//! are of the same rows.
 //!
 //! Rows that belong together (`Dataset::groups`) are one unit: their `c` are added up first.
 

@@ -23,8 +23,7 @@ pub(crate) struct Scorer<'a> {
     /// `None` if the metric has no best constant.
     constant: Option<f64>,
     losses: Option<Vec<f64>>,
-    /// The score without each block, for a metric that is no mean over rows.
-    without: Option<Vec<f64>>,
+    predictions: &'a Array2<f64>,
 }
 
 /// What one shuffle did to one metric.
@@ -41,45 +40,42 @@ impl<'a> Scorer<'a> {
         data: &'a Dataset,
         units: &'a Units,
         blocks: &'a Units,
-        predictions: &Array2<f64>,
+        predictions: &'a Array2<f64>,
     ) -> Result<Self> {
         let (target, output) = (data.target(), model.output());
         let score = metric.score(predictions.view(), output, target, data.weights())?;
         let losses = metric.row_losses(predictions.view(), output, target)?;
         // A metric of the user's own need not have a best constant.
         let constant = metric.constant_score(target, data.weights()).ok();
-        let mut scorer =
-            Self { metric, model, data, units, blocks, score, constant, losses, without: None };
+        let scorer =
+            Self { metric, model, data, units, blocks, score, constant, losses, predictions };
         scorer.check(score)?;
-        if scorer.losses.is_none() {
-            scorer.without = scorer.scores_without_blocks(predictions.view(), None);
-        }
         Ok(scorer)
     }
 
-    /// The score without each block; `None` if one of them cannot be scored.
-    fn scores_without_blocks(
+    /// The increase without each block, of the same rows before and after; `None` if one of the
+    /// remainders cannot be scored.
+    fn increases_without_blocks(
         &self,
         predictions: ArrayView2<'_, f64>,
         donors: Option<&[usize]>,
     ) -> Option<Vec<f64>> {
-        let weights = self.data.weights();
-        (0..self.blocks.len())
-            .map(|block| {
-                let rows = self.blocks.rows_without(block, donors);
-                if rows.is_empty() {
-                    return None;
-                }
-                let target = self.data.target().select(&rows);
-                let weights: Option<Vec<f64>> =
-                    weights.map(|weights| rows.iter().map(|&row| weights[row]).collect());
-                let predictions = predictions.select(Axis(0), &rows);
-                let output = self.model.output();
-                let score =
-                    self.metric.score(predictions.view(), output, &target, weights.as_deref());
+        let increase = |block: usize| {
+            let rows = self.blocks.rows_without(block, donors);
+            if rows.is_empty() {
+                return None;
+            }
+            let target = self.data.target().select(&rows);
+            let weights: Option<Vec<f64>> =
+                self.data.weights().map(|weights| rows.iter().map(|&row| weights[row]).collect());
+            let score = |predictions: ArrayView2<'_, f64>| {
+                let (kept, output) = (predictions.select(Axis(0), &rows), self.model.output());
+                let score = self.metric.score(kept.view(), output, &target, weights.as_deref());
                 score.ok().filter(|score| score.is_finite())
-            })
-            .collect()
+            };
+            Some(self.metric.worse(score(self.predictions.view())?, score(predictions)?))
+        };
+        (0..self.blocks.len()).map(increase).collect()
     }
 
     /// Compares other predictions of the same rows with the untouched ones.
@@ -97,17 +93,12 @@ impl<'a> Scorer<'a> {
             Some(_) => self.metric.row_losses(predictions, output, target)?,
             None => None,
         };
-        let contributions = match (&self.losses, losses, &self.without) {
-            (Some(before), Some(after), _) => {
-                let increases: Vec<f64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
-                Some(self.units.contributions(&increases, weights, donors))
-            }
-            (_, _, Some(with)) => self.scores_without_blocks(predictions, donors).map(|without| {
-                let pairs = with.iter().zip(&without);
-                let left: Vec<f64> = pairs.map(|(&a, &b)| self.metric.worse(a, b)).collect();
-                jackknife(increase, &left)
-            }),
-            _ => None,
+        let contributions = if let (Some(before), Some(after)) = (&self.losses, losses) {
+            let increases: Vec<f64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
+            Some(self.units.contributions(&increases, weights, donors))
+        } else {
+            let without = self.increases_without_blocks(predictions, donors);
+            without.map(|without| jackknife(increase, &without))
         };
         Ok(Answer { increase, contributions })
     }

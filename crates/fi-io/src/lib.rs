@@ -1,1 +1,45 @@
-//! fi-io
+//! Tables in, results out.
+//!
+//! Every file is taken for hostile: sizes are checked before memory is asked for, nothing is
+//! evaluated, and what does not parse gives one sentence that names file, line, column and
+//! remedy. Every file written appears whole or not at all ([`write_atomic`]), and numbers come
+//! back with the same bits.
+//!
+//! ```
+//! use fi_io::{CsvOptions, read_csv_from};
+//!
+//! let text = "height,width,kind\n1.0,2.0,a\n1.5,oops,b\n";
+//! let error = read_csv_from(text.as_bytes(), "box.csv", &CsvOptions::default()).unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "`box.csv`, line 3, column `width`: `oops` is not a number, \
+//!      write numbers or leave the column out with `drop`"
+//! );
+//! ```
+//!
+//! | what | in | out |
+//! |---|---|---|
+//! | data | [`read_csv`], [`read_npy_2d`] | |
+//! | global importance | [`read_importance_csv`], [`read_importance_json`] | [`write_importance_csv`], [`write_importance_json`] |
+//! | local importance | [`read_npy_2d`], [`read_npy_3d`] | [`write_attribution_npy`] |
+//! | any table | [`read_table_csv`] | [`write_table_csv`] |
+
+mod atomic;
+mod data_csv;
+mod error;
+mod importance_csv;
+mod importance_json;
+mod npy;
+mod records;
+mod table;
+
+pub use atomic::write_atomic;
+pub use data_csv::{CsvOptions, Task, read_csv, read_csv_from};
+pub use error::{Error, Result};
+pub use importance_csv::{
+    ImportanceRow, importance_rows, importance_table, read_importance_csv,
+    read_importance_csv_from, write_importance_csv,
+};
+pub use importance_json::{read_importance_json, write_importance_json};
+pub use npy::{read_npy_1d, read_npy_2d, read_npy_3d, write_attribution_npy, write_npy};
+pub use table::{Cell, Table, read_table_csv, read_table_csv_from, write_table_csv};

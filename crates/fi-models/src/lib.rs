@@ -7,6 +7,8 @@ pub mod network;
 pub mod store;
 pub mod tree;
 
+mod fitted;
 mod standardize;
 
+pub use fitted::{Fitted, Trees};
 pub use standardize::{Scaled, Scaler, Standardized};

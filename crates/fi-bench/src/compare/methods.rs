@@ -1,36 +1,36 @@
 //! The methods' names, as tables and files print them.
 
 /// Variance of the input weights while training × |final weight|, scaled to 0–1 as published.
-pub const VIANN: &str = "VIANN";
+pub(super) const VIANN: &str = "VIANN";
 /// VIANN without the scaling to 0–1.
-pub const VIANN_RAW: &str = "VIANN (raw)";
+pub(super) const VIANN_RAW: &str = "VIANN (raw)";
 /// Sum of |first-layer weights|.
-pub const FIRST_LAYER: &str = "first layer";
+pub(super) const FIRST_LAYER: &str = "first layer";
 /// `f(e) − f(0)`, mean over the outputs of the absolute value.
-pub const PROBE: &str = "one-hot probe";
+pub(super) const PROBE: &str = "one-hot probe";
 /// Garson's shares, with the output weights.
-pub const GARSON: &str = "Garson";
+pub(super) const GARSON: &str = "Garson";
 /// The form of the published notebook, in which the output weights cancel.
-pub const GARSON_CANCELLING: &str = "Garson (cancelling)";
+pub(super) const GARSON_CANCELLING: &str = "Garson (cancelling)";
 /// Products of the weights along all paths, mean over the outputs of the absolute value.
-pub const OLDEN: &str = "Olden";
+pub(super) const OLDEN: &str = "Olden";
 /// Permutation importance on the hold-out.
-pub const PERMUTATION: &str = "permutation";
+pub(super) const PERMUTATION: &str = "permutation";
 /// Leave one feature out: retrained, scored on the hold-out.
-pub const LOFO: &str = "LOFO";
+pub(super) const LOFO: &str = "LOFO";
 /// The VIANN paper's LOFO: the feature set to 0, no retraining, scored on all rows.
-pub const SET_TO_ZERO: &str = "set to zero";
+pub(super) const SET_TO_ZERO: &str = "set to zero";
 /// Mean |Shapley value| on the hold-out.
-pub const SHAP: &str = "SHAP";
+pub(super) const SHAP: &str = "SHAP";
 /// Mean decrease in impurity.
-pub const MDI: &str = "MDI";
+pub(super) const MDI: &str = "MDI";
 /// How many splits use the feature.
-pub const SPLIT_COUNT: &str = "split count";
+pub(super) const SPLIT_COUNT: &str = "split count";
 /// Breiman's permutation importance on the out-of-bag rows.
-pub const OOB_PERMUTATION: &str = "OOB permutation";
+pub(super) const OOB_PERMUTATION: &str = "OOB permutation";
 /// |coefficient × standard deviation|, mean over the classes.
-pub const COEFFICIENTS: &str = "coefficients";
+pub(super) const COEFFICIENTS: &str = "coefficients";
 /// The F statistic of each feature alone.
-pub const ANOVA_F: &str = "ANOVA F";
+pub(super) const ANOVA_F: &str = "ANOVA F";
 /// The variance of the unscaled column.
-pub const VARIANCE: &str = "column variance";
+pub(super) const VARIANCE: &str = "column variance";

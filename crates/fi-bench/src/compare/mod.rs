@@ -201,7 +201,6 @@ impl Comparison {
             figure.save(&folder.join(format!("{name}.png")))?;
         }
         for (name, text) in self.texts()? {
-            use std::io::Write as _;
             fi_io::write_atomic(&folder.join(name), |file| file.write_all(text.as_bytes()))?;
         }
         Ok(())

@@ -8,31 +8,31 @@ use fi_models::network::{
     Activation, EarlyStopping, GarsonForm, Initializer, Mlp, Network, Optimizer, Scale, StopRule,
     Validation, Viann, first_layer, garson, olden, probe,
 };
-use fi_models::tree::{Ensemble, Forest, RandomForest, impurity, oob_permutation, split_count};
+use fi_models::tree::{Forest, RandomForest, impurity, oob_permutation, split_count};
 
 use super::methods;
 
 /// What needs no model.
-pub const DATA: &str = "data";
+pub(super) const DATA: &str = "data";
 /// The network of the published script.
-pub const PUBLISHED: &str = "network (published)";
+pub(super) const PUBLISHED: &str = "network (published)";
 /// The paper's network without activation functions.
-pub const NN1: &str = "network (NN1)";
+pub(super) const NN1: &str = "network (NN1)";
 /// The paper's network with ReLU.
-pub const NN2: &str = "network (NN2)";
+pub(super) const NN2: &str = "network (NN2)";
 /// A network trained until it is as good as the forest.
-pub const TUNED: &str = "network (tuned)";
+pub(super) const TUNED: &str = "network (tuned)";
 /// Our random forest.
-pub const FOREST: &str = "forest";
+pub(super) const FOREST: &str = "forest";
 /// linfa's decision tree.
-pub const LINFA_TREE: &str = "linfa-trees";
+pub(super) const LINFA_TREE: &str = "linfa-trees";
 /// linfa's logistic regression.
-pub const LINFA_LOGISTIC: &str = "linfa-logistic";
+pub(super) const LINFA_LOGISTIC: &str = "linfa-logistic";
 /// linfa's linear regression.
-pub const LINFA_LINEAR: &str = "linfa-linear";
+pub(super) const LINFA_LINEAR: &str = "linfa-linear";
 
 /// Whether a model of this name is a network.
-pub fn is_network(model: &str) -> bool {
+pub(super) fn is_network(model: &str) -> bool {
     model.starts_with("network")
 }
 
@@ -46,8 +46,8 @@ pub(super) struct Arm {
 enum Spec {
     Network(Mlp),
     Forest(RandomForest),
-    LinfaTree(linfa::DecisionTree),
-    LinfaLogistic(linfa::Logistic),
+    LinfaTree(linfa::DecisionTree<usize>),
+    LinfaLogistic(linfa::MultiLogistic),
     LinfaLinear(linfa::Linear),
 }
 
@@ -55,7 +55,7 @@ enum Spec {
 pub(super) enum Learned {
     Network(Network),
     Forest(Forest),
-    Tree(Ensemble, Box<dyn Model>),
+    Tree(linfa::FittedTree),
     Linear(LinearModel),
 }
 
@@ -83,28 +83,32 @@ pub(super) fn arms(data: &Dataset) -> Vec<Arm> {
         Arm {
             name: FOREST,
             about: "our random forest of 100 trees with scikit-learn's defaults".to_owned(),
-            spec: Spec::Forest(RandomForest::default()),
+            spec: Spec::Forest(if classes {
+                RandomForest::default()
+            } else {
+                RandomForest::regression()
+            }),
         },
         Arm {
             name: LINFA_TREE,
             about: "linfa's decision tree with its defaults; MDI computed from the tree, because its \
                     own importance is another quantity"
                 .to_owned(),
-            spec: Spec::LinfaTree(linfa::decision_tree()),
+            spec: Spec::LinfaTree(linfa::decision_tree(linfa_trees::DecisionTree::params())),
         },
     ];
     if classes {
         arms.push(Arm {
             name: LINFA_LOGISTIC,
             about: "linfa's multinomial logistic regression with its defaults".to_owned(),
-            spec: Spec::LinfaLogistic(linfa::logistic()),
+            spec: Spec::LinfaLogistic(linfa::multi_logistic(linfa_logistic::MultiLogisticRegression::new())),
         });
     } else {
         arms.retain(|arm| arm.name != LINFA_TREE);
         arms.push(Arm {
             name: LINFA_LINEAR,
             about: "linfa's ordinary least squares".to_owned(),
-            spec: Spec::LinfaLinear(linfa::linear()),
+            spec: Spec::LinfaLinear(linfa::linear(linfa_linear::LinearRegression::new())),
         });
     }
     arms
@@ -172,10 +176,7 @@ impl Arm {
         Ok(match &self.spec {
             Spec::Network(mlp) => Learned::Network(mlp.fit(run, train)?),
             Spec::Forest(forest) => Learned::Forest(forest.fit(run, train)?),
-            Spec::LinfaTree(tree) => {
-                let fitted = tree.fit(run, train)?;
-                Learned::Tree(fitted.ensemble().clone(), Box::new(fitted))
-            }
+            Spec::LinfaTree(tree) => Learned::Tree(tree.fit(run, train)?),
             Spec::LinfaLogistic(logistic) => Learned::Linear(logistic.fit(run, train)?),
             Spec::LinfaLinear(linear) => Learned::Linear(linear.fit(run, train)?),
         })
@@ -203,7 +204,7 @@ impl Learned {
         match self {
             Self::Network(network) => network,
             Self::Forest(forest) => forest,
-            Self::Tree(_, model) => model.as_ref(),
+            Self::Tree(tree) => tree,
             Self::Linear(linear) => linear,
         }
     }
@@ -229,7 +230,7 @@ impl Learned {
                 (methods::SPLIT_COUNT, split_count(forest.ensemble(), names)?),
                 (methods::OOB_PERMUTATION, oob(run, forest, train)?),
             ],
-            Self::Tree(ensemble, _) => vec![(methods::MDI, impurity(ensemble, names)?)],
+            Self::Tree(tree) => vec![(methods::MDI, impurity(&tree.ensemble, names)?)],
             Self::Linear(linear) => {
                 let std = vec![1.0; names.len()];
                 vec![(methods::COEFFICIENTS, standardized_coefficients(linear, &std, names)?)]

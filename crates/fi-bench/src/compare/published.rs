@@ -6,13 +6,13 @@
 
 /// One published cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Cell {
+pub(super) struct Cell {
     /// The data set.
-    pub data: &'static str,
+    pub(super) data: &'static str,
     /// The paper's network: `NN1`, `NN2` or `DeepNN`.
-    pub network: &'static str,
+    pub(super) network: &'static str,
     /// The published correlation of VIANN with the forest, two digits.
-    pub pearson: f64,
+    pub(super) pearson: f64,
 }
 
 const fn cell(data: &'static str, network: &'static str, pearson: f64) -> Cell {
@@ -38,6 +38,6 @@ const CELLS: &[Cell] = &[
 ];
 
 /// The published cells of a data set.
-pub fn cells(data: &str) -> impl Iterator<Item = &'static Cell> {
+pub(super) fn cells(data: &str) -> impl Iterator<Item = &'static Cell> {
     CELLS.iter().filter(move |cell| cell.data == data)
 }

@@ -312,7 +312,7 @@ fn explain(
     scores.push((methods::PERMUTATION, permutation(plan, run, learned, &rows.test, &players)?));
     if let Learned::Network(network) = learned {
         let all = joined(&rows.train, &rows.test)?;
-        let occlusion = Occlusion { baseline: vec![0.0; all.n_features()], ..Occlusion::default() };
+        let occlusion = Occlusion { baseline: vec![0.0; all.n_features()] };
         let mut found =
             occlusion.importance(run, network, &all, &players, &[metric(all.target())])?;
         scores.push((methods::SET_TO_ZERO, found.remove(0)));
@@ -349,7 +349,7 @@ fn shap(
     let removal = Removal::marginal(drawn(&rows.train, plan.shap_background, 10))?;
     let explained = drawn(&rows.test, plan.shap_rows, 11);
     let exact = shapley::Exact;
-    let walk = shapley::Permutation { n_permutations: plan.shap_permutations, ..Default::default() };
+    let walk = shapley::Permutation { n_permutations: plan.shap_permutations, tolerance: None };
     let estimator: &dyn Estimator =
         if plan.is_exact(players.len()) { &exact } else { &walk };
     let attribution =

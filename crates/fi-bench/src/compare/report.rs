@@ -384,7 +384,7 @@ fn probes(c: &Comparison) -> String {
     let mut rows = Vec::new();
     for (model, method) in c.records.keys(variant::PROBES) {
         let Some(scores) = c.records.scores(variant::PROBES, model, method) else { continue };
-        let (mut below, mut real) = (0, 0);
+        let (mut below, mut real) = (0_usize, 0_usize);
         for row in scores.values.rows() {
             let with_names = || scores.features.iter().zip(row.iter());
             let best_probe = with_names()
@@ -396,7 +396,7 @@ fn probes(c: &Comparison) -> String {
                 below += usize::from(*value <= best_probe);
             }
         }
-        let share = f64::from(below) / f64::from(real.max(1));
+        let share = below as f64 / real.max(1) as f64;
         rows.push(vec![model.clone(), method.clone(), percent(share)]);
     }
     if rows.is_empty() {

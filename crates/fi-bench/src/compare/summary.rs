@@ -1,7 +1,7 @@
 //! `importance.csv` and `agreement.csv`: what the replicates say, computed from them alone.
 
-use fi_core::agreement::{Agreement, over_replicates, self_agreement};
 use anyhow::Result;
+use fi_core::agreement::{Agreement, CONFIDENCE, over_replicates, self_agreement};
 use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::models::DATA;
 use super::records::{Key, Records, Scores, variant};
 
 /// The share of single fits that a range spans.
-pub const CENTRAL: f64 = 0.95;
+pub const CENTRAL: f64 = CONFIDENCE;
 
 /// The two measures of agreement: as published, and by rank.
 pub const MEASURES: [(&str, Agreement); 2] =
@@ -161,10 +161,10 @@ fn between(records: &Records, measure: &str, a: &Key, b: &Key) -> Result<Option<
         if first.fits.len() < 2 {
             return Ok(None);
         }
-        self_agreement(&agreement, first.values.view(), CENTRAL)?
+        self_agreement(agreement, first.values.view())?
     } else {
         let (first, second) = shared_fits(first, second);
-        over_replicates(&agreement, first.view(), second.view(), CENTRAL)?
+        over_replicates(agreement, first.view(), second.view())?
     };
     let (Some(median), Some(low), Some(high)) = (spread.median, spread.low, spread.high) else {
         return Ok(None);

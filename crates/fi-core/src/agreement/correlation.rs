@@ -32,7 +32,9 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     let mut before = 0;
     for tied in order.chunk_by(|&i, &j| values[i] == values[j]) {
         let mean = before as f64 + (tied.len() + 1) as f64 / 2.0;
-        tied.iter().for_each(|&i| ranks[i] = mean);
+        for &i in tied {
+            ranks[i] = mean;
+        }
         before += tied.len();
     }
     ranks

@@ -28,7 +28,9 @@ fn first_depths(values: &[f64]) -> Vec<usize> {
     let mut depths = vec![0; values.len()];
     let mut before = 0;
     for tied in order.chunk_by(|&i, &j| values[i] == values[j]) {
-        tied.iter().for_each(|&i| depths[i] = before + 1);
+        for &i in tied {
+            depths[i] = before + 1;
+        }
         before += tied.len();
     }
     depths

@@ -153,7 +153,7 @@ fn labels(
         .rows()
         .into_iter()
         .map(|row| match row.len() {
-            1 => usize::from(matches!(output, Output::Margins) && row[0] > 0.0),
+            1 => usize::from(n_classes == 2 && row[0] > 0.0),
             _ => (1..row.len()).fold(0, |best, k| if row[k] > row[best] { k } else { best }),
         })
         .collect())

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use ndarray::Array1;
 
+use super::check::{check_alpha, check_target, check_weights, rows_that_count};
 use super::regression::{quantile, sorted};
-use super::{Average, Metric, check_alpha, check_target, check_weights, mean, rows_that_count};
+use super::{Average, Metric, mean};
 use crate::dataset::Target;
 use crate::error::Result;
 use crate::model::Output;

@@ -8,9 +8,10 @@
 //! Losses keep their natural sign: log loss is positive and lower is better.
 //! [`Metric::worse`] turns two scores into "how much was lost", whichever way is better.
 
+mod check;
 mod classification;
 mod constant;
-mod parse;
+mod names;
 mod ranking;
 mod regression;
 #[cfg(test)]
@@ -23,8 +24,9 @@ use std::sync::Arc;
 use ndarray::{ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Target, finite};
-use crate::error::{Error, Result, require, require_shape};
+use self::check::{check_predictions, check_weights, rows_that_count};
+use crate::dataset::Target;
+use crate::error::{Error, Result};
 use crate::model::Output;
 
 /// Which way a metric is better.
@@ -190,12 +192,6 @@ impl fmt::Debug for Custom {
     }
 }
 
-impl fmt::Display for Metric {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name())
-    }
-}
-
 impl Metric {
     /// A metric of the user's own.
     ///
@@ -224,51 +220,6 @@ impl Metric {
         + 'static,
     ) -> Self {
         Self::Custom(Custom { name: name.into(), direction, score: Arc::new(score) })
-    }
-
-    /// The metric's short name, with what distinguishes it: `ROC AUC (ovr, macro)`.
-    pub fn name(&self) -> String {
-        let average = |average: &Average| match average {
-            Average::Binary => "",
-            Average::Macro => "macro",
-            Average::Micro => "micro",
-            Average::Weighted => "weighted",
-        };
-        let with = |name: &str, detail: &str| match detail {
-            "" => name.to_owned(),
-            detail => format!("{name} ({detail})"),
-        };
-        let name = match self {
-            Self::Accuracy => "accuracy",
-            Self::BalancedAccuracy => "balanced accuracy",
-            Self::LogLoss => "log loss",
-            Self::Brier => "Brier score",
-            Self::RocAuc { average: Average::Binary, .. } => "ROC AUC",
-            Self::RocAuc { multiclass, average: how } => {
-                let sides = match multiclass {
-                    MultiClass::OneVsRest => "ovr",
-                    MultiClass::OneVsOne => "ovo",
-                };
-                return with("ROC AUC", &format!("{sides}, {}", average(how)));
-            }
-            Self::AveragePrecision { average: how } => {
-                return with("average precision", average(how));
-            }
-            Self::F1 { average: how } => return with("F1", average(how)),
-            Self::Mcc => "MCC",
-            Self::Mse => "MSE",
-            Self::Rmse => "RMSE",
-            Self::Mae => "MAE",
-            Self::MedianAe => "median absolute error",
-            Self::Mape => "MAPE",
-            Self::R2 => "R²",
-            Self::ExplainedVariance => "explained variance",
-            Self::Pinball { alpha } => return with("pinball loss", &alpha.to_string()),
-            Self::PoissonDeviance => "Poisson deviance",
-            Self::GammaDeviance => "gamma deviance",
-            Self::Custom(custom) => &custom.name,
-        };
-        name.to_owned()
     }
 
     /// Which way is better.
@@ -319,7 +270,7 @@ impl Metric {
     /// [`Error::Metric`] if the metric cannot score this output against this target, or is
     /// undefined on it; [`Error::NotFinite`] for a prediction, target or weight; [`Error::Shape`];
     /// [`Error::TooFewRows`] without rows; [`Error::Data`] for a class out of range, an impossible
-    /// probability, a bad weight, or a NaN from a [`Custom`] metric.
+    /// probability, a bad weight, or a score that is NaN.
     pub fn score(
         &self,
         predictions: ArrayView2<'_, f64>,
@@ -329,13 +280,20 @@ impl Metric {
     ) -> Result<f64> {
         check_predictions(predictions, target)?;
         check_weights(weights, target.len())?;
-        if let Some(kept) = rows_that_count(weights) {
+        let score = if let Some(kept) = rows_that_count(weights) {
             let predictions = predictions.select(Axis(0), &kept);
             let chosen = weights.map(|all| kept.iter().map(|&row| all[row]).collect::<Vec<_>>());
             let target = target.select(&kept);
-            return self.score_checked(predictions.view(), output, &target, chosen.as_deref());
+            self.score_checked(predictions.view(), output, &target, chosen.as_deref())?
+        } else {
+            self.score_checked(predictions, output, target, weights)?
+        };
+        if score.is_nan() {
+            return Err(Error::Data(format!(
+                "the metric `{self}` is NaN on these predictions: it overflows or is undefined there"
+            )));
         }
-        self.score_checked(predictions, output, target, weights)
+        Ok(score)
     }
 
     /// The loss of each row whose weighted mean is the score, higher being worse; `None` for a
@@ -368,15 +326,15 @@ impl Metric {
         weights: Option<&[f64]>,
     ) -> Result<f64> {
         if let Self::Custom(custom) = self {
-            let score = (custom.score)(predictions, target, weights)?;
-            let nan = || Error::Data(format!("the metric `{}` returned NaN", custom.name));
-            return if score.is_nan() { Err(nan()) } else { Ok(score) };
+            return (custom.score)(predictions, target, weights);
         }
         let weights = weights.map_or_else(|| Cow::Owned(vec![1.0; target.len()]), Cow::Borrowed);
         if let Some(mut losses) = self.losses(predictions, output, target)? {
             if matches!(self, Self::Accuracy) {
                 // Count what is right, so that 2 of 3 is exactly 2/3.
-                losses.iter_mut().for_each(|loss| *loss = 1.0 - *loss);
+                for loss in &mut losses {
+                    *loss = 1.0 - *loss;
+                }
             }
             return Ok(mean(&losses, &weights));
         }
@@ -471,60 +429,4 @@ struct Classes<'a> {
 fn mean(values: &[f64], weights: &[f64]) -> f64 {
     let weighted: f64 = values.iter().zip(weights).map(|(value, weight)| value * weight).sum();
     weighted / weights.iter().sum::<f64>()
-}
-
-/// The rows of positive weight; `None` if that is all of them.
-fn rows_that_count(weights: Option<&[f64]>) -> Option<Vec<usize>> {
-    let weights = weights?;
-    weights.contains(&0.0).then(|| (0..weights.len()).filter(|&row| weights[row] > 0.0).collect())
-}
-
-fn check_predictions(predictions: ArrayView2<'_, f64>, target: &Target) -> Result<()> {
-    check_target(target)?;
-    require_shape("the prediction", &[target.len(), predictions.ncols()], predictions.shape())?;
-    match predictions.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        None => Ok(()),
-        Some(((row, _), &value)) => {
-            Err(Error::NotFinite { what: "the prediction".to_owned(), row, column: None, value })
-        }
-    }
-}
-
-fn check_target(target: &Target) -> Result<()> {
-    if target.is_empty() {
-        return Err(Error::TooFewRows { what: "a score".to_owned(), needed: 1, got: 0 });
-    }
-    match target {
-        Target::Values(values) => finite("the target", values),
-        Target::Classes { labels, names } => {
-            match labels.iter().position(|&label| label >= names.len()) {
-                None => Ok(()),
-                Some(row) => Err(Error::Data(format!(
-                    "the target is class `{}` in row {row}, but only {} classes are named",
-                    labels[row],
-                    names.len()
-                ))),
-            }
-        }
-    }
-}
-
-fn check_weights(weights: Option<&[f64]>, n_rows: usize) -> Result<()> {
-    let Some(weights) = weights else { return Ok(()) };
-    require_shape("the list of weights", &[n_rows], &[weights.len()])?;
-    finite("the weight", weights)?;
-    if let Some(row) = weights.iter().position(|&weight| weight < 0.0) {
-        return Err(Error::Data(format!(
-            "the weight is `{}` in row {row}, weights must not be negative",
-            weights[row]
-        )));
-    }
-    if weights.iter().all(|&weight| weight == 0.0) {
-        return Err(Error::Data("all weights are 0, give at least one row a weight".into()));
-    }
-    Ok(())
-}
-
-fn check_alpha(alpha: f64) -> Result<()> {
-    require((0.0..=1.0).contains(&alpha), "alpha", alpha, "between 0 and 1")
 }

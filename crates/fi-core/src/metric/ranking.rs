@@ -97,7 +97,7 @@ fn over_classes(
     };
     let totals = totals(classes, weights);
     let mut sum = 0.0;
-    for class in 0..n_classes {
+    for (class, &total) in totals.iter().enumerate() {
         let score_class = || score(metric, rows_of(class).collect());
         sum += match average {
             Average::Binary => {
@@ -106,12 +106,12 @@ fn over_classes(
                 );
             }
             Average::Micro => return score(metric, (0..n_classes).flat_map(rows_of).collect()),
-            Average::Macro if totals[class] > 0.0 => score_class()? / n_classes as f64,
+            Average::Macro if total > 0.0 => score_class()? / n_classes as f64,
             Average::Macro => {
                 let absent = format!("no row of class `{}`", classes.names[class]);
                 return Err(metric.refuse("rows of every class or a weighted average", absent));
             }
-            Average::Weighted if totals[class] > 0.0 => totals[class] * score_class()?,
+            Average::Weighted if total > 0.0 => total * score_class()?,
             Average::Weighted => 0.0,
         };
     }

@@ -2,7 +2,8 @@
 
 use ndarray::ArrayView2;
 
-use super::{Metric, check_alpha, mean};
+use super::check::check_alpha;
+use super::{Metric, mean};
 use crate::error::{Result, require_shape};
 use crate::model::Output;
 

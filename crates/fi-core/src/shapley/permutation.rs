@@ -178,10 +178,10 @@ fn walk(
     // Each walk passes n − 1 coalitions between none and all.
     let steps = n - 1;
     let mut coalitions = Array2::from_elem((orders.len() * steps, n), false);
-    for (order, walk) in orders.iter().zip((0..).step_by(steps)) {
+    for (walk, order) in orders.iter().enumerate() {
         for step in 0..steps {
             for &player in &order[..=step] {
-                coalitions[[walk + step, player]] = true;
+                coalitions[[walk * steps + step, player]] = true;
             }
         }
     }

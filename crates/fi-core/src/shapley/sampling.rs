@@ -107,7 +107,9 @@ impl Estimator for Sampling {
         let mut std_error = Array2::zeros(values.dim());
         for (player, chunks) in chunks.chunks(n_chunks).enumerate() {
             let mut sum = Draws::new(game.n_outputs());
-            chunks.iter().for_each(|chunk| sum.merge(chunk));
+            for chunk in chunks {
+                sum.merge(chunk);
+            }
             let n_samples = sum.n;
             values.column_mut(player).assign(&sum.mean);
             std_error

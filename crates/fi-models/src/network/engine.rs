@@ -347,7 +347,9 @@ pub(super) fn softmax(margins: &mut [f64]) -> f64 {
         *z = (*z - highest).exp();
         sum += *z;
     }
-    margins.iter_mut().for_each(|z| *z /= sum);
+    for z in margins {
+        *z /= sum;
+    }
     highest + sum.ln()
 }
 

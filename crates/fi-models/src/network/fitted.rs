@@ -173,7 +173,7 @@ impl Network {
         let mut n_in = self.layers[0].weights.nrows();
         for (l, layer) in self.layers.iter().enumerate() {
             let n_out = layer.weights.ncols();
-            let what = format!("the weights of layer {l}");
+            let what = format!("the weight matrix of layer {l}");
             require_shape(&what, &[n_in, n_out], layer.weights.shape())?;
             if n_in == 0 || n_out == 0 {
                 return Err(Error::Data(format!(
@@ -269,7 +269,7 @@ pub(super) fn all_finite<'a>(what: &str, mut values: impl Iterator<Item = &'a f6
     match values.find(|value| !value.is_finite()) {
         None => Ok(()),
         Some(value) => Err(Error::Data(format!(
-            "{what} hold `{value}`, train the network again or repair the file"
+            "{what} holds `{value}`, train the network again or repair the file"
         ))),
     }
 }

@@ -81,7 +81,9 @@ impl Initializer {
             Self::RandomNormal { std } => Box::new(move || std * rng.normal()),
             Self::Zeros => Box::new(|| 0.0),
         };
-        weights.iter_mut().for_each(|weight| *weight = draw());
+        for weight in weights {
+            *weight = draw();
+        }
     }
 }
 

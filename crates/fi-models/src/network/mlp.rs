@@ -165,11 +165,10 @@ impl Mlp {
             None => ((0..data.n_rows()).collect(), Vec::new()),
             Some(stopping) => stopping.split(data, &mut run.rng(VALIDATION_ROWS))?,
         };
-        let rows = data.rows();
-        let rows = rows.as_standard_layout();
+        let rows: Vec<f64> = data.rows().iter().copied().collect();
         let weights = data.weights().map(|weights| with_mean_one(weights, &training));
         let table = Table {
-            rows: rows.as_slice().expect("a table in standard layout is one slice"),
+            rows: &rows,
             goal: match data.target() {
                 Target::Classes { labels, .. } => Goal::Classes(labels),
                 Target::Values(values) => Goal::Values(values),

@@ -128,7 +128,9 @@ mod tests {
     fn walk(optimizer: Optimizer, gradients: &[f64]) -> f64 {
         let mut stepper = Stepper::new(optimizer, 1);
         let mut w = [1.0];
-        gradients.iter().for_each(|&g| stepper.step(&mut w, &[g]));
+        for &g in gradients {
+            stepper.step(&mut w, &[g]);
+        }
         w[0]
     }
 

@@ -155,7 +155,9 @@ fn draw(data: &Dataset, share: f64, rng: &mut Rng, held_back: &mut [bool]) {
             if n_held as f64 >= wanted {
                 break;
             }
-            group.iter().for_each(|&row| held_back[row] = true);
+            for &row in group {
+                held_back[row] = true;
+            }
             n_held += group.len();
         }
     } else {

@@ -46,7 +46,7 @@ impl WeightStatistics {
     ///
     /// [`Error::Shape`] for weights of another shape.
     pub fn update(&mut self, weights: ArrayView2<'_, f64>) -> Result<()> {
-        require_shape("the weights of this epoch", self.mean.shape(), weights.shape())?;
+        require_shape("the weight matrix of this epoch", self.mean.shape(), weights.shape())?;
         self.count += 1;
         let n = self.count as f64;
         if self.count == 1 {
@@ -90,9 +90,9 @@ impl WeightStatistics {
     /// These fit weights of this shape, and every number is finite.
     pub(super) fn check(&self, (n_inputs, n_hidden): (usize, usize)) -> Result<()> {
         for (array, what) in [
-            (&self.initial, "the initial weights"),
-            (&self.mean, "the mean weights"),
-            (&self.m2, "the weights' squared deviations"),
+            (&self.initial, "the initial weight matrix"),
+            (&self.mean, "the mean weight matrix"),
+            (&self.m2, "the matrix of squared deviations"),
         ] {
             require_shape(what, &[n_inputs, n_hidden], array.shape())?;
             all_finite(what, array.iter())?;
@@ -100,7 +100,7 @@ impl WeightStatistics {
         match self.m2.iter().find(|m2| **m2 < 0.0) {
             None => Ok(()),
             Some(m2) => Err(Error::Data(format!(
-                "the weights' squared deviations hold `{m2}`, they must not be negative"
+                "the matrix of squared deviations holds `{m2}`, it must not be negative"
             ))),
         }
     }
@@ -227,7 +227,6 @@ impl Viann {
     /// # Errors
     ///
     /// See [`Viann`].
-    #[expect(clippy::wrong_self_convention, reason = "the parameters are `self` in every method")]
     pub fn from_epochs(
         &self,
         epochs: &[ArrayView2<'_, f64>],
@@ -254,12 +253,12 @@ impl Viann {
         names: &[String],
     ) -> Result<Importance> {
         require_shape(
-            "the first layer's weights",
+            "the first layer's weight matrix",
             &[names.len(), final_weights.ncols()],
             final_weights.shape(),
         )?;
         statistics.check(final_weights.dim())?;
-        all_finite("the final weights", final_weights.iter())?;
+        all_finite("the final weight matrix", final_weights.iter())?;
         let variance = if self.initial_weights {
             statistics.with_initial().variance()?
         } else {
@@ -274,11 +273,11 @@ impl Viann {
                 pairs.map(|(v, w)| if self.weight_factor { v * w.abs() } else { *v }).sum()
             })
             .collect();
-        self.scaled(raw, names)
+        self.scaled(&raw, names)
     }
 
-    fn scaled(&self, raw: Vec<f64>, names: &[String]) -> Result<Importance> {
-        all_finite("VIANN's raw scores", raw.iter())?;
+    fn scaled(self, raw: &[f64], names: &[String]) -> Result<Importance> {
+        all_finite("the list of VIANN's raw scores", raw.iter())?;
         let (low, span) = match self.scale {
             Scale::Raw => (0.0, 1.0),
             Scale::Sum => (0.0, raw.iter().sum()),

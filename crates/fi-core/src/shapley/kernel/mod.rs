@@ -55,8 +55,10 @@ const MIN_SAMPLED: usize = 8;
 /// # When it misleads
 ///
 /// It inherits the game's removal: see [`Removal`](crate::Removal). A regression on few
-/// coalitions has a bias of order `1 / n_coalitions` that standard errors do not show. A player
-/// that adds nothing is exactly 0 only where the estimate is exact.
+/// coalitions has a bias of order `1 / n_coalitions` that standard errors do not show. With many
+/// players and a budget of few coalitions per size, a player's error hangs on a few drawn
+/// coalitions: standard errors are right on average, but a single one can be far too small. A
+/// player that adds nothing is exactly 0 only where the estimate is exact.
 ///
 /// # Errors
 ///
@@ -164,7 +166,10 @@ impl Regression {
         });
         let weights = ArrayView1::from(&pairs.weights).insert_axis(Axis(1));
         let weighted = &rows * &weights;
-        let inverse = rows.t().dot(&weighted).invc().map_err(|error| {
+        let normal = rows.t().dot(&weighted);
+        // One player's value is all there is to share: nothing is left to solve.
+        let inverse = if last == 0 { Ok(normal) } else { normal.invc() };
+        let inverse = inverse.map_err(|error| {
             Error::Data(format!(
                 "KernelSHAP's regression on {n_players} players cannot be solved ({error}), \
                  give it more coalitions"
@@ -202,7 +207,10 @@ impl Regression {
             0.5 * (added + rest * total[output])
         });
         let weights = ArrayView1::from(&self.pairs.weights).insert_axis(Axis(1));
-        let free = self.inverse.dot(&self.rows.t().dot(&(&target * &weights)));
+        let fit = |target: &Array2<f64>| self.inverse.dot(&self.rows.t().dot(&(target * &weights)));
+        let mut free = fit(&target);
+        // One step of refinement takes off what rounding the inverse has cost.
+        free += &fit(&(&target - &self.rows.dot(&free)));
         let mut values = Array2::zeros((total.len(), n));
         values.slice_mut(s![.., ..last]).assign(&free.t());
         values.column_mut(last).assign(&(&total - &free.sum_axis(Axis(0))));

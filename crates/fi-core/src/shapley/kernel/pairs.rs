@@ -24,7 +24,8 @@ pub(super) struct Pairs {
 /// The pairs of one coalition size `size ≤ n / 2`.
 #[derive(Clone, Copy)]
 struct Size {
-    size: usize,
+    /// How many players a coalition has.
+    n_members: usize,
     /// How many there are; infinite beyond 10³⁰⁸.
     n_pairs: f64,
     /// Their kernel weight together.
@@ -56,7 +57,7 @@ pub(super) fn choose(n: usize, budget: usize, rng: &mut Rng) -> Pairs {
         if i > 0 && size.n_pairs > quota {
             break;
         }
-        chosen.extend(subsets(n, size.size, size.n_pairs as usize));
+        chosen.extend(subsets(n, size.n_members, size.n_pairs as usize));
         pairs.weights.resize(chosen.len(), size.weight / size.n_pairs);
         left = budget.saturating_sub(chosen.len());
         n_full = i + 1;
@@ -75,7 +76,7 @@ pub(super) fn choose(n: usize, budget: usize, rng: &mut Rng) -> Pairs {
         if amount == 0.0 {
             continue;
         }
-        let drawn = draw(n, size.size, amount as usize, rng);
+        let drawn = draw(n, size.n_members, amount as usize, rng);
         chosen.extend(drawn);
         // A size that may come out empty has to count more when it does not.
         let expected = if quota < 1.0 { quota } else { amount };
@@ -86,7 +87,9 @@ pub(super) fn choose(n: usize, budget: usize, rng: &mut Rng) -> Pairs {
     pairs.strata = strata(first_sampled, &ends);
     pairs.coalitions = Array2::from_elem((chosen.len(), n), false);
     for (members, mut coalition) in chosen.iter().zip(pairs.coalitions.outer_iter_mut()) {
-        members.iter().for_each(|&player| coalition[player] = true);
+        for &player in members {
+            coalition[player] = true;
+        }
     }
     pairs
 }
@@ -98,7 +101,7 @@ fn sizes(n: usize) -> Vec<Size> {
             n_subsets *= (n - size + 1) as f64 / size as f64;
             let half = if 2 * size == n { 0.5 } else { 1.0 };
             Size {
-                size,
+                n_members: size,
                 n_pairs: (n_subsets * half).round(),
                 weight: 2.0 * half * (n - 1) as f64 / (size * (n - size)) as f64,
                 share: half,

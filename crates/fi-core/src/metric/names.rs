@@ -1,5 +1,8 @@
-//! Metrics by scikit-learn's scorer names.
+//! Metrics' names: ours, for people, and scikit-learn's, to parse.
 
+use std::fmt;
+
+use super::check::check_alpha;
 use super::{Average, Metric, MultiClass};
 use crate::error::{Error, Result};
 
@@ -39,7 +42,58 @@ const NAMES: &[(&[&str], Metric)] = {
     ]
 };
 
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
 impl Metric {
+    /// The metric's short name, with what distinguishes it: `ROC AUC (ovr, macro)`.
+    pub fn name(&self) -> String {
+        let average = |average: &Average| match average {
+            Average::Binary => "",
+            Average::Macro => "macro",
+            Average::Micro => "micro",
+            Average::Weighted => "weighted",
+        };
+        let with = |name: &str, detail: &str| match detail {
+            "" => name.to_owned(),
+            detail => format!("{name} ({detail})"),
+        };
+        let name = match self {
+            Self::Accuracy => "accuracy",
+            Self::BalancedAccuracy => "balanced accuracy",
+            Self::LogLoss => "log loss",
+            Self::Brier => "Brier score",
+            Self::RocAuc { average: Average::Binary, .. } => "ROC AUC",
+            Self::RocAuc { multiclass, average: how } => {
+                let sides = match multiclass {
+                    MultiClass::OneVsRest => "ovr",
+                    MultiClass::OneVsOne => "ovo",
+                };
+                return with("ROC AUC", &format!("{sides}, {}", average(how)));
+            }
+            Self::AveragePrecision { average: how } => {
+                return with("average precision", average(how));
+            }
+            Self::F1 { average: how } => return with("F1", average(how)),
+            Self::Mcc => "MCC",
+            Self::Mse => "MSE",
+            Self::Rmse => "RMSE",
+            Self::Mae => "MAE",
+            Self::MedianAe => "median absolute error",
+            Self::Mape => "MAPE",
+            Self::R2 => "R²",
+            Self::ExplainedVariance => "explained variance",
+            Self::Pinball { alpha } => return with("pinball loss", &alpha.to_string()),
+            Self::PoissonDeviance => "Poisson deviance",
+            Self::GammaDeviance => "gamma deviance",
+            Self::Custom(custom) => &custom.name,
+        };
+        name.to_owned()
+    }
+
     /// The metric of one of scikit-learn's scorer names, such as `roc_auc_ovr` or `r2`; losses
     /// also without `neg_` and by their short names (`mse`). `pinball:0.9` is the pinball loss
     /// of the quantile 0.9.
@@ -62,7 +116,7 @@ impl Metric {
     /// ```
     pub fn parse(name: &str) -> Result<Self> {
         if let Some(alpha) = name.strip_prefix("pinball:").and_then(|text| text.parse().ok()) {
-            super::check_alpha(alpha)?;
+            check_alpha(alpha)?;
             return Ok(Self::Pinball { alpha });
         }
         match NAMES.iter().find(|(names, _)| names.contains(&name)) {

@@ -1,0 +1,9 @@
+//! What must hold across the crate: axioms, closed forms, unbiasedness, golden numbers.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
+mod axioms;
+mod closed_form;
+mod shapley_edges;
+mod shapley_golden;
+mod unbiased;

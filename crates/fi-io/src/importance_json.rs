@@ -1,0 +1,282 @@
+//! Global importance as JSON: everything that a result holds.
+
+use std::path::Path;
+
+use fi_core::{Estimand, Importance, Interval, Replicate, Warning};
+use ndarray::Array2;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::atomic::write_atomic;
+use crate::error::{Error, Result};
+use crate::importance_csv::importance_rows;
+
+const FORMAT: &str = "fi-importance";
+/// Raised whenever a reader of the version before would misread the file.
+const SCHEMA_VERSION: u32 = 1;
+
+/// A number; JSON has no NaN and no infinity, so they are the strings `"NaN"`, `"inf"`, `"-inf"`.
+#[derive(Debug, Clone, Copy)]
+struct Number(f64);
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.is_finite() {
+            serializer.serialize_f64(self.0)
+        } else {
+            serializer.serialize_str(&self.0.to_string())
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Raw {
+            Number(f64),
+            Text(String),
+        }
+        match Raw::deserialize(deserializer)? {
+            Raw::Number(value) => Ok(Self(value)),
+            Raw::Text(text) => match text.as_str() {
+                "NaN" => Ok(Self(f64::NAN)),
+                "inf" => Ok(Self(f64::INFINITY)),
+                "-inf" => Ok(Self(f64::NEG_INFINITY)),
+                _ => Err(serde::de::Error::custom(format!("`{text}` is not a number"))),
+            },
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    format: String,
+    schema_version: u32,
+    /// The version of fi that wrote it.
+    version: String,
+    results: Vec<Entry>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    method: String,
+    metric: Option<String>,
+    estimand: Option<Estimand>,
+    confidence: Option<Number>,
+    score: Option<Number>,
+    baseline: Option<Number>,
+    seed: Option<u64>,
+    n_evaluations: usize,
+    replicate_kind: Option<Replicate>,
+    warnings: Vec<Note>,
+    /// In feature order, unlike the CSV's lines.
+    features: Vec<Feature>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Feature {
+    #[expect(clippy::struct_field_names, reason = "the name of the column")]
+    feature: String,
+    importance: Number,
+    std: Option<Number>,
+    ci_low: Option<Number>,
+    ci_high: Option<Number>,
+    p_value: Option<Number>,
+    rank: usize,
+    rank_low: Option<usize>,
+    rank_high: Option<usize>,
+    repeats: Vec<Number>,
+}
+
+/// [`Warning`] with numbers that may be NaN.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::enum_variant_names, reason = "as the variant of `Warning`")]
+enum Note {
+    NoBetterThanConstant { metric: String, score: Number, constant: Number },
+    MetricDidNotMove { metric: String },
+    Note(String),
+}
+
+impl From<&Warning> for Note {
+    fn from(warning: &Warning) -> Self {
+        match warning {
+            Warning::NoBetterThanConstant { metric, score, constant } => {
+                Self::NoBetterThanConstant {
+                    metric: metric.clone(),
+                    score: Number(*score),
+                    constant: Number(*constant),
+                }
+            }
+            Warning::MetricDidNotMove { metric } => {
+                Self::MetricDidNotMove { metric: metric.clone() }
+            }
+            other => Self::Note(other.to_string()),
+        }
+    }
+}
+
+impl From<Note> for Warning {
+    fn from(note: Note) -> Self {
+        match note {
+            Note::NoBetterThanConstant { metric, score, constant } => {
+                Self::NoBetterThanConstant { metric, score: score.0, constant: constant.0 }
+            }
+            Note::MetricDidNotMove { metric } => Self::MetricDidNotMove { metric },
+            Note::Note(text) => Self::Note(text),
+        }
+    }
+}
+
+/// Writes global results as JSON, with every field of each.
+///
+/// The file is `{"format": "fi-importance", "schema_version": 1, "version": …, "results": […]}`.
+/// Features stand in feature order with the columns of the CSV; replicates are `repeats`.
+/// Finite numbers come back with the same bits; NaN and infinities are strings.
+///
+/// # Errors
+///
+/// [`Error::Unwritable`] without results; [`Error::System`] if the file cannot be written.
+pub fn write_importance_json(path: impl AsRef<Path>, importances: &[Importance]) -> Result<()> {
+    let path = path.as_ref();
+    let text = importance_json(importances)
+        .map_err(|problem| Error::Unwritable { file: path.display().to_string(), problem })?;
+    write_atomic(path, |file| file.write_all(text.as_bytes()))
+}
+
+fn importance_json(importances: &[Importance]) -> std::result::Result<String, String> {
+    if importances.is_empty() {
+        return Err("there is no result, give at least one".to_owned());
+    }
+    let file = File {
+        format: FORMAT.to_owned(),
+        schema_version: SCHEMA_VERSION,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        results: importances.iter().map(entry).collect(),
+    };
+    let mut text = serde_json::to_string_pretty(&file).map_err(|error| error.to_string())?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn entry(importance: &Importance) -> Entry {
+    let number = |value: Option<f64>| value.map(Number);
+    let ranks = importance.ranks();
+    // From the sorted lines back to feature order.
+    let mut lines: Vec<_> = importance_rows(importance).into_iter().map(Some).collect();
+    let features = ranks.iter().filter_map(|rank| lines[rank - 1].take()).map(|row| Feature {
+        feature: row.feature,
+        importance: Number(row.importance),
+        std: number(row.std),
+        ci_low: number(row.ci_low),
+        ci_high: number(row.ci_high),
+        p_value: number(row.p_value),
+        rank: row.rank,
+        rank_low: row.rank_low,
+        rank_high: row.rank_high,
+        repeats: row.repeats.into_iter().map(Number).collect(),
+    });
+    Entry {
+        method: importance.method.clone(),
+        metric: importance.metric.clone(),
+        estimand: importance.interval.as_ref().map(|interval| interval.estimand),
+        confidence: importance.interval.as_ref().map(|interval| Number(interval.confidence)),
+        score: number(importance.score),
+        baseline: number(importance.constant_score),
+        seed: importance.seed,
+        n_evaluations: importance.n_evaluations,
+        replicate_kind: importance.replicate_kind,
+        warnings: importance.warnings.iter().map(Note::from).collect(),
+        features: features.collect(),
+    }
+}
+
+/// Reads what [`write_importance_json`] wrote.
+///
+/// # Errors
+///
+/// [`Error::System`]; [`Error::Content`] for another format, a newer schema, or what is not a
+/// whole result.
+pub fn read_importance_json(path: impl AsRef<Path>) -> Result<Vec<Importance>> {
+    let path = path.as_ref();
+    let bytes = std::fs::read(path).map_err(|source| Error::read(path, source))?;
+    parse(&bytes, &path.display().to_string())
+}
+
+fn parse(bytes: &[u8], name: &str) -> Result<Vec<Importance>> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: String,
+        schema_version: u32,
+    }
+    let malformed = |error: serde_json::Error| {
+        Error::content(name, format!("this is no JSON result of importance: {error}"))
+    };
+    let head: Head = serde_json::from_slice(bytes).map_err(malformed)?;
+    if head.format != FORMAT {
+        let problem = format!("the format is `{}`, expected `{FORMAT}`", head.format);
+        return Err(Error::content(name, problem));
+    }
+    if head.schema_version != SCHEMA_VERSION {
+        return Err(Error::content(
+            name,
+            format!(
+                "the file has schema version {}, this program reads version {SCHEMA_VERSION}; \
+                 use the version of fi that wrote it",
+                head.schema_version
+            ),
+        ));
+    }
+    let file: File = serde_json::from_slice(bytes).map_err(malformed)?;
+    file.results.into_iter().map(|entry| importance(entry, name)).collect()
+}
+
+fn importance(entry: Entry, name: &str) -> Result<Importance> {
+    let features = &entry.features;
+    let names: Vec<String> = features.iter().map(|f| f.feature.clone()).collect();
+    let values = features.iter().map(|f| f.importance.0).collect();
+    let uneven =
+        |what: &str| Error::content(name, format!("`{what}` is there for some features only"));
+    let all = |what: &str, get: fn(&Feature) -> Option<Number>| {
+        let given: Vec<f64> = features.iter().filter_map(get).map(|n| n.0).collect();
+        match given.len() {
+            0 => Ok(None),
+            n if n == features.len() => Ok(Some(given)),
+            _ => Err(uneven(what)),
+        }
+    };
+    let n_repeats = features.first().map_or(0, |f| f.repeats.len());
+    if features.iter().any(|f| f.repeats.len() != n_repeats) {
+        return Err(uneven("repeats"));
+    }
+    let repeats = features.iter().flat_map(|f| f.repeats.iter().map(|n| n.0)).collect();
+    let replicates = Array2::from_shape_vec((features.len(), n_repeats), repeats)
+        .map_err(|error| Error::content(name, error.to_string()))?;
+    let interval = match (all("ci_low", |f| f.ci_low)?, all("ci_high", |f| f.ci_high)?) {
+        (None, None) => None,
+        (Some(low), Some(high)) => {
+            let (Some(estimand), Some(confidence)) = (entry.estimand, entry.confidence) else {
+                let problem = "there are intervals, but no `estimand` or no `confidence`";
+                return Err(Error::content(name, problem));
+            };
+            Some(Interval { estimand, confidence: confidence.0, low, high })
+        }
+        _ => return Err(uneven("ci_low` or `ci_high")),
+    };
+    let core = |source| Error::Core { file: name.to_owned(), source };
+    let std = all("std", |f| f.std)?;
+    let p_values = all("p_value", |f| f.p_value)?;
+    let mut importance = Importance::new(entry.method, &names, values).map_err(core)?;
+    importance.metric = entry.metric;
+    importance.std = std;
+    importance.interval = interval;
+    importance.p_values = p_values;
+    importance.replicates = replicates;
+    importance.replicate_kind = entry.replicate_kind;
+    importance.score = entry.score.map(|n| n.0);
+    importance.constant_score = entry.baseline.map(|n| n.0);
+    importance.seed = entry.seed;
+    importance.n_evaluations = entry.n_evaluations;
+    importance.warnings = entry.warnings.into_iter().map(Warning::from).collect();
+    Ok(importance)
+}

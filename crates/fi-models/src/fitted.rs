@@ -1,0 +1,179 @@
+//! A fitted model whose inside can be read.
+
+use fi_core::{Model, Output, Result, check_columns};
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+use crate::linear::LinearModel;
+use crate::network::Network;
+use crate::tree::{Ensemble, FittedTree, Forest};
+
+/// A fitted model by its kind: what importers and the [store](crate::store) return.
+///
+/// Methods that read a model's inside match on it; everything else uses it as a
+/// [`Model`].
+///
+/// # Example
+///
+/// ```
+/// use fi_core::Model;
+/// use fi_models::Fitted;
+/// use fi_models::linear::{LinearModel, Scores, coefficients};
+/// use ndarray::array;
+///
+/// let model = LinearModel::new(array![[2.0]], array![1.0], Scores::Values)?;
+/// let fitted = Fitted::from(model);
+/// assert_eq!(fitted.predict(array![[3.0]].view())?, array![[7.0]]);
+/// if let Fitted::Linear(model) = &fitted {
+///     assert_eq!(coefficients(model, &["x".into()])?.values, [2.0]);
+/// }
+/// # Ok::<(), fi_core::Error>(())
+/// ```
+#[non_exhaustive]
+pub enum Fitted {
+    /// One tree or many.
+    Trees(Trees),
+    /// A linear model with any link.
+    Linear(LinearModel),
+    /// A neural network.
+    Network(Network),
+    /// A model of which only predictions are known.
+    BlackBox(Box<dyn Model>),
+}
+
+/// Trees in the one layout, and what their mean is.
+///
+/// # Example
+///
+/// ```
+/// use fi_core::{Model, Output};
+/// use fi_models::Trees;
+/// use fi_models::tree::{Comparison, Ensemble, NodeStats, TreeBuilder};
+/// use ndarray::array;
+///
+/// let mut stump = TreeBuilder::new(1);
+/// stump.push_leaf(&NodeStats { cover: 1.0, impurity: 0.0, value: &[4.0] });
+/// let mut builder = Ensemble::builder(2, 1, Comparison::LessEqual);
+/// builder.push_tree(stump)?;
+/// let trees = Trees { ensemble: builder.build()?, output: Output::Values };
+/// assert_eq!(trees.predict(array![[0.0, 0.0]].view())?, array![[4.0]]);
+/// # Ok::<(), fi_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trees {
+    /// The trees; a prediction is the mean of their values.
+    pub ensemble: Ensemble,
+    /// What that mean is.
+    pub output: Output,
+}
+
+impl Model for Trees {
+    fn n_features(&self) -> usize {
+        self.ensemble.n_features()
+    }
+    fn n_outputs(&self) -> usize {
+        self.ensemble.n_outputs()
+    }
+    fn output(&self) -> Output {
+        self.output
+    }
+    fn predict(&self, rows: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        check_columns(self.n_features(), rows)?;
+        self.ensemble.predict(rows)
+    }
+}
+
+impl Fitted {
+    /// Whether the model holds together; called for every model read from a file.
+    ///
+    /// # Errors
+    ///
+    /// Those of the model's own check. A black box has nothing to check.
+    pub fn validate(&self) -> Result<()> {
+        match self {
+            Self::Trees(trees) => trees.ensemble.validate(),
+            Self::Linear(model) => model.validate(),
+            Self::Network(network) => network.validate(),
+            Self::BlackBox(_) => Ok(()),
+        }
+    }
+
+    fn model(&self) -> &dyn Model {
+        match self {
+            Self::Trees(trees) => trees,
+            Self::Linear(model) => model,
+            Self::Network(network) => network,
+            Self::BlackBox(model) => model,
+        }
+    }
+}
+
+impl Model for Fitted {
+    fn n_features(&self) -> usize {
+        self.model().n_features()
+    }
+    fn n_outputs(&self) -> usize {
+        self.model().n_outputs()
+    }
+    fn output(&self) -> Output {
+        self.model().output()
+    }
+    fn predict(&self, rows: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        self.model().predict(rows)
+    }
+}
+
+impl std::fmt::Debug for Fitted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Trees(trees) => f.debug_tuple("Trees").field(trees).finish(),
+            Self::Linear(model) => f.debug_tuple("Linear").field(model).finish(),
+            Self::Network(network) => f.debug_tuple("Network").field(network).finish(),
+            Self::BlackBox(_) => f.debug_tuple("BlackBox").finish_non_exhaustive(),
+        }
+    }
+}
+
+impl From<Trees> for Fitted {
+    fn from(trees: Trees) -> Self {
+        Self::Trees(trees)
+    }
+}
+
+impl From<FittedTree> for Fitted {
+    fn from(tree: FittedTree) -> Self {
+        Self::Trees(Trees { output: tree.output(), ensemble: tree.ensemble().clone() })
+    }
+}
+
+/// Keeps the trees; which rows each of them was grown on is known to the [`Forest`] only.
+impl From<Forest> for Fitted {
+    fn from(forest: Forest) -> Self {
+        Self::Trees(Trees { output: forest.output(), ensemble: forest.ensemble().clone() })
+    }
+}
+
+impl From<LinearModel> for Fitted {
+    fn from(model: LinearModel) -> Self {
+        Self::Linear(model)
+    }
+}
+
+impl From<Network> for Fitted {
+    fn from(network: Network) -> Self {
+        Self::Network(network)
+    }
+}
+
+impl From<Box<dyn Model>> for Fitted {
+    fn from(model: Box<dyn Model>) -> Self {
+        Self::BlackBox(model)
+    }
+}
+
+#[cfg(feature = "linfa")]
+impl From<crate::linfa::FittedTree> for Fitted {
+    fn from(tree: crate::linfa::FittedTree) -> Self {
+        Self::Trees(Trees { ensemble: tree.ensemble, output: Output::Probabilities })
+    }
+}

@@ -10,7 +10,7 @@ fn normal(rng: &mut Rng, n_rows: usize, n_columns: usize) -> Array2<f64> {
 }
 
 /// A network of 16 hidden units.
-fn network(n_features: usize, rng: &mut Rng) -> impl Model {
+fn network(n_features: usize, rng: &mut Rng) -> impl Model + use<> {
     let hidden = normal(rng, n_features, 16);
     let output = normal(rng, 16, 2);
     Function::new(n_features, 2, move |rows: ArrayView2<'_, f64>| {

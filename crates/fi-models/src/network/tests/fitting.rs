@@ -113,6 +113,9 @@ fn a_network_comes_back_from_serde_whole_or_not_at_all() {
     assert_eq!(back, network);
     let broken = json.replacen("\"dim\":[16]", "\"dim\":[15]", 1);
     assert!(serde_json::from_str::<Network>(&broken).is_err());
+    let broken = json.replacen("\"Probabilities\"", "\"Labels\"", 1);
+    let error = serde_json::from_str::<Network>(&broken).unwrap_err().to_string();
+    assert!(error.starts_with("a network returns values"), "{error}");
 
     let dense = |weights: Array2<f64>, n_out: usize| Dense {
         weights,

@@ -159,7 +159,7 @@ fn the_cancelling_form_is_the_published_one_up_to_scale() {
         .fit(&Run::new(1), &data(30, 4, Some(3)))
         .unwrap();
     let (a, b) = (&network.layers()[0].weights, &network.layers()[3].weights);
-    let mut published = vec![0.0; 4];
+    let mut published = [0.0; 4];
     for k in 0..3 {
         for j in 0..5 {
             let all: f64 = (0..4).map(|r| (a[[r, j]] * b[[j, k]]).abs()).sum();

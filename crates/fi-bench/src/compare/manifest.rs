@@ -84,11 +84,7 @@ impl Manifest {
             } else {
                 format!("{} antithetic permutations", plan.shap_permutations)
             },
-            models: plan
-                .arms
-                .iter()
-                .map(|arm| (arm.name.to_owned(), arm.about.clone()))
-                .collect(),
+            models: plan.arms.iter().map(|arm| (arm.name.to_owned(), arm.about.clone())).collect(),
             versions: versions()?,
         })
     }

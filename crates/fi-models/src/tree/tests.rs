@@ -323,13 +323,15 @@ fn models_survive_a_round_trip_and_are_checked_after_it() {
     );
 }
 
+/// The error's sentence; empty if there is none.
+fn text<T>(result: Result<T>) -> String {
+    result.err().map_or_else(String::new, |error| error.to_string())
+}
+
 #[test]
 fn each_bad_setting_gets_its_own_sentence() {
     let data = drawn(1, 20, 3, Some(2));
     let values = drawn(1, 20, 3, None);
-    fn text<T>(result: Result<T>) -> String {
-        result.err().map_or_else(String::new, |error| error.to_string())
-    }
     let tree = |params: DecisionTree| text(params.fit(&Run::new(0), &data));
     let plain = DecisionTree::default;
     assert_eq!(

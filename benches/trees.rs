@@ -35,23 +35,18 @@ fn learner(classes: bool) -> RandomForest {
     RandomForest { tree, ..RandomForest::default() }
 }
 
-fn on_one_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
-    pool.install(work)
-}
-
 fn training(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("forest of 100 trees, one thread");
     group.sample_size(10);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
     for (n_rows, n_features) in [(150, 4), (2_000, 20)] {
         for classes in [true, false] {
             let data = data(n_rows, n_features, classes);
             let kind = if classes { "classification" } else { "regression" };
             let id = BenchmarkId::new(kind, format!("{n_rows} x {n_features}"));
-            on_one_thread(|| {
-                group.bench_function(id, |bencher| {
-                    bencher.iter(|| learner(classes).fit(&Run::new(0), black_box(&data)));
-                });
+            group.bench_function(id, |bencher| {
+                let train = || learner(classes).fit(&Run::new(0), black_box(&data));
+                bencher.iter(|| pool.install(train));
             });
         }
     }

@@ -43,7 +43,8 @@ pub fn check(folder: &Path) -> Result<Checked> {
         manifest.data_sha256,
         data.provenance.sha256
     );
-    let replicates: Vec<Record> = records::from_csv(&text("replicates.csv")?, "replicates.csv")?;
+    let replicates: Vec<Record> =
+        records::from_csv(&text("replicates.csv")?, "replicates.csv")?;
     let again = Comparison::new(data, manifest, replicates)?;
     let texts = again.texts()?;
     for (name, expected) in &texts {

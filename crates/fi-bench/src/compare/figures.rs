@@ -30,11 +30,8 @@ fn label((model, method): &Key) -> String {
 /// Methods × features, each method's means as shares of their sum.
 fn importance(c: &Comparison) -> Result<Figure> {
     let columns = c.data.data.feature_names().to_vec();
-    let keys: Vec<&Key> = c
-        .records
-        .keys(variant::MAIN)
-        .filter(|(model, method)| in_pictures(model, method))
-        .collect();
+    let keys: Vec<&Key> =
+        c.records.keys(variant::MAIN).filter(|(model, method)| in_pictures(model, method)).collect();
     let mut values = Array2::from_elem((keys.len(), columns.len()), f64::NAN);
     for line in &c.importance {
         let row = keys.iter().position(|key| (&key.0, &key.1) == (&line.model, &line.method));
@@ -84,11 +81,8 @@ fn spread(c: &Comparison) -> Result<Figure> {
 
 /// Median agreement of all methods with each other, with themselves on the diagonal.
 fn agreement(c: &Comparison, measure: &str) -> Result<Figure> {
-    let keys: Vec<&Key> = c
-        .records
-        .keys(variant::MAIN)
-        .filter(|(model, method)| in_pictures(model, method))
-        .collect();
+    let keys: Vec<&Key> =
+        c.records.keys(variant::MAIN).filter(|(model, method)| in_pictures(model, method)).collect();
     let place = |model: &String, method: &String| {
         keys.iter().position(|key| (&key.0, &key.1) == (model, method))
     };

@@ -52,9 +52,7 @@ fn body(markdown: &str, pictures: &[(String, String)]) -> String {
                 let caption: String = parser
                     .by_ref()
                     .take_while(|event| !matches!(event, Event::End(TagEnd::Image)))
-                    .filter_map(|event| {
-                        if let Event::Text(text) = event { Some(text.to_string()) } else { None }
-                    })
+                    .filter_map(|event| if let Event::Text(text) = event { Some(text.to_string()) } else { None })
                     .collect();
                 let svg = pictures.iter().find(|(name, _)| **name == *dest_url);
                 let svg = svg.map_or("", |(_, svg)| svg.as_str());
@@ -75,9 +73,7 @@ fn body(markdown: &str, pictures: &[(String, String)]) -> String {
                     .collect();
                 let text: String = inside
                     .iter()
-                    .filter_map(|event| {
-                        if let Event::Text(text) = event { Some(text.as_ref()) } else { None }
-                    })
+                    .filter_map(|event| if let Event::Text(text) = event { Some(text.as_ref()) } else { None })
                     .collect();
                 let heading = html! { h2 id=(anchor(&text)) { (text) } };
                 events.push(Event::Html(heading.into_string().into()));
@@ -113,10 +109,7 @@ mod tests {
     #[test]
     fn pictures_go_inside_and_names_stay_text() {
         let svg = "<?xml version=\"1.0\"?>\n<svg><text>x</text></svg>".to_owned();
-        let page = body(
-            "## Two words\n\n![a & b](bar.svg)\n\n<script>alert(1)</script>\n",
-            &[("bar.svg".into(), svg)],
-        );
+        let page = body("## Two words\n\n![a & b](bar.svg)\n\n<script>alert(1)</script>\n", &[("bar.svg".into(), svg)]);
         assert!(page.contains("<h2 id=\"two-words\">Two words</h2>"), "{page}");
         assert!(page.contains("<svg><text>x</text></svg>") && !page.contains("<?xml"), "{page}");
         assert!(page.contains("a &amp; b") && !page.contains("<script>"), "{page}");

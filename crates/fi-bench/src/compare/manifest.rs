@@ -84,7 +84,11 @@ impl Manifest {
             } else {
                 format!("{} antithetic permutations", plan.shap_permutations)
             },
-            models: plan.arms.iter().map(|arm| (arm.name.to_owned(), arm.about.clone())).collect(),
+            models: plan
+                .arms
+                .iter()
+                .map(|arm| (arm.name.to_owned(), arm.about.clone()))
+                .collect(),
             versions: versions()?,
         })
     }

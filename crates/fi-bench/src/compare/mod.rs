@@ -78,13 +78,7 @@ impl Plan {
     fn new(set: &DataSet, settings: &Settings) -> Result<Self> {
         let data = &set.data;
         let small = data.n_features() <= 6;
-        let default_seeds = if small {
-            10
-        } else if data.n_features() <= 16 {
-            5
-        } else {
-            2
-        };
+        let default_seeds = if small { 10 } else if data.n_features() <= 16 { 5 } else { 2 };
         let n_seeds = settings.n_seeds.unwrap_or(if settings.quick { 2 } else { default_seeds });
         ensure!(n_seeds >= 1, "the number of seeds is 0, it must be at least 1");
         let top_k = [1, 2, 3, 5, 10, 20, 30].into_iter().filter(|k| *k < data.n_features());
@@ -176,8 +170,7 @@ impl Comparison {
     /// The summaries of these replicates.
     fn new(data: DataSet, manifest: Manifest, replicates: Vec<Record>) -> Result<Self> {
         let records = Records::new(&replicates)?;
-        let (importance, agreement) =
-            (summary::importance(&records), summary::agreement(&records)?);
+        let (importance, agreement) = (summary::importance(&records), summary::agreement(&records)?);
         Ok(Self { data, manifest, replicates, records, importance, agreement })
     }
 

@@ -101,9 +101,7 @@ pub(super) fn arms(data: &Dataset) -> Vec<Arm> {
         arms.push(Arm {
             name: LINFA_LOGISTIC,
             about: "linfa's multinomial logistic regression with its defaults".to_owned(),
-            spec: Spec::LinfaLogistic(linfa::multi_logistic(
-                linfa_logistic::MultiLogisticRegression::new(),
-            )),
+            spec: Spec::LinfaLogistic(linfa::multi_logistic(linfa_logistic::MultiLogisticRegression::new())),
         });
     } else {
         arms.retain(|arm| arm.name != LINFA_TREE);
@@ -212,11 +210,7 @@ impl Learned {
     }
 
     /// Every score that reads the model's inside, under the method's name.
-    pub(super) fn inside(
-        &self,
-        run: &Run<'_>,
-        train: &Dataset,
-    ) -> Result<Vec<(&'static str, Importance)>> {
+    pub(super) fn inside(&self, run: &Run<'_>, train: &Dataset) -> Result<Vec<(&'static str, Importance)>> {
         let names = train.feature_names();
         Ok(match self {
             Self::Network(network) => {

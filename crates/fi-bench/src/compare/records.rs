@@ -215,12 +215,8 @@ mod tests {
 
     #[test]
     fn lines_become_a_matrix_and_survive_a_file() {
-        let lines = [
-            record(0, "a", 0.1),
-            record(0, "b", 0.9),
-            record(1, "a", 1.0 / 3.0),
-            record(1, "b", -0.0),
-        ];
+        let lines =
+            [record(0, "a", 0.1), record(0, "b", 0.9), record(1, "a", 1.0 / 3.0), record(1, "b", -0.0)];
         let text = to_csv(&lines).unwrap();
         assert_eq!(from_csv::<Record>(&text, "replicates.csv").unwrap(), lines);
         let records = Records::new(&lines).unwrap();

@@ -29,13 +29,7 @@ struct Rows {
 }
 
 /// Everything one fit records.
-pub(super) fn replicate(
-    plan: &Plan,
-    run: &Run<'_>,
-    seed: u64,
-    fold: usize,
-    split: &Fold,
-) -> Result<Vec<Record>> {
+pub(super) fn replicate(plan: &Plan, run: &Run<'_>, seed: u64, fold: usize, split: &Fold) -> Result<Vec<Record>> {
     let rows = scaled(&plan.data, split)?;
     let mut fit = Fit { plan, run: *run, seed, fold, rows, records: Vec::new() };
     fit.main()?;
@@ -265,13 +259,7 @@ impl Fit<'_> {
         let predictions = row.broadcast((test.n_rows(), constant.len())).context("broadcast")?;
         for metric in &self.plan.metrics {
             let score = metric.score(predictions, output, test.target(), None)?;
-            self.records.push(self.record(
-                variant::SCORE,
-                "best constant",
-                &metric.name(),
-                "",
-                score,
-            ));
+            self.records.push(self.record(variant::SCORE, "best constant", &metric.name(), "", score));
         }
         Ok(())
     }
@@ -362,7 +350,8 @@ fn shap(
     let explained = drawn(&rows.test, plan.shap_rows, 11);
     let exact = shapley::Exact;
     let walk = shapley::Permutation { n_permutations: plan.shap_permutations, tolerance: None };
-    let estimator: &dyn Estimator = if plan.is_exact(players.len()) { &exact } else { &walk };
+    let estimator: &dyn Estimator =
+        if plan.is_exact(players.len()) { &exact } else { &walk };
     let attribution =
         shapley::explain(run, estimator, learned.model(), explained.view(), players, &removal)?;
     Ok(attribution.mean_abs(0.95)?)

@@ -202,7 +202,10 @@ fn importances(c: &Comparison) -> String {
         rows.push(row);
     }
     text.push_str(&markdown_table(&headers, &rows));
-    let _ = write!(text, "\n![Single fits of VIANN and MDI](spread.svg)\n");
+    let _ = write!(
+        text,
+        "\n![Single fits of VIANN and MDI](spread.svg)\n"
+    );
     text
 }
 
@@ -314,12 +317,8 @@ fn published_cells(c: &Comparison) -> String {
             if !own && cell.network != "DeepNN" {
                 continue;
             }
-            let pairs = paired(
-                &c.records,
-                "Pearson",
-                (variant::MAIN, model, VIANN),
-                (variant::MAIN, FOREST, MDI),
-            );
+            let pairs =
+                paired(&c.records, "Pearson", (variant::MAIN, model, VIANN), (variant::MAIN, FOREST, MDI));
             let values = sorted(pairs.into_iter().map(|(_, value)| value).collect());
             if values.is_empty() {
                 continue;
@@ -358,11 +357,7 @@ fn yardsticks(c: &Comparison) -> String {
     let mut text = String::from("## Yardsticks\n\n");
     for (model, method) in c.records.keys(variant::MAIN).filter(|key| key.0 == DATA) {
         if let Some(line) = agreement(c, "Pearson", (model, method), (FOREST, MDI)) {
-            let _ = writeln!(
-                text,
-                "- *{method}*, which needs no model, agrees with MDI at {}.",
-                range_of(line)
-            );
+            let _ = writeln!(text, "- *{method}*, which needs no model, agrees with MDI at {}.", range_of(line));
         }
     }
     for (model, method) in c.records.keys(variant::SHUFFLED_LABELS).filter(|key| key.1 == VIANN) {
@@ -459,9 +454,7 @@ fn variance(c: &Comparison) -> String {
         let of_method: Vec<&ImportanceLine> = c
             .importance
             .iter()
-            .filter(|l| {
-                (&l.model, &l.method) == (&first.model, &first.method) && l.sd_training.is_some()
-            })
+            .filter(|l| (&l.model, &l.method) == (&first.model, &first.method) && l.sd_training.is_some())
             .collect();
         let total: f64 = of_method.iter().map(|l| l.std * l.std).sum();
         let share = |part: fn(&ImportanceLine) -> Option<f64>| {
@@ -517,14 +510,7 @@ fn verdict_table(c: &Comparison) -> String {
         percent(CENTRAL),
         percent(CENTRAL),
         markdown_table(
-            &[
-                "network",
-                "method",
-                "Pearson with MDI",
-                "beats ANOVA F",
-                "beats shuffled targets",
-                "verdict"
-            ],
+            &["network", "method", "Pearson with MDI", "beats ANOVA F", "beats shuffled targets", "verdict"],
             &rows
         )
     )
@@ -592,12 +578,7 @@ fn agreement<'a>(
     })
 }
 
-fn importance<'a>(
-    c: &'a Comparison,
-    model: &str,
-    method: &str,
-    feature: &str,
-) -> Option<&'a ImportanceLine> {
+fn importance<'a>(c: &'a Comparison, model: &str, method: &str, feature: &str) -> Option<&'a ImportanceLine> {
     c.importance
         .iter()
         .find(|line| line.model == model && line.method == method && line.feature == feature)
@@ -640,5 +621,7 @@ pub(super) fn significant(value: f64) -> String {
 
 /// Whether the report's pictures show this method: the tuned network, the forest, the others.
 pub(super) fn in_pictures(model: &str, method: &str) -> bool {
-    !is_network(model) || model == TUNED || [VIANN, PERMUTATION, SHAP].contains(&method)
+    !is_network(model)
+        || model == TUNED
+        || [VIANN, PERMUTATION, SHAP].contains(&method)
 }

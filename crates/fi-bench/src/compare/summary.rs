@@ -78,8 +78,7 @@ pub fn importance(records: &Records) -> Vec<ImportanceLine> {
     for kind in [variant::MAIN, variant::GROUPS] {
         for (model, method) in records.keys(kind) {
             let Some(scores) = records.scores(kind, model, method) else { continue };
-            let means: Vec<f64> =
-                scores.values.columns().into_iter().map(|c| c.mean().unwrap_or(0.0)).collect();
+            let means: Vec<f64> = scores.values.columns().into_iter().map(|c| c.mean().unwrap_or(0.0)).collect();
             let total: f64 = means.iter().map(|mean| mean.abs()).sum();
             for (i, feature) in scores.features.iter().enumerate() {
                 let values = sorted(scores.values.column(i).to_vec());
@@ -118,8 +117,7 @@ fn variance_parts(
     std: f64,
 ) -> (Option<f64>, Option<f64>, Option<f64>) {
     let training = twin_variance(main, records.scores(variant::RETRAINED, model, method), column);
-    let estimator =
-        twin_variance(main, records.scores(variant::RE_ESTIMATED, model, method), column);
+    let estimator = twin_variance(main, records.scores(variant::RE_ESTIMATED, model, method), column);
     let split = training.map(|t| (std * std - t - estimator.unwrap_or(0.0)).max(0.0).sqrt());
     (split, training.map(f64::sqrt), estimator.map(f64::sqrt))
 }
@@ -202,12 +200,7 @@ fn shared_fits(a: &Scores, b: &Scores) -> (ndarray::Array2<f64>, ndarray::Array2
 }
 
 /// Single-fit Pearson correlations of two methods, paired by fit; undefined ones left out.
-pub fn paired(
-    records: &Records,
-    measure: &str,
-    a: (&str, &str, &str),
-    b: (&str, &str, &str),
-) -> Vec<((u64, usize), f64)> {
+pub fn paired(records: &Records, measure: &str, a: (&str, &str, &str), b: (&str, &str, &str)) -> Vec<((u64, usize), f64)> {
     let (Some(first), Some(second)) =
         (records.scores(a.0, a.1, a.2), records.scores(b.0, b.1, b.2))
     else {
@@ -216,9 +209,7 @@ pub fn paired(
     let agreement = named(measure);
     let mut values = Vec::new();
     for (row, fit) in first.fits.iter().enumerate() {
-        let Some(other) = second.fits.iter().position(|candidate| candidate == fit) else {
-            continue;
-        };
+        let Some(other) = second.fits.iter().position(|candidate| candidate == fit) else { continue };
         let (x, y) = (first.values.row(row).to_vec(), second.values.row(other).to_vec());
         if let Ok(Some(value)) = agreement.between(&x, &y) {
             values.push((*fit, value));

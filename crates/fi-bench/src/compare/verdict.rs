@@ -1,8 +1,8 @@
 //! What the numbers say about each network method, in plain words and by a stated rule.
 
-use super::methods::{ANOVA_F, MDI};
 use super::models::{DATA, FOREST, is_network};
 use super::records::{Records, variant};
+use super::methods::{ANOVA_F, MDI};
 use super::summary::{CENTRAL, paired, quantile, sorted};
 
 /// How one method of one network fares against the forest's MDI, by Pearson correlation over
@@ -46,9 +46,7 @@ impl Answer {
             Self::Supported => "supported",
             Self::NothingGained => "agrees, but no better than ANOVA F",
             Self::Unstable => "not supported: single fits span zero agreement",
-            Self::NotLearned => {
-                "not supported: a network trained on shuffled targets agrees as well"
-            }
+            Self::NotLearned => "not supported: a network trained on shuffled targets agrees as well",
         }
     }
 }
@@ -94,8 +92,7 @@ fn share_above(a: &[((u64, usize), f64)], b: &[((u64, usize), f64)]) -> Option<f
         .iter()
         .filter_map(|(fit, x)| b.iter().find(|(other, _)| other == fit).map(|(_, y)| x > y))
         .collect();
-    (!pairs.is_empty())
-        .then(|| pairs.iter().filter(|above| **above).count() as f64 / pairs.len() as f64)
+    (!pairs.is_empty()).then(|| pairs.iter().filter(|above| **above).count() as f64 / pairs.len() as f64)
 }
 
 #[cfg(test)]

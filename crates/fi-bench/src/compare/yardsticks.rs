@@ -57,12 +57,7 @@ mod tests {
     #[test]
     fn anova_f_equals_scikit_learns_on_iris() {
         // sklearn.feature_selection.f_classif(*load_iris(return_X_y=True))[0], scikit-learn 1.9.1.
-        let expected = [
-            119.264_502_184_498_71,
-            49.160_040_089_610_98,
-            1_180.161_182_252_977_6,
-            960.007_146_801_802_5,
-        ];
+        let expected = [119.264_502_184_498_71, 49.160_040_089_610_98, 1_180.161_182_252_977_6, 960.007_146_801_802_5];
         let iris = load("iris").unwrap();
         for (ours, theirs) in anova_f(&iris.data).into_iter().zip(expected) {
             assert!((ours - theirs).abs() < 1e-9 * theirs, "{ours} {theirs}");

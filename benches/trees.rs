@@ -9,14 +9,14 @@ use fi_models::tree::{
 };
 use ndarray::Array2;
 
-/// Normal features; the target depends on the first five.
+/// Normal features; the target depends on the first four and the last.
 fn data(n_rows: usize, n_features: usize, classes: bool) -> Dataset {
     let mut rng = Rng::new(1, 0);
     let rows = Array2::from_shape_simple_fn((n_rows, n_features), || rng.normal());
     let noise: Vec<f64> = (0..n_rows).map(|_| rng.normal()).collect();
     let signal = rows.rows().into_iter().zip(noise);
     let values: Vec<f64> =
-        signal.map(|(x, e)| x[0] + x[1] * x[2] + 0.5 * x[3] - x[4].abs() + e).collect();
+        signal.map(|(x, e)| x[0] + x[1] * x[2] + 0.5 * x[3] - x[x.len() - 1].abs() + e).collect();
     let target = if classes {
         let labels = values.iter().map(|&y| usize::from(y > -0.8)).collect();
         Target::Classes { labels, names: vec!["no".into(), "yes".into()] }

@@ -1,6 +1,8 @@
 //! Our trees against scikit-learn's: the same tree where the best splits are unique, forests
 //! that score the same within noise. The numbers come from `xtask/golden/trees.py`.
 
+#![expect(clippy::unwrap_used, reason = "what does not fit fails the test")]
+
 use std::path::PathBuf;
 
 use fi_core::{Dataset, Model, Run, Target};

@@ -9,13 +9,16 @@
 //! recursion, however deep the tree.
 
 use fi_core::{Result, check_columns, require};
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::builder::{EnsembleBuilder, check_tree};
 
 /// Marks a leaf in the arrays of children.
 pub(super) const LEAF: u32 = u32::MAX;
+
+/// So many rows go through one tree before the next, while it is in the cache.
+const BLOCK_ROWS: usize = 64;
 
 /// Which rows a split sends to its left child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,14 +214,16 @@ impl Ensemble {
         Ok(predictions)
     }
 
-    /// Adds the trees' values to `sums`, tree by tree for each row.
+    /// Adds the trees' values to `sums`, for each row in the order of the trees.
     fn add(trees: &[Tree<'_>], rows: ArrayView2<'_, f64>, sums: &mut Array2<f64>) {
         let rows = rows.as_standard_layout();
-        for (row, mut sums) in rows.rows().into_iter().zip(sums.rows_mut()) {
-            let row = row.to_slice().unwrap_or(&[]);
+        let blocks = rows.axis_chunks_iter(Axis(0), BLOCK_ROWS);
+        for (rows, mut sums) in blocks.zip(sums.axis_chunks_iter_mut(Axis(0), BLOCK_ROWS)) {
             for tree in trees {
-                let value = tree.value(tree.leaf(row));
-                sums.iter_mut().zip(value).for_each(|(sum, value)| *sum += value);
+                for (row, mut sums) in rows.rows().into_iter().zip(sums.rows_mut()) {
+                    let value = tree.value(tree.leaf(row.to_slice().unwrap_or(&[])));
+                    sums.iter_mut().zip(value).for_each(|(sum, value)| *sum += value);
+                }
             }
         }
     }

@@ -2,3 +2,8 @@
 
 pub mod compare;
 pub mod data_sets;
+
+/// Runs the examples of the project's README as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,9 +1,12 @@
 //! Data sets, comparisons and benchmarks of the fi feature-importance crates.
+//!
+//! [`compare`] is what `cargo xtask compare` runs, [`data_sets`] are the tables that ship with the
+//! project. The Criterion benchmarks of the folder `benches` are this crate's bench targets.
 
 pub mod compare;
 pub mod data_sets;
 
-/// Runs the examples of the project's README as tests.
+/// The README's examples, as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

@@ -1,7 +1,7 @@
 //! The methods' names, as tables and files print them.
 
 /// Variance of the input weights while training × |final weight|, scaled to 0–1 as published.
-pub(super) const VIANN: &str = "VIANN";
+pub const VIANN: &str = "VIANN";
 /// VIANN without the scaling to 0–1.
 pub(super) const VIANN_RAW: &str = "VIANN (raw)";
 /// Sum of |first-layer weights|.

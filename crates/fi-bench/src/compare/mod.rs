@@ -28,6 +28,7 @@ use ndarray::ArrayView1;
 
 pub use check::check;
 pub use manifest::Manifest;
+pub use methods::VIANN;
 pub use verdict::{Answer, Verdict, verdicts};
 
 use crate::data_sets::{self, DataSet};

@@ -40,8 +40,8 @@ pub(super) fn replicate(
     let mut fit = Fit { plan, run: *run, seed, fold, rows, records: Vec::new() };
     let learned = fit.main()?;
     fit.shuffled_labels()?;
+    fit.twins(&learned)?;
     if fold == 0 {
-        fit.twins(&learned)?;
         fit.probes()?;
     }
     fit.top_k()?;
@@ -120,10 +120,14 @@ impl Fit<'_> {
         Ok(())
     }
 
-    /// The same rows with another training seed, and the same model with another estimator seed.
+    /// The same rows with another training seed, and the same model with another estimator seed;
+    /// of the paper's networks, which train long, only in the first fold.
     fn twins(&mut self, trained: &[Learned]) -> Result<()> {
         let plan = self.plan;
-        for (arm, same) in plan.arms.iter().zip(trained).filter(|(arm, _)| arm.is_random()) {
+        for (arm, same) in plan.arms.iter().zip(trained) {
+            if !arm.is_random() || (self.fold > 0 && [NN1, NN2].contains(&arm.name)) {
+                continue;
+            }
             let estimator = self.run.split(stream::ESTIMATOR);
             let other = arm.fit(&self.run.split(stream::OTHER_TRAINING), &self.rows.train)?;
             let scores = explain(plan, &estimator, &other, &self.rows)?;

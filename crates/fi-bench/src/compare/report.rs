@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Comparison;
 use super::methods::{ANOVA_F, LOFO, MDI, VIANN};
-use super::models::{DATA, FOREST, NN1, NN2, PUBLISHED, TUNED};
+use super::models::{DATA, FOREST, NN1, NN2, TUNED};
 use super::published;
 use super::records::{is_probe, markdown_table, variant};
 use super::summary::{AgreementLine, CENTRAL, ImportanceLine, paired, quantile, sorted};
@@ -48,17 +48,21 @@ fn opening(c: &Comparison) -> String {
 
 fn in_short(c: &Comparison) -> String {
     let mut text = String::from("## In short\n\n");
-    for model in [PUBLISHED, NN1, NN2, TUNED] {
-        let Some(line) = agreement(c, "Pearson", (model, VIANN), (FOREST, MDI)) else { continue };
+    let all = verdicts(&c.records);
+    for verdict in all.iter().filter(|verdict| verdict.method == VIANN) {
+        let model = verdict.model.as_str();
+        let [median, low, high] = verdict.agreement;
         let own = agreement(c, "Pearson", (model, VIANN), (model, VIANN));
         let _ = writeln!(
             text,
             "- VIANN of the {model} agrees with the forest's MDI at a Pearson correlation of {} \
-             (median and central {} of {} single fits); with itself, from fit to fit, at {}.",
-            range_of(line),
+             (median and central {} of {} single fits), and with itself, from fit to fit, at {}: \
+             **{}**.",
+            median_range(median, low, high),
             percent(CENTRAL),
-            line.n_values,
-            own.map_or_else(|| "an undefined value".to_owned(), range_of)
+            verdict.n_fits,
+            own.map_or_else(|| "an undefined value".to_owned(), range_of),
+            verdict.answer.text()
         );
     }
     if let Some(own) = agreement(c, "Pearson", (FOREST, MDI), (FOREST, MDI)) {
@@ -72,7 +76,6 @@ fn in_short(c: &Comparison) -> String {
             range_of(anova)
         );
     }
-    let all = verdicts(&c.records);
     let supported = all.iter().filter(|v| v.answer == Answer::Supported).count();
     let _ = writeln!(
         text,
@@ -81,9 +84,6 @@ fn in_short(c: &Comparison) -> String {
         all.len(),
         if supported == 1 { "is" } else { "are" }
     );
-    for verdict in all.iter().filter(|v| v.method == VIANN) {
-        let _ = writeln!(text, "- VIANN of the {}: **{}**.", verdict.model, verdict.answer.text());
-    }
     text.push_str("\n![Importance by method](importance.svg)\n");
     text
 }
@@ -252,10 +252,10 @@ fn groups(c: &Comparison) -> String {
         });
         let _ = writeln!(
             text,
-            "*{a}* and *{b}* correlate at {r:.2}. Leaving out either one costs the retrained \
-             forest almost nothing (LOFO of *{a}*: {}; of *{b}*: {}), because the other stands in \
-             for it; only leaving out both shows what they carry together. LOFO answers *what \
-             would I lose without this measurement*, not *what does this model use*.",
+            "*{a}* and *{b}* correlate at {r:.2}. Leaving out only one of them costs the retrained \
+             forest {} (*{a}*) and {} (*{b}*), because the other stands in for it; what they carry \
+             together shows only when both are left out. LOFO answers *what would I lose without \
+             this measurement*, not *what does this model use*.",
             alone[0], alone[1]
         );
     }
@@ -382,7 +382,7 @@ fn yardsticks(c: &Comparison) -> String {
         let _ = writeln!(
             text,
             "- VIANN of the {model} trained on *shuffled targets*, which hold nothing to learn, \
-             still agrees with the MDI of the real forest at {}.",
+             agrees with the real forest's MDI at {}.",
             spread(values)
         );
     }
@@ -492,8 +492,10 @@ fn variance(c: &Comparison) -> String {
         "## Where the spread comes from\n\nShares of the variance over all fits, summed over the \
          features: from *the split* (which rows train and test), from *the training* (another seed \
          on the same rows) and from *the estimator* (another draw on the same model). The last two \
-         are estimated from pairs that differ in nothing else ({} pairs each), the first is the \
-         rest; from so few pairs the shares are rough and need not add up to 100 %.\n\n{}",
+         are estimated from pairs of fits that differ in nothing else ({} pairs, for the paper's \
+         networks {}), the first is the rest; the fewer the pairs, the rougher the shares, and \
+         they need not add up to 100 %.\n\n{}",
+        n_fits(c),
         c.manifest.n_seeds,
         markdown_table(&["model", "method", "split", "training", "estimator"], &rows)
     )

@@ -166,8 +166,8 @@ fn too_few_epochs(n_epochs: usize) -> Error {
 /// let names = ["moved".to_owned(), "stayed".to_owned()];
 /// let raw = Viann { scale: Scale::Raw, ..Viann::default() };
 /// // The variance of 1, 2, 3 is 1, and the final weight 3.
-/// assert_eq!(raw.from_epochs(&epochs, &names)?.values, [3.0, 0.0]);
-/// assert_eq!(Viann::default().from_epochs(&epochs, &names)?.values, [1.0, 0.0]);
+/// assert_eq!(raw.of_epochs(&epochs, &names)?.values, [3.0, 0.0]);
+/// assert_eq!(Viann::default().of_epochs(&epochs, &names)?.values, [1.0, 0.0]);
 /// # Ok::<(), fi_core::Error>(())
 /// ```
 ///
@@ -227,7 +227,7 @@ impl Viann {
     /// # Errors
     ///
     /// See [`Viann`].
-    pub fn from_epochs(
+    pub fn of_epochs(
         &self,
         epochs: &[ArrayView2<'_, f64>],
         names: &[String],

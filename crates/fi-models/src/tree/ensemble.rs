@@ -185,7 +185,7 @@ impl Ensemble {
         require(tree < self.n_trees(), "tree", tree, requirement())?;
         check_columns(self.n_features, rows)?;
         let mut predictions = Array2::zeros((rows.nrows(), self.n_outputs));
-        self.add(&[self.tree(tree)], rows, &mut predictions);
+        Self::add(&[self.tree(tree)], rows, &mut predictions);
         Ok(predictions)
     }
 
@@ -205,14 +205,14 @@ impl Ensemble {
         check_columns(self.n_features, rows)?;
         let mut predictions = Array2::zeros((rows.nrows(), self.n_outputs));
         let trees: Vec<Tree<'_>> = self.trees().collect();
-        self.add(&trees, rows, &mut predictions);
+        Self::add(&trees, rows, &mut predictions);
         let n_trees = self.n_trees() as f64;
         predictions.mapv_inplace(|sum| sum / n_trees);
         Ok(predictions)
     }
 
     /// Adds the trees' values to `sums`, tree by tree for each row.
-    fn add(&self, trees: &[Tree<'_>], rows: ArrayView2<'_, f64>, sums: &mut Array2<f64>) {
+    fn add(trees: &[Tree<'_>], rows: ArrayView2<'_, f64>, sums: &mut Array2<f64>) {
         let rows = rows.as_standard_layout();
         for (row, mut sums) in rows.rows().into_iter().zip(sums.rows_mut()) {
             let row = row.to_slice().unwrap_or(&[]);

@@ -326,11 +326,15 @@ fn fingerprint(data: &Dataset) -> u64 {
         Target::Values(values) => values.iter().for_each(|y| add(y.to_bits())),
         Target::Classes { labels, names } => {
             add(names.len() as u64);
-            labels.iter().for_each(|&label| add(label as u64));
+            for &label in labels {
+                add(label as u64);
+            }
         }
     }
     if let Some(weights) = data.weights() {
-        weights.iter().for_each(|&weight| add(u64::from(weight > 0.0)));
+        for &weight in weights {
+            add(u64::from(weight > 0.0));
+        }
     }
     hash
 }

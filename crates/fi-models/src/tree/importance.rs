@@ -144,6 +144,8 @@ fn normalise<'a>(values: impl Iterator<Item = &'a mut f64>) {
     let values: Vec<&mut f64> = values.collect();
     let sum: f64 = values.iter().map(|value| **value).sum();
     if sum > 0.0 {
-        values.into_iter().for_each(|value| *value /= sum);
+        for value in values {
+            *value /= sum;
+        }
     }
 }

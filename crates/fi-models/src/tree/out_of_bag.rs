@@ -214,7 +214,9 @@ impl Question<'_> {
         let mut mixed = vec![0.0; data.n_features()];
         for (row, mut prediction) in predictions.axis_iter_mut(Axis(0)).enumerate() {
             mixed.iter_mut().zip(rows.slice(s![row, ..])).for_each(|(to, from)| *to = *from);
-            members.iter().for_each(|&feature| mixed[feature] = rows[[donors[row], feature]]);
+            for &feature in members {
+                mixed[feature] = rows[[donors[row], feature]];
+            }
             let value = tree.value(tree.leaf(&mixed));
             prediction.iter_mut().zip(value).for_each(|(to, from)| *to = *from);
         }

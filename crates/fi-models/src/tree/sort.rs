@@ -64,7 +64,9 @@ impl Sorter {
             let digit = |item: Item| ((item.rank() - low) >> (8 * byte)) as usize & 0xFF;
             let items = &self.items[..n_rows];
             let mut next = [0_u32; 256];
-            items.iter().for_each(|&item| next[digit(item)] += 1);
+            for &item in items {
+                next[digit(item)] += 1;
+            }
             let mut start = 0;
             for next in &mut next {
                 start += std::mem::replace(next, start);

@@ -63,7 +63,7 @@ fn viann_is_the_published_definition() {
         assert!(close(&score(plain), &sums, 1e-12));
 
         let views: Vec<ArrayView2<'_, f64>> = epochs.iter().map(Array2::view).collect();
-        let plain_arrays = raw.from_epochs(&views, &names).unwrap();
+        let plain_arrays = raw.of_epochs(&views, &names).unwrap();
         assert!(close(&plain_arrays.values, &case.raw, 1e-12));
     }
 }
@@ -73,7 +73,7 @@ fn each_bad_history_gets_its_own_sentence() {
     let weights = array![[1.0, 2.0], [3.0, 4.0]];
     let viann = Viann::default();
     let text = |epochs: &[ArrayView2<'_, f64>], n: usize| {
-        viann.from_epochs(epochs, &names(n)).unwrap_err().to_string()
+        viann.of_epochs(epochs, &names(n)).unwrap_err().to_string()
     };
     let few = |n: usize| {
         format!(
@@ -109,7 +109,7 @@ fn each_bad_history_gets_its_own_sentence() {
         probe_pairs(&network, &names(1)).unwrap_err().to_string(),
         "`names` is `1`, it must be at least 2 features, for there to be a pair"
     );
-    let flat = viann.from_epochs(&[weights.view(), weights.view()], &names(2)).unwrap();
+    let flat = viann.of_epochs(&[weights.view(), weights.view()], &names(2)).unwrap();
     assert_eq!(flat.values, [0.0, 0.0]);
     assert!(flat.warnings[0].to_string().starts_with("all features have the same raw score"));
 }
@@ -206,7 +206,7 @@ fn histories() -> impl Strategy<Value = Array3<f64>> {
 
 fn score(viann: Viann, history: &Array3<f64>) -> Vec<f64> {
     let epochs: Vec<ArrayView2<'_, f64>> = history.outer_iter().collect();
-    viann.from_epochs(&epochs, &names(history.len_of(Axis(1)))).unwrap().values
+    viann.of_epochs(&epochs, &names(history.len_of(Axis(1)))).unwrap().values
 }
 
 const RAW: Viann = Viann { scale: Scale::Raw, initial_weights: false, weight_factor: true };

@@ -40,8 +40,8 @@ pub struct Fold {
 ///
 /// # References
 ///
-/// - Pedregosa et al. (2011). *Scikit-learn: machine learning in Python.* JMLR 12.
-///   <https://arxiv.org/abs/1201.0490>
+/// - Pedregosa et al. (2011). *Scikit-learn: machine learning in Python.* JMLR 12,
+///   2825–2830. <https://jmlr.org/papers/v12/pedregosa11a.html>
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Folds {
     /// Blocks of equal size (or one larger); of shuffled rows if `shuffle`.

@@ -1,4 +1,73 @@
-//! Feature importance that can be trusted: the concepts and the model-agnostic engines.
+//! How much does each input of a model matter? The concepts, and the methods that ask a model only
+//! to predict or a learner only to train.
+//!
+//! | concept | is |
+//! |---|---|
+//! | [`Model`] | a fitted model: rows in, predictions out, and what those are ([`Output`]); a closure becomes one with [`Function`] |
+//! | [`Learner`] | settings that can be trained into a model |
+//! | [`Dataset`] | rows, a [`Target`], and if there are any: weights, groups of rows, names of features |
+//! | [`Players`] | what is scored: single features, groups, pairs, or what is correlated |
+//! | [`Metric`] | how well predictions fit a target, and which way is better |
+//! | [`Removal`] | what stands in for a feature that is taken away |
+//! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it |
+//! | [`Importance`] | the global result: a score per player, every replicate, an [`Interval`] and what it is for |
+//! | [`Attribution`] | the local result: a score per row, output and player |
+//! | [`Run`] | the seed, progress and cancellation of a call |
+//!
+//! A method is a struct of its settings, with one entry point:
+//!
+//! | method | a feature is | what is watched |
+//! |---|---|---|
+//! | [`Permutation`] | shuffled among the rows | the loss on a data set |
+//! | [`Occlusion`] | set to a constant | the loss on a data set |
+//! | [`Lofo`] | left out, and the learner trained again | the loss on a data set |
+//! | [`shapley`] | averaged over background rows, or set to a constant | the prediction of a row |
+//!
+//! The same seed gives the same bits on any number of threads: all threads and all randomness go
+//! through [`Run`]. To choose the number of threads, wrap a call in the `install` of a rayon pool.
+//! Nothing here reads a file or a clock, prints, or draws. [`agreement`] compares rankings;
+//! `invariants` (feature `proptest`) holds what must be true of any explainer, as property tests.
+//!
+//! # Example
+//!
+//! A table may hold the same thing twice. What does each copy score, and what both together?
+//!
+//! ```
+//! use fi_core::{Dataset, Function, Metric, Permutation, Players, Removal, Run, Target, shapley};
+//! use ndarray::{Array2, ArrayView2, Axis, array, s};
+//!
+//! // `a` and `b` are equal, with variance 1; the target is their value, the model their mean.
+//! let rows = Array2::from_shape_fn((1000, 3), |(i, j)| {
+//!     if j < 2 { if i % 2 == 0 { 1.0 } else { -1.0 } } else { (i % 7) as f64 }
+//! });
+//! let model = Function::new(3, 1, |x: ArrayView2<f64>| {
+//!     ((&x.column(0) + &x.column(1)) / 2.0).insert_axis(Axis(1))
+//! });
+//! let target = Target::Values(rows.column(0).to_vec());
+//! let data = Dataset::new(rows, target)?.with_feature_names(["a", "b", "noise"])?;
+//!
+//! // Every method takes the same players: single features, and the copies as one group.
+//! let alone = [("a", vec![0]), ("b", vec![1]), ("noise", vec![2])];
+//! let players = Players::groups(3, alone.into_iter().chain([("a & b", vec![0, 1])]))?;
+//! let run = Run::new(42);
+//! let found = Permutation::default().importance(&run, &model, &data, &players, &[Metric::Mse])?;
+//! let importance = &found[0];
+//! for (value, expected) in importance.values.iter().zip([0.5, 0.5, 0.0, 2.0]) {
+//!     assert!((value - expected).abs() < 0.05, "{importance:?}");
+//! }
+//!
+//! // Shapley values divide the prediction of a row as the model uses the features.
+//! let players = Players::features(["a", "b", "noise"])?;
+//! let background = Removal::marginal(data.rows().to_owned())?;
+//! let row = data.rows().slice_move(s![..1, ..]);
+//! let shap = shapley::explain(&run, &shapley::Exact, &model, row, &players, &background)?;
+//! assert!((&shap.values - &array![[[0.5, 0.5, 0.0]]]).iter().all(|d| d.abs() < 1e-12));
+//! # Ok::<(), fi_core::Error>(())
+//! ```
+//!
+//! So a single score of a feature with a double says what this model makes of it, and a group's
+//! score what the information is worth. [`Players::correlated`] finds such groups, and [`Lofo`]
+//! scores near 0 what another feature can stand in for.
 
 pub mod agreement;
 #[cfg(feature = "proptest")]
@@ -39,3 +108,8 @@ pub use permutation::Permutation;
 pub use players::Players;
 pub use rng::Rng;
 pub use run::{Progress, Run};
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -100,7 +100,7 @@ const SPLIT: u64 = u64::MAX;
 /// # References
 ///
 /// - Lei, G'Sell, Rinaldo, Tibshirani, Wasserman (2018). *Distribution-free predictive inference
-///   for regression.* JASA 113. <https://arxiv.org/abs/1604.04173>
+///   for regression.* JASA 113(523). <https://doi.org/10.1080/01621459.2017.1307116>
 /// - Nadeau, Bengio (2003). *Inference for the generalization error.* Machine Learning 52.
 ///   <https://doi.org/10.1023/A:1024068626366>
 ///

@@ -67,8 +67,8 @@ const BLOCKS: u64 = u64::MAX - 1;
 ///
 /// # References
 ///
-/// - Zeiler, Fergus (2014). *Visualizing and understanding convolutional networks.*
-///   <https://arxiv.org/abs/1311.2901>
+/// - Zeiler, Fergus (2014). *Visualizing and understanding convolutional networks.* ECCV.
+///   <https://doi.org/10.1007/978-3-319-10590-1_53>
 /// - Covert, Lundberg, Lee (2021). *Explaining by removing.* JMLR 22(209).
 ///   <https://arxiv.org/abs/2011.14878>
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -79,7 +79,8 @@ impl Rng {
     }
 }
 
-/// Mixes a label into a seed (SplitMix64, Steele et al. 2014).
+/// Mixes a label into a seed (SplitMix64: Steele, Lea, Flood 2014,
+/// <https://doi.org/10.1145/2660193.2660195>).
 pub(crate) fn mix(seed: u64, label: u64) -> u64 {
     let mut z =
         seed ^ label.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -43,3 +43,8 @@ pub use importance_csv::{
 pub use importance_json::{read_importance_json, write_importance_json};
 pub use npy::{read_npy_1d, read_npy_2d, read_npy_3d, write_attribution_npy, write_npy};
 pub use table::{Cell, Table, read_table_csv, read_table_csv_from, write_table_csv};
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -43,3 +43,8 @@ pub use error::{Error, Result};
 pub use figure::{Figure, TextBox};
 pub use heatmap::{Annotate, ColorScale, Diagonal, Heatmap};
 pub use number::number;
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

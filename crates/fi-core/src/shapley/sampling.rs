@@ -140,7 +140,7 @@ impl Draws {
         Self { n: 0.0, mean: Array1::zeros(n_outputs), squares: Array1::zeros(n_outputs) }
     }
 
-    /// Chan, Golub and LeVeque's merge.
+    /// Chan, Golub and LeVeque's merge (1983, <https://doi.org/10.1080/00031305.1983.10483115>).
     fn merge(&mut self, other: &Self) {
         let n = self.n + other.n;
         let delta = &other.mean - &self.mean;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// # References
 ///
 /// - Glorot, Bengio (2010). *Understanding the difficulty of training deep feedforward neural
-///   networks.* AISTATS, PMLR 9:249–256.
+///   networks.* AISTATS, PMLR 9:249–256. <https://proceedings.mlr.press/v9/glorot10a.html>
 /// - He, Zhang, Ren, Sun (2015). *Delving deep into rectifiers.* ICCV.
 ///   <https://doi.org/10.1109/ICCV.2015.123>
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// - Sutskever, Martens, Dahl, Hinton (2013). *On the importance of initialization and momentum
 ///   in deep learning.* ICML, PMLR 28(3):1139–1147.
+///   <https://proceedings.mlr.press/v28/sutskever13.html>
 /// - Kingma, Ba (2015). *Adam: a method for stochastic optimization.* ICLR.
 ///   <https://arxiv.org/abs/1412.6980>
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -26,7 +26,7 @@ pub(crate) struct Compare {
     /// The first seed
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
-    /// Only two seeds, for a quick look
+    /// Only two seeds, one for larger data, for a quick look
     #[arg(long, conflicts_with = "seeds")]
     quick: bool,
     /// Compute every number again from the files written, and look for overlapping text in figures

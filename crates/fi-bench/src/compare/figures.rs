@@ -6,7 +6,8 @@ use ndarray::Array2;
 
 use super::Comparison;
 use super::methods::{
-    COEFFICIENTS, GARSON_CANCELLING, MDI, PERMUTATION, SHAP, SPLIT_COUNT, VIANN, VIANN_RAW,
+    COEFFICIENTS, GARSON_CANCELLING, MDI, PERMUTATION, SHAP, SPLIT_COUNT, VARIANCE, VIANN,
+    VIANN_RAW,
 };
 use super::models::{DATA, FOREST, TUNED, is_network};
 use super::records::{Key, variant};
@@ -62,7 +63,9 @@ fn importance(c: &Comparison) -> Result<Figure> {
             values[[row, column]] = line.share;
         }
     }
-    let largest = values.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
+    // The variance of an unscaled column can hold nearly all of its sum: it may not set the scale.
+    let lines = c.importance.iter().filter(|line| line.method != VARIANCE);
+    let largest = lines.map(|line| line.share).filter(|share| *share < 1.0).fold(0.0, f64::max);
     let heatmap = Heatmap {
         title: format!("{}: importance by method", c.data.provenance.title),
         rows: keys.iter().map(|key| label(key)).collect(),

@@ -40,6 +40,8 @@ pub struct Manifest {
     pub n_folds: usize,
     /// The metric of permutation, LOFO and set-to-zero.
     pub metric: String,
+    /// The metric of the forest's out-of-bag permutation.
+    pub oob_metric: String,
     /// The metric of the models retrained on the best features.
     pub top_k_metric: String,
     /// How often permutation importance shuffles.
@@ -77,6 +79,7 @@ impl Manifest {
             n_seeds: plan.n_seeds,
             n_folds: plan.n_folds,
             metric: super::metric(plan.data.target()).name(),
+            oob_metric: super::models::oob_metric(plan.data.target()).name(),
             top_k_metric: plan.top_k_metric.name(),
             n_repeats: plan.n_repeats,
             shap_rows: plan.shap_rows.min(n_test),

@@ -45,7 +45,7 @@ pub struct Settings {
     pub seed: u64,
     /// How many seeds; each splits the rows anew. Default by data set, 10 for Iris.
     pub n_seeds: Option<usize>,
-    /// Two seeds, for a quick look and for tests.
+    /// Two seeds, one for larger data: for a quick look and for tests.
     pub quick: bool,
 }
 
@@ -86,7 +86,9 @@ impl Plan {
         } else {
             2
         };
-        let n_seeds = settings.n_seeds.unwrap_or(if settings.quick { 2 } else { default_seeds });
+        let quick_seeds = if small { 2 } else { 1 };
+        let n_seeds =
+            settings.n_seeds.unwrap_or(if settings.quick { quick_seeds } else { default_seeds });
         ensure!(n_seeds >= 1, "the number of seeds is 0, it must be at least 1");
         let top_k = [1, 2, 3, 5, 10, 20, 30].into_iter().filter(|k| *k < data.n_features());
         Ok(Self {

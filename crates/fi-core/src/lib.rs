@@ -23,6 +23,7 @@ mod rng;
 mod run;
 mod sampling_noise;
 mod scorer;
+mod statistics;
 
 pub use attribution::Attribution;
 pub use dataset::{Dataset, Target};
@@ -39,3 +40,4 @@ pub use permutation::Permutation;
 pub use players::Players;
 pub use rng::Rng;
 pub use run::{Progress, Run};
+pub use statistics::quantile;

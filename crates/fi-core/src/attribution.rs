@@ -2,10 +2,10 @@
 
 use ndarray::{Array2, Array3, Axis};
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::error::{Error, Result, require, require_shape};
+use crate::error::{Error, Result, require_shape};
 use crate::importance::{Estimand, Importance, Interval, Replicate};
+use crate::statistics::{check_confidence, t_quantile};
 
 /// Local importance: how much each player adds to each prediction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,14 +53,22 @@ impl Attribution {
     /// Global importance: the mean over rows and outputs of `|value|`.
     ///
     /// Replicates are the rows (each the mean over outputs); the interval is Student's t over
-    /// rows, for the mean absolute attribution *of this model on the population*.
+    /// rows with `n_rows − 1` degrees of freedom, for the mean absolute attribution
+    /// ([`Estimand::ModelOnPopulation`]). A single row has none.
+    ///
+    /// # When it misleads
+    ///
+    /// Rows count as independent and alike: neither groups of rows nor weights are known here.
+    /// The interval is for the attributions *with this background and these draws*: it does not
+    /// count the noise of an estimator that draws, which also makes sizes too large where values
+    /// are near 0. Look at `std_error` first.
     ///
     /// # Errors
     ///
     /// [`Error::TooFewRows`] without rows; [`Error::Parameter`] unless `confidence` is inside
     /// (0, 1).
     pub fn mean_abs(&self, confidence: f64) -> Result<Importance> {
-        require(0.0 < confidence && confidence < 1.0, "confidence", confidence, "inside (0, 1)")?;
+        check_confidence(confidence)?;
         let (n_rows, n_outputs, _) = self.values.dim();
         if n_rows == 0 || n_outputs == 0 {
             let what = "a mean of attributions".to_owned();
@@ -84,12 +92,6 @@ impl Attribution {
     }
 }
 
-/// The two-sided quantile of Student's t: what a standard error is multiplied with.
-pub(crate) fn t_quantile(confidence: f64, degrees_of_freedom: usize) -> f64 {
-    StudentsT::new(0.0, 1.0, degrees_of_freedom.max(1) as f64)
-        .map_or(f64::NAN, |t| t.inverse_cdf(f64::midpoint(1.0, confidence)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +109,13 @@ mod tests {
         // t(0.975; 1) = 12.7062, s = √2, n = 2.
         assert!((interval.high[0] - 14.7062).abs() < 1e-4, "{interval:?}");
         assert_eq!(interval.low[1], 2.0);
-        assert!(attribution.mean_abs(1.0).is_err());
+        let error = attribution.mean_abs(1.0).unwrap_err();
+        assert_eq!(error.to_string(), "`confidence` is `1`, it must be inside (0, 1)");
+        // Sizes are taken before outputs are averaged; a single row has no interval.
+        let values = array![[[1.0], [-3.0]]];
+        let names = ["a".to_owned()];
+        let two = Attribution::new("SHAP", &names, values, array![[0.0, 0.0]]).unwrap();
+        let importance = two.mean_abs(0.95).unwrap();
+        assert_eq!((importance.values, importance.interval), (vec![2.0], None));
     }
 }

@@ -3,6 +3,7 @@
 use crate::dataset::Dataset;
 use crate::error::{Result, require};
 use crate::players::Players;
+use crate::statistics::{mean_ranks, pearson};
 
 /// Fewer common rows say nothing about a correlation.
 const MIN_ROWS: usize = 3;
@@ -60,7 +61,7 @@ impl Players {
                     continue;
                 }
                 let rho = match (&ranked[i], &ranked[j]) {
-                    (Some(a), Some(b)) => pearson(a, b),
+                    (Some(a), Some(b)) => correlation(a, b),
                     _ => spearman_of_common(&columns[i], &columns[j]),
                 };
                 if rho.abs() > threshold {
@@ -83,39 +84,16 @@ impl Players {
 fn spearman_of_common(a: &[f64], b: &[f64]) -> f64 {
     let both = a.iter().zip(b).filter(|(x, y)| !x.is_nan() && !y.is_nan());
     let (a, b): (Vec<f64>, Vec<f64>) = both.unzip();
-    pearson(&mean_ranks(&a), &mean_ranks(&b))
+    correlation(&mean_ranks(&a), &mean_ranks(&b))
 }
 
-/// Ranks from 1, the mean rank for ties.
-fn mean_ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
-    let mut ranks = vec![0.0; values.len()];
-    let mut smaller = 0;
-    for tied in order.chunk_by(|&a, &b| values[a] == values[b]) {
-        let rank = smaller as f64 + f64::midpoint(tied.len() as f64, 1.0);
-        for &row in tied {
-            ranks[row] = rank;
-        }
-        smaller += tied.len();
-    }
-    ranks
-}
-
-/// Pearson's correlation in [−1, 1]; 0 where it is not defined.
-fn pearson(a: &[f64], b: &[f64]) -> f64 {
-    let n = a.len() as f64;
-    if a.len() < MIN_ROWS {
+/// Pearson's correlation; 0 where it is not defined.
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    let constant = |values: &[f64]| values.iter().all(|&value| value == values[0]);
+    if a.len() < MIN_ROWS || constant(a) || constant(b) {
         return 0.0;
     }
-    let (mean_a, mean_b) = (a.iter().sum::<f64>() / n, b.iter().sum::<f64>() / n);
-    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
-    for (x, y) in a.iter().zip(b) {
-        ab += (x - mean_a) * (y - mean_b);
-        aa += (x - mean_a).powi(2);
-        bb += (y - mean_b).powi(2);
-    }
-    if aa == 0.0 || bb == 0.0 { 0.0 } else { (ab / (aa * bb).sqrt()).clamp(-1.0, 1.0) }
+    pearson(a, b)
 }
 
 #[cfg(test)]

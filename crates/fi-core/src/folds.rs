@@ -7,6 +7,7 @@ use crate::dataset::{Dataset, Target};
 use crate::error::{Error, Result, require};
 use crate::rng::Rng;
 use crate::run::Run;
+use crate::statistics::population_std;
 
 /// The rows of one split.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -319,7 +320,7 @@ fn most_even(
     mut order: Vec<usize>,
     n_splits: usize,
 ) -> Vec<usize> {
-    let spread: Vec<f64> = table.iter().map(|counts| population_std(counts)).collect();
+    let spread: Vec<f64> = table.iter().map(|counts| population_std(counts.iter())).collect();
     order.sort_by(|&a, &b| spread[b].total_cmp(&spread[a]));
     let mut in_fold = vec![vec![0.0; class_counts.len()]; n_splits];
     let mut fold_of = vec![0; table.len()];
@@ -332,7 +333,7 @@ fn most_even(
                     let more = if other == fold { table[group][class] } else { 0.0 };
                     (in_fold[other][class] + more) / class_counts[class] as f64
                 };
-                population_std(&(0..n_splits).map(share).collect::<Vec<_>>())
+                population_std((0..n_splits).map(share).collect::<Vec<_>>().iter())
             });
             let unevenness = unevenness.sum::<f64>() / class_counts.len() as f64;
             // NumPy's `isclose`: equal but for rounding.
@@ -345,12 +346,6 @@ fn most_even(
         fold_of[group] = best;
     }
     fold_of
-}
-
-fn population_std(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n).sqrt()
 }
 
 fn time_series(

@@ -4,6 +4,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, require_shape};
+use crate::statistics::{mean, sample_std};
 
 /// Global importance: one number per player, in player order.
 ///
@@ -17,7 +18,8 @@ pub struct Importance {
     pub metric: Option<String>,
     /// The players' names.
     pub features: Vec<String>,
-    /// The importance of each player; the mean of the replicates where there are any.
+    /// The importance of each player: the mean of the replicates where there are any, with the
+    /// exceptions that [`Replicate`] names.
     pub values: Vec<f64>,
     /// Sample standard deviation (ddof 1) of the replicates, where there are at least 2.
     pub std: Option<Vec<f64>>,
@@ -72,13 +74,15 @@ pub enum Replicate {
     Repeat,
     /// The training and test rows.
     Fold,
-    /// The tree of a forest.
+    /// The tree of a forest. Impurity is a share of the whole, and the mean over trees is
+    /// brought to the sum 1 again where trees without a split have pulled it down.
     Tree,
     /// The seed of the learner.
     Seed,
     /// The row explained.
     Row,
-    /// The output column or class.
+    /// The output column or class. Of methods whose scores have a sign (coefficients) the
+    /// replicates keep it, and the value is the mean of their sizes.
     Output,
 }
 
@@ -185,7 +189,8 @@ impl Importance {
     /// The players from the most important to the least, ties in player order.
     pub fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.len()).collect();
-        order.sort_by(|&a, &b| self.values[b].total_cmp(&self.values[a]));
+        // Adding 0 makes −0 and 0 a tie.
+        order.sort_by(|&a, &b| (self.values[b] + 0.0).total_cmp(&(self.values[a] + 0.0)));
         order
     }
 
@@ -197,19 +202,6 @@ impl Importance {
         }
         ranks
     }
-}
-
-/// Arithmetic mean, summed in order.
-pub(crate) fn mean<'a>(values: impl ExactSizeIterator<Item = &'a f64>) -> f64 {
-    let n = values.len() as f64;
-    values.sum::<f64>() / n
-}
-
-/// Sample standard deviation (ddof 1), in two passes.
-pub(crate) fn sample_std<'a>(values: impl ExactSizeIterator<Item = &'a f64> + Clone) -> f64 {
-    let n = values.len() as f64;
-    let centre = mean(values.clone());
-    (values.map(|value| (value - centre).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
 }
 
 #[cfg(test)]
@@ -226,7 +218,13 @@ mod tests {
         assert_eq!(importance.values, [2.0, 5.0, 2.0]);
         assert_eq!(importance.std, Some(vec![2.0_f64.sqrt(), 0.0, 0.0]));
         assert_eq!(importance.ranks(), [2, 1, 3]);
-        assert!(Importance::new("m", &names, vec![1.0]).is_err());
+        let zeros = Importance::new("m", &names, vec![-0.0, 0.0, -1.0]).unwrap();
+        assert_eq!(zeros.order(), [0, 1, 2]);
+        let error = Importance::new("m", &names, vec![1.0]).unwrap_err();
+        assert_eq!(error.to_string(), "the list of importances has shape [1], expected [3]");
+        let none = Array2::zeros((3, 0));
+        let error = Importance::from_replicates("m", &names, none, Replicate::Seed).unwrap_err();
+        assert_eq!(error.to_string(), "replicates has shape [3, 0], expected [3, 1]");
         let json = serde_json::to_string(&importance).unwrap();
         assert_eq!(serde_json::from_str::<Importance>(&json).unwrap(), importance);
     }

@@ -92,6 +92,7 @@ mod rng;
 mod run;
 mod sampling_noise;
 mod scorer;
+mod statistics;
 
 pub use attribution::Attribution;
 pub use dataset::{Dataset, Target};
@@ -108,6 +109,7 @@ pub use permutation::Permutation;
 pub use players::Players;
 pub use rng::Rng;
 pub use run::{Progress, Run};
+pub use statistics::quantile;
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

@@ -6,17 +6,16 @@
 
 use ndarray::Array2;
 
-use crate::attribution::t_quantile;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::folds::{Fold, Folds};
-use crate::importance::{Estimand, Importance, Interval, Replicate, mean};
+use crate::importance::{Estimand, Importance, Interval, Replicate};
 use crate::metric::Metric;
 use crate::model::{Learner, predict_checked};
 use crate::players::Players;
 use crate::run::Run;
-use crate::sampling_noise::t_tail;
-use crate::scorer::{check_confidence, check_parts, describe};
+use crate::scorer::{check_parts, check_score, describe};
+use crate::statistics::{check_confidence, mean, t_quantile, t_tail};
 
 /// The streams of the folds, beside those of the learners.
 const SPLIT: u64 = u64::MAX;
@@ -38,7 +37,8 @@ const SPLIT: u64 = u64::MAX;
 /// se² = (1 / J + n_test / n_train) · Varₖ(Iₖ),   I ± t(J − 1) se
 /// ```
 ///
-/// with the mean of `n_test / n_train` over the folds. The **p-value** is that of the corrected
+/// with the mean of `n_test / n_train` over the folds, rows of weight 0 not counted. (`J` counts
+/// the folds of all repeats of [`Folds::Repeated`].) The **p-value** is that of the corrected
 /// resampled t-test of `I ≤ 0`, one-sided; 0 or 1 if the folds do not vary at all (1 if they are
 /// all 0). There is neither with a single fold.
 ///
@@ -165,8 +165,12 @@ impl Lofo {
         })?;
         let constants = folds.iter().map(|fold| constant_scores(data, fold, metrics));
         let constants = constants.collect::<Result<Vec<_>>>()?;
+        let count = |rows: &[usize]| {
+            let counts = |&&row: &&usize| data.weights().is_none_or(|weights| weights[row] > 0.0);
+            rows.iter().filter(counts).count() as f64
+        };
         let ratios: Vec<f64> =
-            folds.iter().map(|fold| fold.test.len() as f64 / fold.train.len() as f64).collect();
+            folds.iter().map(|fold| count(&fold.test) / count(&fold.train)).collect();
         let result = |(m, metric): (usize, &Metric)| {
             let base: Vec<f64> = scores.chunks(per_fold).map(|fold| fold[0][m]).collect();
             let replicates = Array2::from_shape_fn((players.len(), folds.len()), |(player, k)| {
@@ -206,14 +210,8 @@ fn refit(
     let score = |metric: &Metric| {
         let output = model.output();
         let score = metric.score(predictions.view(), output, test.target(), test.weights())?;
-        if score.is_finite() {
-            return Ok(score);
-        }
-        Err(Error::Metric {
-            metric: metric.name(),
-            needs: "predictions that it can score with a finite number".to_owned(),
-            got: format!("`{score}`"),
-        })
+        check_score(metric, score)?;
+        Ok(score)
     };
     metrics.iter().map(score).collect()
 }

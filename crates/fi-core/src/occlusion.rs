@@ -11,7 +11,7 @@ use crate::model::Model;
 use crate::players::Players;
 use crate::run::Run;
 use crate::sampling_noise::{Noise, Units};
-use crate::scorer::{Scorer, check_confidence, check_parts, interval, predict_in_batches};
+use crate::scorer::{Scorer, check_parts, interval, only, predict_in_batches, rows_that_count};
 
 const BATCH_ROWS: usize = 16_384;
 /// Its intervals are always 95 % ones.
@@ -30,7 +30,7 @@ const BLOCKS: u64 = u64::MAX - 1;
 ///
 /// **Interval** ([`Estimand::ModelOnPopulation`](crate::Estimand::ModelOnPopulation)): 95 %
 /// Student's t over the increases of the rows' losses, one unit per row or per group of
-/// [`Dataset::groups`]; a jackknife over at most 25 random blocks of rows for metrics that are no
+/// [`Dataset::groups`], rows of weight 0 left out; a jackknife over at most 25 random blocks of rows for metrics that are no
 /// mean over rows.
 ///
 /// # Units
@@ -103,9 +103,10 @@ impl Occlusion {
                 value: self.baseline[feature],
             });
         }
-        check_confidence(CONFIDENCE)?;
         check_parts(data, players, metrics)?;
-        let predictions = predict_in_batches(model, data.rows(), BATCH_ROWS)?;
+        let used = rows_that_count(data);
+        let data = &only(data, &used)?;
+        let predictions = predict_in_batches(model, data.rows(), BATCH_ROWS, &used)?;
         let units = Units::new(data);
         let blocks = units.blocks(run.split(BLOCKS).seed());
         let scorers = metrics
@@ -120,7 +121,7 @@ impl Occlusion {
                 rows.column_mut(column).fill(self.baseline[column]);
             }
             let predictions =
-                predict_in_batches(model, rows.view(), BATCH_ROWS).map_err(in_task)?;
+                predict_in_batches(model, rows.view(), BATCH_ROWS, &used).map_err(in_task)?;
             let answer = |scorer: &Scorer<'_>| {
                 let answer = scorer.answer(predictions.view(), None)?;
                 let error = answer.contributions.and_then(|contributions| {

@@ -19,7 +19,10 @@ use crate::model::{Model, predict_checked};
 use crate::players::Players;
 use crate::run::Run;
 use crate::sampling_noise::{Noise, Units};
-use crate::scorer::{Answer, Scorer, check_confidence, check_parts, interval, predict_in_batches};
+use crate::scorer::{
+    Answer, Scorer, check_parts, interval, only, predict_in_batches, rows_that_count,
+};
+use crate::statistics::check_confidence;
 
 /// Tasks whose answers wait at once to be added up; fixed, so that it does not depend on threads.
 const TASKS_AT_ONCE: usize = 16;
@@ -38,9 +41,9 @@ const BLOCKS: u64 = u64::MAX - 1;
 ///
 /// For a linear model with independent features and squared error it is `2 β² Var(x)`.
 ///
-/// **Interval** ([`Estimand::ModelOnPopulation`](crate::Estimand::ModelOnPopulation)): value ± Student's t
-/// × standard error, which
-/// counts that the test rows are a sample and that the shuffles are. Row `i` matters as a target
+/// **Interval** ([`Estimand::ModelOnPopulation`](crate::Estimand::ModelOnPopulation)): value ±
+/// Student's t × standard error, which counts that the test rows are a sample and that the
+/// shuffles are. Row `i` matters as a target
 /// and as a donor, so with `dᵣ(i)` the increase of row `i`'s loss,
 ///
 /// ```text
@@ -49,7 +52,8 @@ const BLOCKS: u64 = u64::MAX - 1;
 /// ```
 ///
 /// the Hájek projection of the pairs (target, donor) without what is noise of the partners, plus
-/// the noise of the shuffles. Metrics that are no mean over rows take `cᵣ` from a jackknife that
+/// the noise of the shuffles. (With one repeat there are only the first terms, and the interval is
+/// too wide.) Metrics that are no mean over rows take `cᵣ` from a jackknife that
 /// deletes one of at most 25 random blocks of rows, as targets and donors. Rows with
 /// [`Dataset::groups`] count one unit per group. There are `n − 1` (or blocks − 1) degrees of
 /// freedom.
@@ -74,7 +78,8 @@ const BLOCKS: u64 = u64::MAX - 1;
 ///   there counts: unused knowledge looks important. Shuffle dependent features as one group.
 /// - It explains this model. A feature that the model ignores scores 0 however useful it is.
 /// - On training rows it rewards what the model has memorised: take test rows.
-/// - A weighted row counts by its weight as a target, but donors are drawn without weights.
+/// - A weighted row counts by its weight as a target, but donors are drawn without weights. A row
+///   of weight 0 counts as absent: it is neither.
 /// - A row gives its values to itself in one of `n` shuffles, so values are `(n − 1) / n` of
 ///   those with another donor each time, as in scikit-learn.
 ///
@@ -139,7 +144,7 @@ impl Permutation {
     /// # Errors
     ///
     /// [`Error::Parameter`] outside a domain; [`Error::Shape`] if model, data and players have
-    /// different features; [`Error::TooFewRows`] with 1 row; [`Error::Data`] without metrics;
+    /// different features; [`Error::TooFewRows`] with fewer than 2 rows that count; [`Error::Data`] without metrics;
     /// [`Error::Metric`] if a metric cannot score this model; [`Error::Task`] that names the
     /// player and the repeat in which the model failed; [`Error::Cancelled`].
     pub fn importance(
@@ -156,21 +161,19 @@ impl Permutation {
         require(max_rows >= 2, "max_rows", max_rows, "at least 2")?;
         check_confidence(self.confidence)?;
         check_parts(data, players, metrics)?;
-        if data.n_rows() < 2 {
+        let mut used = rows_that_count(data);
+        if used.len() < 2 {
             let what = "permutation importance".to_owned();
-            return Err(Error::TooFewRows { what, needed: 2, got: 1 });
+            return Err(Error::TooFewRows { what, needed: 2, got: used.len() });
         }
-        let sample;
-        let (data, row_names) = if max_rows < data.n_rows() {
-            let mut rows = run.split(ROWS).rng(0).sample(data.n_rows(), max_rows);
-            rows.sort_unstable();
-            sample = data.select_rows(&rows)?;
-            (&sample, Some(rows))
-        } else {
-            (data, None)
-        };
+        if max_rows < used.len() {
+            let mut sample = run.split(ROWS).rng(0).sample(used.len(), max_rows);
+            sample.sort_unstable();
+            used = sample.into_iter().map(|i| used[i]).collect();
+        }
+        let data = &only(data, &used)?;
         let rows = data.rows();
-        let predictions = predict_in_batches(model, rows, self.batch_rows)?;
+        let predictions = predict_in_batches(model, rows, self.batch_rows, &used)?;
         let units = Units::new(data);
         let blocks = units.blocks(run.split(BLOCKS).seed());
         let scorers = metrics
@@ -183,7 +186,7 @@ impl Permutation {
             players,
             keys: (0..self.n_repeats as u64).map(|repeat| run.split(repeat).seed()).collect(),
             batch_rows: self.batch_rows,
-            row_names,
+            row_names: &used,
         };
         self.accumulate(run, &shuffles, &scorers)
     }
@@ -272,8 +275,8 @@ struct Shuffles<'a> {
     /// One per repeat.
     keys: Vec<u64>,
     batch_rows: usize,
-    /// The rows' numbers in the caller's table, if only some are used.
-    row_names: Option<Vec<usize>>,
+    /// The rows' numbers in the caller's table.
+    row_names: &'a [usize],
 }
 
 impl Shuffles<'_> {
@@ -331,8 +334,7 @@ impl Shuffles<'_> {
         match error {
             Error::NotFinite { what, row, column, value } => {
                 let stacked = start + row;
-                let row = stacked % n_rows;
-                let row = self.row_names.as_ref().map_or(row, |names| names[row]);
+                let row = self.row_names[stacked % n_rows];
                 let error = Error::NotFinite { what, row, column, value };
                 error.in_task(self.name(first + stacked / n_rows))
             }

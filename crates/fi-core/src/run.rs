@@ -14,7 +14,7 @@ use crate::rng::{Rng, mix};
 
 /// Hears how far a call has come, and may stop it.
 ///
-/// Called from worker threads. A library never draws bars: the program that calls it does.
+/// Called from worker threads, so that steps may be heard out of order. A library never draws bars: the program that calls it does.
 pub trait Progress: Sync {
     /// `done` of `total` steps are finished; `Break` stops the call with [`Error::Cancelled`].
     fn advance(&self, done: usize, total: usize) -> ControlFlow<()>;
@@ -75,7 +75,8 @@ impl Run<'_> {
     ///
     /// # Errors
     ///
-    /// The error of the first task, in task order, that failed; [`Error::Cancelled`].
+    /// The error of the first task, in task order, that failed, whichever failed first in time;
+    /// later tasks that have not begun by then are left out. [`Error::Cancelled`].
     pub fn map<T: Send>(
         &self,
         n_tasks: usize,
@@ -84,12 +85,7 @@ impl Run<'_> {
         let steps = Steps::new(self.progress, n_tasks);
         let answers: Vec<Result<T>> = (0..n_tasks)
             .into_par_iter()
-            .map(|i| {
-                steps.check()?;
-                let answer = task(i, &mut Rng::new(self.seed, i as u64))?;
-                steps.advance();
-                Ok(answer)
-            })
+            .map(|i| steps.take(i, || task(i, &mut Rng::new(self.seed, i as u64))))
             .collect();
         in_order(answers)
     }
@@ -112,12 +108,7 @@ impl Run<'_> {
         let answers: Vec<Result<()>> = output
             .par_chunks_mut(chunk_len)
             .enumerate()
-            .map(|(i, chunk)| {
-                steps.check()?;
-                task(i, &mut Rng::new(self.seed, i as u64), chunk)?;
-                steps.advance();
-                Ok(())
-            })
+            .map(|(i, chunk)| steps.take(i, || task(i, &mut Rng::new(self.seed, i as u64), chunk)))
             .collect();
         in_order(answers).map(|_: Vec<()>| ())
     }
@@ -145,12 +136,7 @@ impl Run<'_> {
             let end = (done + batch).min(n_tasks);
             let answers: Vec<Result<T>> = (done..end)
                 .into_par_iter()
-                .map(|i| {
-                    steps.check()?;
-                    let answer = task(i, &mut Rng::new(self.seed, i as u64))?;
-                    steps.advance();
-                    Ok(answer)
-                })
+                .map(|i| steps.take(i, || task(i, &mut Rng::new(self.seed, i as u64))))
                 .collect();
             let mut flow = ControlFlow::Continue(());
             for (i, answer) in (done..end).zip(in_order(answers)?) {
@@ -165,30 +151,48 @@ impl Run<'_> {
     }
 }
 
-/// Counts finished tasks and remembers that the caller wants to stop.
+/// Counts finished tasks, and remembers what failed and that the caller wants to stop.
 struct Steps<'a> {
     progress: Option<&'a dyn Progress>,
     total: usize,
     done: AtomicUsize,
     stopped: AtomicBool,
+    /// The first task, in task order, that has failed so far.
+    failed: AtomicUsize,
 }
 
 impl<'a> Steps<'a> {
     fn new(progress: Option<&'a dyn Progress>, total: usize) -> Self {
-        Self { progress, total, done: AtomicUsize::new(0), stopped: AtomicBool::new(false) }
+        Self {
+            progress,
+            total,
+            done: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
+            failed: AtomicUsize::new(usize::MAX),
+        }
     }
 
-    fn check(&self) -> Result<()> {
-        if !self.stopped.load(Ordering::Relaxed) {
-            return Ok(());
+    /// Does task `i`, unless its answer is not wanted any more. Only what comes after a failed
+    /// task is left out, so that the first error in task order is always found.
+    fn take<T>(&self, i: usize, task: impl FnOnce() -> Result<T>) -> Result<T> {
+        if self.stopped.load(Ordering::Relaxed) || i > self.failed.load(Ordering::Relaxed) {
+            let done = self.done.load(Ordering::Relaxed);
+            return Err(Error::Cancelled { done, total: self.total });
         }
-        Err(Error::Cancelled { done: self.done.load(Ordering::Relaxed), total: self.total })
+        let answer = task();
+        match answer {
+            Ok(_) => self.advance(),
+            Err(_) => {
+                self.failed.fetch_min(i, Ordering::Relaxed);
+            }
+        }
+        answer
     }
 
     fn advance(&self) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         let Some(progress) = self.progress else { return };
-        if progress.advance(done, self.total).is_break() && done < self.total {
+        if progress.advance(done, self.total).is_break() {
             self.stopped.store(true, Ordering::Relaxed);
         }
     }
@@ -242,6 +246,47 @@ mod tests {
             if i % 7 == 6 { Err(Error::Data(format!("task {i}"))) } else { Ok(i) }
         };
         assert_eq!(Run::new(0).map(50, failing).unwrap_err().to_string(), "task 6");
+    }
+
+    #[test]
+    fn an_earlier_task_that_fails_later_in_time_wins() {
+        let last_failed = AtomicBool::new(false);
+        let failing = |i: usize, _: &mut Rng| -> Result<()> {
+            // Two threads begin with the tasks 0 and 1; the bound keeps a broken pool from hanging.
+            for _ in 0..10_000_000 {
+                if i == 1 || last_failed.load(Ordering::SeqCst) {
+                    break;
+                }
+                std::thread::yield_now();
+            }
+            last_failed.store(true, Ordering::SeqCst);
+            Err(Error::Data(format!("task {i}")))
+        };
+        let error = on_threads(2, || Run::new(0).map(2, failing).unwrap_err()).unwrap();
+        assert_eq!(error.to_string(), "task 0");
+    }
+
+    #[test]
+    fn nothing_is_begun_after_a_failure() {
+        let begun = AtomicUsize::new(0);
+        let failing = |i: usize, _: &mut Rng| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            if i == 3 { Err(Error::Data("stop".to_owned())) } else { Ok(()) }
+        };
+        on_threads(1, || Run::new(0).map(1000, failing).unwrap_err()).unwrap();
+        assert_eq!(begun.into_inner(), 4);
+    }
+
+    #[test]
+    fn a_failure_wins_over_a_cancellation() {
+        let cancelled = Error::Cancelled { done: 4, total: 9 };
+        let real = Error::Data("real".to_owned());
+        let error = in_order::<()>(vec![Err(cancelled.clone()), Err(real)]).unwrap_err();
+        assert_eq!(error.to_string(), "real");
+        // What noticed the cancellation last has seen the most steps.
+        let earlier = Error::Cancelled { done: 2, total: 9 };
+        let error = in_order::<()>(vec![Err(cancelled), Err(earlier)]).unwrap_err();
+        assert_eq!(error.to_string(), "cancelled after 4 of 9 steps");
     }
 
     #[test]

@@ -36,11 +36,9 @@
 //!
 //! Rows that belong together (`Dataset::groups`) are one unit: their `c` are added up first.
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
-
 use crate::dataset::Dataset;
 use crate::donor::Donors;
-use crate::importance::sample_std;
+use crate::statistics::sample_std;
 
 /// More blocks cost more scorings and hardly narrow Student's quantile.
 const MAX_BLOCKS: usize = 25;
@@ -161,12 +159,6 @@ impl Noise {
     }
 }
 
-/// `P(T ≥ t)` for Student's `T`.
-pub(crate) fn t_tail(t: f64, degrees_of_freedom: usize) -> f64 {
-    StudentsT::new(0.0, 1.0, degrees_of_freedom.max(1) as f64)
-        .map_or(f64::NAN, |distribution| distribution.sf(t))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,6 +206,24 @@ mod tests {
     }
 
     #[test]
+    fn the_partners_noise_is_subtracted_and_the_shuffles_added() {
+        let error = |repeats: &[[f64; 2]], replicates: &[f64]| {
+            let mut noise = Noise::default();
+            for contributions in repeats {
+                noise.add(contributions);
+            }
+            noise.standard_error(replicates).unwrap()
+        };
+        // Means 4 and −4 vary by 32; each unit's two values vary by 2, of which a half is noise.
+        let expected: f64 = (32.0 - 1.0) / 2.0 + 0.5 / 2.0;
+        assert!((error(&[[5.0, -5.0], [3.0, -3.0]], &[1.0, 2.0]) - expected.sqrt()).abs() < 1e-14);
+        // Nothing but noise: only the shuffles are left, and never less than nothing.
+        assert_eq!(error(&[[3.0, -3.0], [-3.0, 3.0]], &[1.0, 2.0]), 0.5);
+        // One repeat has nothing to subtract.
+        assert_eq!(error(&[[1.0, -1.0]], &[1.0]), 1.0);
+    }
+
+    #[test]
     fn jackknife_of_a_mean_is_its_standard_error() {
         let values = [1.0, 2.0, 4.0, 9.0];
         let without: Vec<f64> = values.iter().map(|x| (16.0 - x) / 3.0).collect();
@@ -221,11 +231,5 @@ mod tests {
         noise.add(&jackknife(4.0, &without));
         let expected = sample_std(values.iter()) / 2.0;
         assert!((noise.standard_error(&[4.0]).unwrap() - expected).abs() < 1e-14);
-    }
-
-    #[test]
-    fn the_tail_of_student_is_that_of_the_tables() {
-        assert!((t_tail(2.776_445, 4) - 0.025).abs() < 1e-7);
-        assert_eq!(t_tail(0.0, 7), 0.5);
     }
 }

@@ -1,16 +1,18 @@
 //! What methods that change a feature and predict again have in common: a metric that knows the
 //! untouched predictions, and what it puts into a result.
 
+use std::borrow::Cow;
+
 use ndarray::{Array2, ArrayView2, Axis, s};
 
-use crate::attribution::t_quantile;
 use crate::dataset::Dataset;
-use crate::error::{Error, Result, require, require_shape};
+use crate::error::{Error, Result, require_shape};
 use crate::importance::{Estimand, Importance, Interval, Warning};
 use crate::metric::Metric;
 use crate::model::{Model, predict_checked};
 use crate::players::Players;
 use crate::sampling_noise::{Units, jackknife};
+use crate::statistics::t_quantile;
 
 /// One metric and what it says of the untouched rows.
 pub(crate) struct Scorer<'a> {
@@ -44,13 +46,11 @@ impl<'a> Scorer<'a> {
     ) -> Result<Self> {
         let (target, output) = (data.target(), model.output());
         let score = metric.score(predictions.view(), output, target, data.weights())?;
+        check_score(metric, score)?;
         let losses = metric.row_losses(predictions.view(), output, target)?;
         // A metric of the user's own need not have a best constant.
         let constant = metric.constant_score(target, data.weights()).ok();
-        let scorer =
-            Self { metric, model, data, units, blocks, score, constant, losses, predictions };
-        scorer.check(score)?;
-        Ok(scorer)
+        Ok(Self { metric, model, data, units, blocks, score, constant, losses, predictions })
     }
 
     /// The increase without each block, of the same rows before and after; `None` if one of the
@@ -87,7 +87,7 @@ impl<'a> Scorer<'a> {
         let (target, weights) = (self.data.target(), self.data.weights());
         let output = self.model.output();
         let score = self.metric.score(predictions, output, target, weights)?;
-        self.check(score)?;
+        check_score(self.metric, score)?;
         let increase = self.metric.worse(self.score, score);
         let losses = match self.losses {
             Some(_) => self.metric.row_losses(predictions, output, target)?,
@@ -101,17 +101,6 @@ impl<'a> Scorer<'a> {
             without.map(|without| jackknife(increase, &without))
         };
         Ok(Answer { increase, contributions })
-    }
-
-    fn check(&self, score: f64) -> Result<()> {
-        if score.is_finite() {
-            return Ok(());
-        }
-        Err(Error::Metric {
-            metric: self.metric.name(),
-            needs: "predictions that it can score with a finite number".to_owned(),
-            got: format!("`{score}`"),
-        })
     }
 
     /// Puts the metric, the scores and their warnings into a result.
@@ -164,23 +153,54 @@ pub(crate) fn interval(values: &[f64], errors: &[(f64, usize)], confidence: f64)
     Interval { estimand, confidence, low: end(-1.0), high: end(1.0) }
 }
 
-/// Predicts with at most `batch_rows` rows at a time.
+/// The rows of positive weight. One without weight counts as absent: it is no unit of an interval.
+pub(crate) fn rows_that_count(data: &Dataset) -> Vec<usize> {
+    let counts = |&row: &usize| data.weights().is_none_or(|weights| weights[row] > 0.0);
+    (0..data.n_rows()).filter(counts).collect()
+}
+
+/// These of the rows, ascending; the data itself if that is all of them.
+pub(crate) fn only<'a>(data: &'a Dataset, rows: &[usize]) -> Result<Cow<'a, Dataset>> {
+    if rows.len() == data.n_rows() {
+        return Ok(Cow::Borrowed(data));
+    }
+    data.select_rows(rows).map(Cow::Owned)
+}
+
+/// Predicts with at most `batch_rows` rows at a time; an error says the row by its number in the
+/// caller's table.
 pub(crate) fn predict_in_batches(
     model: &dyn Model,
     rows: ArrayView2<'_, f64>,
     batch_rows: usize,
+    row_names: &[usize],
 ) -> Result<Array2<f64>> {
     let mut predictions = Array2::zeros((rows.nrows(), model.n_outputs()));
     for start in (0..rows.nrows()).step_by(batch_rows) {
         let end = (start + batch_rows).min(rows.nrows());
-        let predicted = predict_checked(model, rows.slice(s![start..end, ..]))?;
+        let predicted = predict_checked(model, rows.slice(s![start..end, ..])).map_err(
+            |error| match error {
+                Error::NotFinite { what, row, column, value } => {
+                    Error::NotFinite { what, row: row_names[start + row], column, value }
+                }
+                error => error,
+            },
+        )?;
         predictions.slice_mut(s![start..end, ..]).assign(&predicted);
     }
     Ok(predictions)
 }
 
-pub(crate) fn check_confidence(confidence: f64) -> Result<()> {
-    require(0.0 < confidence && confidence < 1.0, "confidence", confidence, "inside (0, 1)")
+/// An infinite score has no difference to another.
+pub(crate) fn check_score(metric: &Metric, score: f64) -> Result<()> {
+    if score.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Metric {
+        metric: metric.name(),
+        needs: "predictions that it can score with a finite number".to_owned(),
+        got: format!("`{score}`"),
+    })
 }
 
 /// Players must name features of this table, and there must be a metric.

@@ -238,13 +238,9 @@ pub(crate) fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values
 }
 
-/// The quantile of sorted values by linear interpolation (type 7 of Hyndman and Fan).
+/// The quantile of sorted values, NaN of none.
 pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
-    let position = q * last as f64;
-    let below = (position.floor() as usize).min(last);
-    let above = (below + 1).min(last);
-    sorted[below] + (position - below as f64) * (sorted[above] - sorted[below])
+    fi_core::quantile(sorted, q).unwrap_or(f64::NAN)
 }
 
 /// The mean around the first value, so that equal values have exactly this mean and no spread.

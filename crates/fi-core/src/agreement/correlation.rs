@@ -1,43 +1,12 @@
-//! Pearson, Spearman, Kendall's tau-b and the weighted tau of vectors that are not constant.
+//! Spearman, Kendall's tau-b and the weighted tau of vectors that are not constant.
 
 use std::cmp::Ordering;
 
-/// Linear correlation.
-pub(super) fn pearson(a: &[f64], b: &[f64]) -> f64 {
-    let (a, b) = (centred(a), centred(b));
-    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
-    (dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt()).clamp(-1.0, 1.0)
-}
-
-/// Values about their mean, first divided by a power of two, so that nothing overflows and
-/// nothing is rounded.
-fn centred(values: &[f64]) -> Vec<f64> {
-    let largest = values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
-    let scale = 2.0_f64.powi((largest.log2().floor() as i32).max(-1000));
-    let scaled: Vec<f64> = values.iter().map(|value| value / scale).collect();
-    let centre = scaled.iter().sum::<f64>() / values.len() as f64;
-    scaled.iter().map(|value| value - centre).collect()
-}
+use crate::statistics::{mean_ranks, pearson};
 
 /// Pearson of average ranks.
 pub(super) fn spearman(a: &[f64], b: &[f64]) -> f64 {
-    pearson(&ranks(a), &ranks(b))
-}
-
-/// Ranks from 1 for the smallest value; tied values share their mean rank.
-fn ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&i, &j| values[i].total_cmp(&values[j]));
-    let mut ranks = vec![0.0; values.len()];
-    let mut before = 0;
-    for tied in order.chunk_by(|&i, &j| values[i] == values[j]) {
-        let mean = before as f64 + (tied.len() + 1) as f64 / 2.0;
-        for &i in tied {
-            ranks[i] = mean;
-        }
-        before += tied.len();
-    }
-    ranks
+    pearson(&mean_ranks(a), &mean_ranks(b))
 }
 
 /// Kendall's tau-b by Knight's algorithm: sort by `a`, then count the exchanges that a merge sort

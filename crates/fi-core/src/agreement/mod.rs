@@ -17,6 +17,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, require, require_shape};
+use crate::statistics::{pearson, quantile};
 
 /// A measure of how far two importance vectors agree.
 ///
@@ -149,7 +150,7 @@ impl Agreement {
             return Ok(None);
         }
         Ok(Some(match self {
-            Self::Pearson => correlation::pearson(a, b),
+            Self::Pearson => pearson(a, b),
             Self::Spearman => correlation::spearman(a, b),
             Self::Kendall => correlation::kendall(a, b),
             Self::WeightedTau => correlation::weighted_tau(a, b),
@@ -294,13 +295,4 @@ fn compare(
 ) -> Result<Option<f64>> {
     let agreement = measure.between(&a.row(row_a).to_vec(), &b.row(row_b).to_vec());
     agreement.map_err(|error| error.in_task(format!("replicates {row_a} and {row_b}")))
-}
-
-/// The quantile of sorted values, interpolated linearly between order statistics.
-fn quantile(sorted: &[f64], level: f64) -> Option<f64> {
-    let last = sorted.len().checked_sub(1)?;
-    let place = level * last as f64;
-    let below = place.floor() as usize;
-    let above = (below + 1).min(last);
-    Some(sorted[below] + (place - below as f64) * (sorted[above] - sorted[below]))
 }

@@ -242,3 +242,24 @@ impl Moments {
             )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn draws_have_the_standard_error_of_their_mean() {
+        let mut moments = Moments::new(1, 2);
+        for draw in [array![[1.0, 5.0]], array![[2.0, 5.0]], array![[6.0, 5.0]]] {
+            moments.add(draw.view());
+        }
+        assert_eq!(moments.mean, array![[3.0, 5.0]]);
+        // Squares of deviations 4 + 1 + 9, over 3 · 2.
+        let errors = moments.std_error();
+        assert!((errors[[0, 0]] - (14.0_f64 / 6.0).sqrt()).abs() < 1e-15);
+        assert_eq!(errors[[0, 1]], 0.0);
+        // The largest error is 1.5275 and the range of the values 2.
+        assert!(moments.within(0.7638) && !moments.within(0.7637));
+    }
+}

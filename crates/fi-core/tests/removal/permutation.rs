@@ -103,6 +103,15 @@ fn neither_batches_nor_threads_change_a_bit() {
 }
 
 #[test]
+fn more_repeats_go_on_where_fewer_stopped() {
+    let data = gaussian(8, 30, &[1.0, 0.5], 0.5);
+    let of = |n_repeats| {
+        run_on(&few(n_repeats), &linear(&[1.0, 0.5], 0.0), &data, &players(2)).remove(0).replicates
+    };
+    assert_eq!(of(5).slice(s![.., ..3]), of(3));
+}
+
+#[test]
 fn a_row_sample_has_its_own_baseline_and_names_its_rows() {
     // scikit-learn scores the baseline on all rows: an unused feature then gets a score.
     let data = gaussian(3, 300, &[1.0, 0.0], 1.0);
@@ -134,6 +143,88 @@ fn warnings_name_a_useless_model_and_a_still_metric() {
     assert_eq!(found.p_values.unwrap(), [1.0, 1.0]);
     let good = run_on(&few(3), &linear(&[1.0, 1.0], 0.0), &data, &players(2)).remove(0);
     assert_eq!(good.warnings, []);
+    // As good as the best constant is no better.
+    let data = data.with_target(Target::Values((0..60).map(|i| f64::from(i % 2)).collect()));
+    let even = run_on(&few(3), &linear(&[0.0, 0.0], 0.5), &data.unwrap(), &players(2)).remove(0);
+    assert_eq!(even.score, even.constant_score);
+    assert!(matches!(even.warnings[0], Warning::NoBetterThanConstant { .. }));
+}
+
+/// A metric of the number of rows alone.
+fn of_rows(score: fn(usize) -> f64) -> Metric {
+    Metric::custom("size", Direction::Lower, move |_, target, _| Ok(score(target.len())))
+}
+
+#[test]
+fn infinite_scores_are_refused_and_without_some_rows_leave_no_interval() {
+    let data = gaussian(9, 30, &[1.0, 1.0], 1.0);
+    let model = linear(&[1.0, 1.0], 0.0);
+    let of = |metric| few(3).importance(&Run::new(0), &model, &data, &players(2), &[metric]);
+    assert_eq!(
+        of(of_rows(|_| f64::INFINITY)).unwrap_err().to_string(),
+        "`size` needs predictions that it can score with a finite number, but got `inf`"
+    );
+    let found = of(of_rows(|n| if n == 30 { 1.0 } else { f64::INFINITY })).unwrap().remove(0);
+    assert_eq!((found.values, found.interval), (vec![0.0; 2], None));
+    assert!(found.warnings.iter().any(|warning| warning.to_string().contains("has no interval")));
+}
+
+#[test]
+fn rows_without_weight_are_absent() {
+    let data = gaussian(10, 40, &[1.0, 0.5], 0.5);
+    let kept: Vec<usize> = (0..40).filter(|i: &usize| !i.is_multiple_of(3)).collect();
+    let weights = |i: usize| if i.is_multiple_of(3) { 0.0 } else { 1.0 + i as f64 };
+    let all = data.with_weights((0..40).map(weights).collect()).unwrap();
+    let some = all.select_rows(&kept).unwrap();
+    for max_rows in [None, Some(10)] {
+        let permutation = Permutation { max_rows, ..few(4) };
+        let of = |data: &Dataset| run_on(&permutation, &crooked_two(), data, &players(2));
+        assert_eq!(of(&all), of(&some));
+    }
+    let occlusion = Occlusion { baseline: vec![0.5; 2] };
+    let of = |data: &Dataset| {
+        let metrics = [Metric::Mse, r2()];
+        occlusion.importance(&Run::new(0), &crooked_two(), data, &players(2), &metrics).unwrap()
+    };
+    assert_eq!(of(&all), of(&some));
+    // A model that fails in a row says its number in the table that it was given.
+    let broken = Function::new(2, 1, |rows: ArrayView2<'_, f64>| {
+        Array2::from_elem((rows.nrows(), 1), f64::NAN)
+    });
+    let failed = few(4).importance(&Run::new(0), &broken, &all, &players(2), &[Metric::Mse]);
+    let text = failed.unwrap_err().to_string();
+    assert!(text.starts_with("the model's prediction is `NaN` in row 1,"), "{text}");
+    let one = all.with_weights((0..40).map(|i| f64::from(u8::from(i == 7))).collect()).unwrap();
+    let failed = few(4).importance(&Run::new(0), &broken, &one, &players(2), &[Metric::Mse]);
+    assert_eq!(
+        failed.unwrap_err().to_string(),
+        "permutation importance needs at least 2 rows, got 1"
+    );
+}
+
+/// An interaction of two features.
+fn crooked_two() -> impl Model {
+    Function::new(2, 1, |rows: ArrayView2<'_, f64>| {
+        Array2::from_shape_fn((rows.nrows(), 1), |(i, _)| rows[[i, 0]] * (1.0 + rows[[i, 1]]))
+    })
+}
+
+#[test]
+fn weights_enter_the_interval_as_they_enter_the_mean() {
+    let rows = array![[1.0], [2.0], [3.0]];
+    let data = Dataset::new(rows, Target::Values(vec![1.0, 2.0, 3.0])).unwrap();
+    let data = data.with_weights(vec![1.0, 1.0, 2.0]).unwrap();
+    let zero = Occlusion { baseline: vec![0.0] };
+    let found = zero
+        .importance(&Run::new(0), &linear(&[1.0], 0.0), &data, &players(1), &[Metric::Mse])
+        .unwrap()
+        .remove(0);
+    // Losses 1, 4, 9 with mean 23/4; the sandwich n / (n − 1) Σ (wᵢ (dᵢ − mean) / Σ w)².
+    let mean = 5.75;
+    let squares = [1.0 - mean, 4.0 - mean, 2.0 * (9.0 - mean)].map(|x: f64| (x / 4.0).powi(2));
+    let half = 4.302_653 * (1.5 * squares.iter().sum::<f64>()).sqrt();
+    let interval = found.interval.unwrap();
+    assert_close(&[found.values[0], interval.high[0]], &[mean, mean + half], 1e-6);
 }
 
 #[test]

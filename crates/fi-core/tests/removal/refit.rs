@@ -49,6 +49,13 @@ fn the_corrected_interval_is_that_of_nadeau_and_bengio() {
     let half = 3.182_446 * ((0.25 + 1.0 / 3.0) * variance).sqrt();
     let interval = found.interval.unwrap();
     assert_close(&[interval.low[0], interval.high[0]], &[mean - half, mean + half], 1e-6);
+    // Two folds have one degree of freedom, where P(T ≥ t) = ½ − atan(t) / π.
+    let lofo = Lofo { folds: Folds::KFold { n_splits: 2, shuffle: true }, ..lofo };
+    let two =
+        lofo.importance(&Run::new(0), &Ols, &data, &players(2), &[Metric::Mse]).unwrap().remove(0);
+    let t = two.values[0] / (1.5_f64.sqrt() * two.std.unwrap()[0]);
+    let expected = 0.5 - t.atan() / std::f64::consts::PI;
+    assert!((two.p_values.unwrap()[0] - expected).abs() < 1e-9);
     // The end of the one-sided 97.5 % interval is where the p-value is 0.025.
     let just = interval.low[0] > 0.0;
     assert_eq!(found.p_values.unwrap()[0] < 0.025, just);
@@ -93,6 +100,26 @@ fn a_weight_is_a_number_of_copies() {
         lofo.importance(&Run::new(0), &Ols, data, &players(2), &[Metric::Mse]).unwrap().remove(0)
     };
     assert_close(&of(&weighted, 20).values, &of(&copied, 30).values, 1e-10);
+}
+
+#[test]
+fn rows_without_weight_do_not_count_as_training_or_test_rows() {
+    let data = gaussian(7, 30, &[1.0, 0.4], 0.5);
+    let fold = |train: &[usize], test: &[usize]| Fold { train: train.into(), test: test.into() };
+    let of = |data: &Dataset, folds| {
+        let lofo = Lofo { folds: Folds::Given(folds), ..Default::default() };
+        lofo.importance(&Run::new(0), &Ols, data, &players(2), &[Metric::Mse]).unwrap().remove(0)
+    };
+    let (first, second, third): (Vec<usize>, Vec<usize>, Vec<usize>) =
+        ((0..10).collect(), (10..20).collect(), (20..30).collect());
+    let few = of(&data, vec![fold(&first, &second), fold(&second, &first)]);
+    let weights = (0..30).map(|i| if i < 20 { 1.0 } else { 0.0 }).collect();
+    let weighted = data.with_weights(weights).unwrap();
+    let more = |rows: &[usize]| [rows, &third].concat();
+    let many = of(&weighted, vec![fold(&more(&first), &second), fold(&second, &more(&first))]);
+    let (few, many) = (few.interval.unwrap(), many.interval.unwrap());
+    assert_close(&many.low, &few.low, 1e-9);
+    assert_close(&many.high, &few.high, 1e-9);
 }
 
 proptest! {

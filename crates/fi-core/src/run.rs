@@ -250,20 +250,25 @@ mod tests {
 
     #[test]
     fn an_earlier_task_that_fails_later_in_time_wins() {
-        let last_failed = AtomicBool::new(false);
-        let failing = |i: usize, _: &mut Rng| -> Result<()> {
-            // Two threads begin with the tasks 0 and 1; the bound keeps a broken pool from hanging.
-            for _ in 0..10_000_000 {
-                if i == 1 || last_failed.load(Ordering::SeqCst) {
-                    break;
+        let later_failed = AtomicBool::new(false);
+        let failing = |i: usize, _: &mut Rng| {
+            if i == 0 {
+                // Holds its thread, and with it task 1, until the other thread has failed; the
+                // bound keeps a broken pool from hanging.
+                for _ in 0..10_000_000 {
+                    if later_failed.load(Ordering::SeqCst) {
+                        break;
+                    }
+                    std::thread::yield_now();
                 }
-                std::thread::yield_now();
+                Ok(())
+            } else {
+                later_failed.fetch_or(i >= 2, Ordering::SeqCst);
+                Err(Error::Data(format!("task {i}")))
             }
-            last_failed.store(true, Ordering::SeqCst);
-            Err(Error::Data(format!("task {i}")))
         };
-        let error = on_threads(2, || Run::new(0).map(2, failing).unwrap_err()).unwrap();
-        assert_eq!(error.to_string(), "task 0");
+        let error = on_threads(2, || Run::new(0).map(4, failing).unwrap_err()).unwrap();
+        assert_eq!(error.to_string(), "task 1");
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn table(comparison: &Comparison) -> Table {
     for v in verdicts(&comparison.records).into_iter().filter(|v| v.method == VIANN) {
         let [median, low, high] = v.agreement;
         let agreement = format!("{median:.2} [{low:.2}, {high:.2}]");
-        table.add_row([v.model, agreement, v.answer.text().to_owned()]);
+        table.add_row([v.model.as_str(), agreement.as_str(), v.text()]);
     }
     table
 }

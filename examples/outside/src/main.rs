@@ -3,7 +3,7 @@
 //! A tour from a CSV file to a picture: read, split, train, score, explain, draw.
 //!
 //! ```sh
-//! cargo run --manifest-path examples/outside/Cargo.toml --target-dir target -- FOLDER
+//! cargo run --manifest-path examples/outside/Cargo.toml -- FOLDER
 //! ```
 
 use std::error::Error;

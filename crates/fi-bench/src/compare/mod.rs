@@ -73,6 +73,7 @@ struct Plan {
     shap_permutations: usize,
     top_k: Vec<usize>,
     top_k_in_every_fold: bool,
+    quick: bool,
 }
 
 impl Plan {
@@ -107,6 +108,7 @@ impl Plan {
             shap_permutations: 4,
             top_k: top_k.collect(),
             top_k_in_every_fold: small,
+            quick: settings.quick,
         })
     }
 

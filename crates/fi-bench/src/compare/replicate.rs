@@ -9,7 +9,7 @@ use fi_core::{
 use fi_models::Scaler;
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 
-use super::models::{Arm, DATA, FOREST, Learned, NN1, NN2, TUNED};
+use super::models::{Arm, DATA, FOREST, Learned, NN1, NN2, TUNED, is_network};
 use super::records::{Record, probe_name, variant};
 use super::{Plan, is_exact, methods, metric};
 
@@ -21,6 +21,9 @@ mod stream {
     pub(super) const OTHER_ESTIMATOR: u64 = 4;
     pub(super) const SHUFFLE: u64 = 5;
 }
+
+/// With more features than this, LOFO retrains only in the first fold of each seed.
+pub(super) const LOFO_IN_EVERY_FOLD: usize = 20;
 
 /// The scaled rows of one fold.
 struct Rows {
@@ -94,7 +97,8 @@ impl Fit<'_> {
                 let found = permutation(plan, &estimator, &learned, &self.rows.test, groups)?;
                 self.push(variant::GROUPS, arm.name, methods::PERMUTATION, &found);
             }
-            if [TUNED, FOREST].contains(&arm.name) {
+            let wide = plan.data.n_features() > LOFO_IN_EVERY_FOLD;
+            if [TUNED, FOREST].contains(&arm.name) && (self.fold == 0 || !wide) {
                 self.lofo(arm)?;
             }
             trained.push(learned);
@@ -141,7 +145,8 @@ impl Fit<'_> {
         Ok(())
     }
 
-    /// Trains the networks on targets that hold nothing to learn.
+    /// Trains the networks on targets that hold nothing to learn; the paper's, which then never
+    /// stop early, only in the first fold.
     fn shuffled_labels(&mut self) -> Result<()> {
         let plan = self.plan;
         let shuffle = self.run.split(stream::SHUFFLE);
@@ -152,7 +157,10 @@ impl Fit<'_> {
         };
         let rows =
             Rows { train: shuffled(&self.rows.train, 0)?, test: shuffled(&self.rows.test, 1)? };
-        for arm in plan.arms.iter().filter(|arm| is_small_network(arm)) {
+        for arm in plan.arms.iter().filter(|arm| is_network(arm.name)) {
+            if [NN1, NN2].contains(&arm.name) && (self.fold > 0 || plan.quick) {
+                continue;
+            }
             let learned = arm.fit(&self.run.split(stream::TRAINING), &rows.train)?;
             let scores = explain(plan, &self.run.split(stream::ESTIMATOR), &learned, &rows)?;
             self.push_all(variant::SHUFFLED_LABELS, arm.name, scores);
@@ -370,10 +378,6 @@ fn shap(
     let attribution =
         shapley::explain(run, estimator, learned.model(), explained.view(), players, &removal)?;
     Ok(attribution.mean_abs(0.95)?)
-}
-
-fn is_small_network(arm: &Arm) -> bool {
-    super::models::is_network(arm.name) && ![NN1, NN2].contains(&arm.name)
 }
 
 /// Training rows above test rows.

@@ -39,14 +39,17 @@ pub enum Answer {
     NotLearned,
 }
 
-impl Answer {
+impl Verdict {
     /// The answer in words.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Supported => "supported",
-            Self::NothingGained => "agrees, but no better than ANOVA F",
-            Self::Unstable => "not supported: single fits span zero agreement",
-            Self::NotLearned => {
+    pub fn text(&self) -> &'static str {
+        match self.answer {
+            Answer::Supported if self.beats_shuffled.is_none() => {
+                "supported, shuffled targets not run"
+            }
+            Answer::Supported => "supported",
+            Answer::NothingGained => "agrees, but no better than ANOVA F",
+            Answer::Unstable => "not supported: single fits span zero agreement",
+            Answer::NotLearned => {
                 "not supported: a network trained on shuffled targets agrees as well"
             }
         }

@@ -12,6 +12,7 @@ use worth::{published_cells, variance, verdict_table, yardsticks};
 use super::Comparison;
 use super::methods::{ANOVA_F, MDI, VIANN};
 use super::models::{DATA, FOREST, TUNED};
+use super::replicate::LOFO_IN_EVERY_FOLD;
 use super::summary::{AgreementLine, CENTRAL, ImportanceLine, quantile, sorted};
 use super::verdict::{Answer, verdicts};
 
@@ -67,7 +68,7 @@ fn in_short(c: &Comparison) -> String {
             percent(CENTRAL),
             verdict.n_fits,
             own.map_or_else(|| "an undefined value".to_owned(), range_of),
-            verdict.answer.text()
+            verdict.text()
         );
     }
     if let Some(own) = agreement(c, "Pearson", (FOREST, MDI), (FOREST, MDI)) {
@@ -129,7 +130,7 @@ fn design(c: &Comparison) -> String {
         text,
         "\n**Methods.** Permutation importance shuffles a column of the hold-out {} times; LOFO \
          retrains without the feature and is scored on the hold-out, for the {TUNED} and the \
-         {FOREST} only, because each score costs a training; *set to zero* is what the VIANN paper \
+         {FOREST} only{}, because each score costs a training; *set to zero* is what the VIANN paper \
          calls LOFO: the trained network with the feature set to its mean, scored on all rows. All \
          three are the increase of {}. OOB permutation is the forest's loss of {} on each tree's \
          out-of-bag rows. SHAP is the mean |Shapley value| over {} hold-out rows and \
@@ -137,6 +138,11 @@ fn design(c: &Comparison) -> String {
          model alike ({}). Scores with one value per output (one-hot probe, Olden, coefficients) \
          are the mean of the absolute values over the outputs.\n",
         m.n_repeats,
+        if c.data.data.n_features() > LOFO_IN_EVERY_FOLD {
+            " and in the first fold of each seed"
+        } else {
+            ""
+        },
         m.metric,
         m.oob_metric,
         m.shap_rows,

@@ -209,12 +209,12 @@ pub(super) fn verdict_table(c: &Comparison) -> String {
         .into_iter()
         .map(|v| {
             vec![
-                v.model,
-                v.method,
+                v.model.clone(),
+                v.method.clone(),
                 median_range(v.agreement[0], v.agreement[1], v.agreement[2]),
                 percent(v.beats_anova),
                 v.beats_shuffled.map_or_else(|| "–".to_owned(), percent),
-                v.answer.text().to_owned(),
+                v.text().to_owned(),
             ]
         })
         .collect();

@@ -104,7 +104,7 @@ impl Plan {
             n_folds: 5,
             n_repeats: 10,
             shap_rows: 50,
-            shap_background: 50,
+            shap_background: 30,
             shap_permutations: 4,
             top_k: top_k.collect(),
             top_k_in_every_fold: small,

@@ -98,7 +98,6 @@ fn spread(c: &Comparison) -> Result<Figure> {
         title: format!("{}: single fits of VIANN and MDI", c.data.provenance.title),
         groups,
         x_label: "VIANN scaled to 0–1, MDI as a share".to_owned(),
-        caption: "Each box spans the middle half of the fits.".to_owned(),
         ..BoxPlot::default()
     };
     Ok(plot.figure()?)

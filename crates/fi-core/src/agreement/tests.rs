@@ -1,3 +1,5 @@
+//! Agreement against SciPy's numbers, and what must always hold.
+
 use ndarray::{Array2, array};
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Prediction games by hand, and bad input.
+
 use super::*;
 use crate::model::Function;
 use ndarray::array;

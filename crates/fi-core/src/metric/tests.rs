@@ -1,3 +1,5 @@
+//! Metrics against scikit-learn's numbers, what must always hold, and bad input.
+
 use ndarray::{Array2, array};
 use proptest::prelude::*;
 use serde::Deserialize;

@@ -1,3 +1,5 @@
+//! Tables that parse, and one sentence for each that does not.
+
 use super::*;
 
 fn read(text: &str, options: &CsvOptions) -> Result<Dataset> {

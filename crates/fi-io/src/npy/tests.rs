@@ -1,3 +1,5 @@
+//! Arrays of every kind NumPy writes, and hostile headers.
+
 use super::*;
 use ndarray::{ShapeBuilder, array};
 use ndarray_npy::WriteNpyExt;

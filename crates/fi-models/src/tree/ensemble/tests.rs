@@ -1,3 +1,5 @@
+//! Trees by hand, routing at the threshold, and layouts that are refused.
+
 use super::super::{NodeStats, TreeBuilder};
 use super::*;
 use fi_core::Error;

@@ -25,7 +25,7 @@ pub struct Checked {
 /// # Errors
 ///
 /// If a file is missing or differs, naming its first different line; if a figure has overlapping
-/// or cut text; if the data are not those of the manifest.
+/// or cut text; if the data or the versions are not those of the manifest.
 pub fn check(folder: &Path) -> Result<Checked> {
     let read = |name: &str| -> Result<Vec<u8>> {
         fs::read(folder.join(name))
@@ -36,6 +36,7 @@ pub fn check(folder: &Path) -> Result<Checked> {
     };
     let manifest: Manifest =
         serde_json::from_str(&text("manifest.json")?).context("manifest.json does not parse")?;
+    manifest.check_versions()?;
     let data = data_sets::load(&manifest.data)?;
     ensure!(
         data.provenance.sha256 == manifest.data_sha256,

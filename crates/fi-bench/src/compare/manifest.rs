@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, Settings, is_exact};
@@ -92,6 +92,27 @@ impl Manifest {
             models: plan.arms.iter().map(|arm| (arm.name.to_owned(), arm.about.clone())).collect(),
             versions: versions()?,
         })
+    }
+
+    /// Whether this build would write the same versions.
+    ///
+    /// # Errors
+    ///
+    /// If not, naming the first that differs.
+    pub(super) fn check_versions(&self) -> Result<()> {
+        let ours = versions()?;
+        let other = self.versions.iter().zip(&ours).find(|(theirs, ours)| theirs != ours);
+        if let Some(((name, version), (our_name, our_version))) = other {
+            bail!(
+                "manifest.json is of {name} {version}, but this build has {our_name} \
+                 {our_version}, run the comparison again"
+            );
+        }
+        ensure!(
+            self.versions == ours,
+            "manifest.json lists other packages, run the comparison again"
+        );
+        Ok(())
     }
 
     pub(super) fn to_json(&self) -> Result<String> {

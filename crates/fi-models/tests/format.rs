@@ -10,6 +10,8 @@
 //!
 //! writes from [`models`].
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
+
 use std::path::PathBuf;
 
 use fi_core::{Model, Output};

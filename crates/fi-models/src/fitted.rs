@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::linear::LinearModel;
 use crate::network::Network;
-use crate::tree::{Ensemble, FittedTree, Forest};
+use crate::tree::{Ensemble, FittedTree, Forest, check_output};
 
 /// A fitted model by its kind: what importers and the [store](crate::store) return.
 ///
@@ -88,10 +88,12 @@ impl Fitted {
     ///
     /// # Errors
     ///
-    /// Those of the model's own check. A black box has nothing to check.
+    /// Those of the model's own check; trees whose nodes do not hold what their output says, such
+    /// as class shares that do not sum to 1, are [`Error::Data`](fi_core::Error::Data). A black
+    /// box has nothing to check.
     pub fn validate(&self) -> Result<()> {
         match self {
-            Self::Trees(trees) => trees.ensemble.validate(),
+            Self::Trees(trees) => check_output(&trees.ensemble, trees.output),
             Self::Linear(model) => model.validate(),
             Self::Network(network) => network.validate(),
             Self::BlackBox(_) => Ok(()),

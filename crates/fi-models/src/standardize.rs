@@ -210,3 +210,30 @@ impl<L: Learner> Learner for Standardized<L> {
         Ok(Box::new(Scaled { scaler, model }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fi_core::Target;
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn rows_count_by_weight_and_those_without_not_at_all() {
+        let rows = array![[1.0, 0.1], [5.0, 0.1], [1e300, 9.0]];
+        let data = Dataset::new(rows, Target::Values(vec![0.0; 3])).unwrap();
+        let scaler = Scaler::fit(&data.with_weights(vec![3.0, 1.0, 0.0]).unwrap()).unwrap();
+        // (3 · 1 + 5) / 4 = 2, and (3 · 1² + 3²) / 4 = 3.
+        assert_eq!((scaler.mean[0], scaler.scale[0]), (2.0, 3.0_f64.sqrt()));
+        assert_eq!(scaler.scale[1], 1.0);
+    }
+
+    #[test]
+    fn inverse_takes_scaled_rows_back() {
+        let scaler = Scaler { mean: vec![1.0, -2.0], scale: vec![0.5, 4.0] };
+        let rows = array![[3.0, 0.0], [0.0, -6.0]];
+        let scaled = scaler.transform(rows.view()).unwrap();
+        assert_eq!(scaled, array![[4.0, 0.5], [-2.0, -1.0]]);
+        assert_eq!(scaler.inverse(scaled.view()).unwrap(), rows);
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! The numbers come from `xtask/golden/linear.py`.
 #![cfg(feature = "linfa")]
+#![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
 
 use fi_core::{Dataset, Learner, Model, Run, Target};
 use fi_models::linear::{coefficients, standardized_coefficients};
@@ -66,11 +67,11 @@ fn close<'a>(got: impl IntoIterator<Item = &'a f64>, expected: &[f64], tolerance
 fn linfas_tree_predicts_what_linfa_predicts_and_its_covers_add_up() {
     let data = data("iris");
     let params = linfa_trees::DecisionTree::<f64, usize>::params();
-    let tree = decision_tree(params.clone()).fit(&Run::new(0), &data).unwrap();
+    let tree = decision_tree(params).fit(&Run::new(0), &data).unwrap();
     // Two classes: linfa's splits are steady without help, so its own tree is a fair oracle.
     let rows: Vec<usize> = (50..150).collect();
     let two = data.select_rows(&rows).unwrap();
-    let ours = decision_tree(params.clone()).fit(&Run::new(0), &two).unwrap();
+    let ours = decision_tree(params).fit(&Run::new(0), &two).unwrap();
     let theirs = classifier(params).train(&Run::new(0), &two).unwrap();
     let labels = theirs.predict(two.rows()).unwrap();
     let probabilities = ours.predict(two.rows()).unwrap();
@@ -204,7 +205,9 @@ fn linfas_tree_is_the_same_in_every_thread() {
             let fits: Vec<_> = (0..repeats)
                 .map(|_| scope.spawn(|| learner.fit(&Run::new(0), &data).unwrap()))
                 .collect();
-            fits.into_iter().for_each(|fit| assert_eq!(fit.join().unwrap(), first, "{name}"));
+            for fit in fits {
+                assert_eq!(fit.join().unwrap(), first, "{name}");
+            }
         });
     }
 }

@@ -1,6 +1,6 @@
 //! Horizontal box plots of replicates.
 
-use fi_core::Importance;
+use fi_core::{Importance, quantile};
 
 use crate::bars::LARGEST;
 use crate::color::{AXIS, BACKGROUND, BLUE, INK, SKY, SOFT_INK, VERMILLION};
@@ -227,7 +227,10 @@ fn row_of(canvas: &mut Canvas, values: &[f64], axis: &Axis, (x, y): (i32, i32), 
         }
         return;
     }
-    let [first, median, third] = [0.25, 0.5, 0.75].map(|q| quantile(&sorted, q));
+    let [Some(first), Some(median), Some(third)] = [0.25, 0.5, 0.75].map(|q| quantile(&sorted, q))
+    else {
+        return;
+    };
     let reach = 1.5 * (third - first);
     let inside = |value: &&f64| **value >= first - reach && **value <= third + reach;
     let low = sorted.iter().find(inside).copied().unwrap_or(first).min(first);
@@ -248,27 +251,5 @@ fn row_of(canvas: &mut Canvas, values: &[f64], axis: &Axis, (x, y): (i32, i32), 
             canvas.circle(pixel(value), y, 3, BLUE, false);
             last = Some(pixel(value));
         }
-    }
-}
-
-/// Linear interpolation between order statistics, as NumPy's default.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let position = q * (sorted.len() - 1) as f64;
-    let i = position.floor() as usize;
-    let next = sorted[(i + 1).min(sorted.len() - 1)];
-    sorted[i] + (next - sorted[i]) * (position - i as f64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quartiles_are_numpys() {
-        // numpy.quantile([1, 2, 3, 4, 10], [.25, .5, .75]) and of [1, 2, 3, 4].
-        let five = [1.0, 2.0, 3.0, 4.0, 10.0];
-        assert_eq!([0.25, 0.5, 0.75].map(|q| quantile(&five, q)), [2.0, 3.0, 4.0]);
-        assert_eq!([0.25, 0.5, 0.75].map(|q| quantile(&five[..4], q)), [1.75, 2.5, 3.25]);
-        assert_eq!(quantile(&[7.0], 1.0), 7.0);
     }
 }

@@ -77,6 +77,22 @@ fn t_tests_by_hand() {
 }
 
 #[test]
+fn t_tests_move_with_the_unit_and_no_error_makes_0_certain_of_nothing() {
+    let errors = StandardErrors { coefficients: array![[0.5], [0.0]], degrees_of_freedom: 2 };
+    let model = LinearModel::new(array![[4.0], [0.0]], array![0.0], Scores::Values)
+        .and_then(|model| model.with_standard_errors(errors))
+        .unwrap();
+    let raw = coefficients(&model, &names(2)).unwrap();
+    let scaled = standardized_coefficients(&model, &[0.25, 2.0], &names(2)).unwrap();
+    // Estimate and error are scaled alike: the same test, an interval in the new unit.
+    assert_eq!(scaled.p_values, raw.p_values);
+    let (raw_interval, interval) = (raw.interval.unwrap(), scaled.interval.unwrap());
+    assert_eq!(interval.low[0], 0.25 * raw_interval.low[0]);
+    assert_eq!(interval.high[0], 0.25 * raw_interval.high[0]);
+    assert_eq!(raw.p_values.unwrap()[1], 1.0);
+}
+
+#[test]
 fn each_bad_part_gets_its_own_sentence() {
     let text = |result: Result<LinearModel>| result.unwrap_err().to_string();
     let one = || LinearModel::new(array![[1.0]], array![0.0], Scores::Values).unwrap();

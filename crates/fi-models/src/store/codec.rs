@@ -152,13 +152,12 @@ fn decode_payload(payload: &[u8]) -> Result<OwnedPayload, Problem> {
     const MEDIUM: usize = 1 << 26;
     // bincode takes its limit as a constant. It counts decoded bytes, of which a varint has up
     // to 8 per byte of payload.
-    match payload.len() {
-        ..=SMALL => decode_within(payload, config::standard().with_limit::<{ 10 * SMALL }>()),
-        ..=MEDIUM => decode_within(payload, config::standard().with_limit::<{ 10 * MEDIUM }>()),
-        _ => decode_within(
-            payload,
-            config::standard().with_limit::<{ LARGEST.saturating_mul(10) }>(),
-        ),
+    if payload.len() <= SMALL {
+        decode_within(payload, config::standard().with_limit::<{ 10 * SMALL }>())
+    } else if payload.len() <= MEDIUM {
+        decode_within(payload, config::standard().with_limit::<{ 10 * MEDIUM }>())
+    } else {
+        decode_within(payload, config::standard().with_limit::<{ LARGEST.saturating_mul(10) }>())
     }
 }
 

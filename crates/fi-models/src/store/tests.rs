@@ -7,9 +7,10 @@ use ndarray::{Array1, ArrayView2, array};
 use proptest::prelude::*;
 
 use super::*;
+use crate::fitted::Trees;
 use crate::linear::{LinearModel, Scores, StandardErrors};
 use crate::network::Mlp;
-use crate::tree::RandomForest;
+use crate::tree::{Comparison, Ensemble, NodeStats, RandomForest, TreeBuilder};
 
 fn linear() -> Stored {
     let model =
@@ -134,6 +135,33 @@ fn a_decoded_model_is_checked_like_one_that_is_made() {
         error.to_string(),
         "the model cannot be stored: the feature name `width` is empty or double, give every \
          feature its own name"
+    );
+}
+
+#[test]
+fn stored_class_shares_must_be_shares() {
+    let forest = RandomForest { n_estimators: 2, ..RandomForest::default() };
+    let forest = forest.fit(&Run::new(3), &data()).unwrap();
+    let trees = |output: Output, value: &[f64]| {
+        let mut leaf = TreeBuilder::new(value.len());
+        leaf.push_leaf(&NodeStats { cover: 1.0, impurity: 0.0, value });
+        let mut builder = Ensemble::builder(3, value.len(), Comparison::LessEqual);
+        builder.push_tree(leaf).unwrap();
+        let mut stored = Stored::new(forest.clone(), &data(), None).unwrap();
+        stored.model = Trees { ensemble: builder.build().unwrap(), output }.into();
+        complaint(&codec::encode(&stored).unwrap())
+    };
+    assert_eq!(trees(Output::Probabilities, &[0.25, 0.75]), "");
+    for no_shares in [[0.25, 0.5], [-0.25, 1.25]] {
+        assert_eq!(
+            trees(Output::Probabilities, &no_shares),
+            "it holds no usable model: the trees do not hold class shares that sum to 1 in every \
+             node"
+        );
+    }
+    assert_eq!(
+        trees(Output::Values, &[0.25, 0.75]),
+        "it holds no usable model: the trees have 2 values per node, expected 1"
     );
 }
 

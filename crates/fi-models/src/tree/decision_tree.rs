@@ -245,7 +245,7 @@ impl FittedTree {
 }
 
 /// Checks an ensemble and that its values can be what they are said to be.
-pub(super) fn check_output(ensemble: &Ensemble, output: Output) -> Result<()> {
+pub(crate) fn check_output(ensemble: &Ensemble, output: Output) -> Result<()> {
     ensemble.validate()?;
     let n_outputs = ensemble.n_outputs();
     let shares = |tree: Tree<'_>| {

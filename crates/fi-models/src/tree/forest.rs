@@ -338,3 +338,6 @@ fn fingerprint(data: &Dataset) -> u64 {
     }
     hash
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,8 @@ mod out_of_bag;
 mod sort;
 mod table;
 
+pub(crate) use decision_tree::check_output;
+
 pub use builder::{EnsembleBuilder, NodeStats, TreeBuilder};
 pub use criterion::Criterion;
 pub use decision_tree::{DecisionTree, FittedTree, MaxFeatures};

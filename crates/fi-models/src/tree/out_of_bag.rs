@@ -13,7 +13,7 @@ use super::ensemble::Tree;
 use super::forest::{Forest, OutOfBag};
 
 /// Keeps the shuffles apart from the bootstrap draws of a forest trained with the same seed.
-const SHUFFLES: u64 = 0x6F6F_625F_7065_726D;
+pub(super) const SHUFFLES: u64 = 0x6F6F_625F_7065_726D;
 
 /// Breiman's permutation importance of each player, on out-of-bag rows.
 ///

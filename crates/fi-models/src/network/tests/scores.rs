@@ -143,6 +143,14 @@ fn garson_olden_and_first_layer_are_those_computed_by_hand() {
     assert_eq!(garson(&deep, &names, GarsonForm::Cancelling).unwrap().values, [0.625, 0.375]);
     assert_eq!(connection_weights(&deep), array![[-30.0], [-10.0]]);
 
+    // A dead unit has no shares to give: the living ones still sum to 1.
+    let half = dense(array![[3.0, 0.0], [-1.0, 0.0]], Activation::Relu);
+    let out = dense(array![[2.0], [5.0]], Activation::Linear);
+    let half = Network::new(vec![half, out], Output::Values).unwrap();
+    for form in [GarsonForm::Garson, GarsonForm::Cancelling] {
+        assert_eq!(garson(&half, &names, form).unwrap().values, [0.75, 0.25]);
+    }
+
     // Dead weights give no shares, and no NaN.
     let dead = dense(Array2::zeros((2, 3)), Activation::Relu);
     let out = dense(Array2::ones((3, 1)), Activation::Linear);

@@ -1,0 +1,185 @@
+//! Files of format version 1, written once and read for ever.
+//!
+//! `golden/*.fi` hold one model of each kind, small enough to check by hand. A file in the field
+//! outlives the code that wrote it: if a test here fails, the format has changed, and wants a new
+//! version number and a reader for the old one. Only a *new* version brings new files, which
+//!
+//! ```text
+//! UPDATE_GOLDEN=1 cargo test -p fi-models --test format
+//! ```
+//!
+//! writes from [`models`].
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
+
+use std::path::PathBuf;
+
+use fi_core::{Model, Output};
+use fi_models::linear::{LinearModel, Scores, StandardErrors};
+use fi_models::network::Network;
+use fi_models::store::{Stored, load, save};
+use fi_models::tree::{Comparison, Ensemble, NodeStats, TreeBuilder};
+use fi_models::{Fitted, Scaler, Trees};
+use ndarray::{Array2, array};
+use serde_json::json;
+
+fn golden(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "golden", name].iter().collect()
+}
+
+fn strings<const N: usize>(names: [&str; N]) -> Vec<String> {
+    names.map(str::to_owned).to_vec()
+}
+
+/// Two trees of three classes: `width ≤ 0.8` and then `height ≤ 1.75`, and a stump that sends
+/// missing heights to the left.
+fn forest() -> Stored {
+    let stats = |cover, impurity, value| NodeStats { cover, impurity, value };
+    let mut deep = TreeBuilder::new(3);
+    let root = deep.push_split(0, 0.8, &stats(8.0, 0.625, &[0.5, 0.25, 0.25]));
+    let low = deep.push_leaf(&stats(4.0, 0.0, &[1.0, 0.0, 0.0]));
+    let high = deep.push_split(1, 1.75, &stats(4.0, 0.5, &[0.0, 0.5, 0.5]));
+    let left = deep.push_leaf(&stats(2.0, 0.0, &[0.0, 1.0, 0.0]));
+    let right = deep.push_leaf(&stats(2.0, 0.0, &[0.0, 0.0, 1.0]));
+    deep.connect(root, low, high);
+    deep.connect(high, left, right);
+
+    let mut stump = TreeBuilder::new(3);
+    let root = stump.push_split(1, 2.5, &stats(8.0, 0.625, &[0.5, 0.25, 0.25]));
+    let left = stump.push_leaf(&stats(4.0, 0.375, &[0.75, 0.25, 0.0]));
+    let right = stump.push_leaf(&stats(4.0, 0.625, &[0.25, 0.25, 0.5]));
+    stump.connect(root, left, right);
+    stump.send_missing_left(root);
+
+    let mut builder = Ensemble::builder(2, 3, Comparison::LessEqual);
+    builder.push_tree(deep).unwrap();
+    builder.push_tree(stump).unwrap();
+    let ensemble = builder.build().unwrap();
+    Stored {
+        model: Trees { ensemble, output: Output::Probabilities }.into(),
+        feature_names: strings(["width", "height"]),
+        class_names: Some(strings(["red", "green", "μπλε"])),
+        scaler: None,
+    }
+}
+
+/// Least squares of two scaled features, which knows its standard errors.
+fn linear() -> Stored {
+    let errors = StandardErrors { coefficients: array![[0.5], [0.25]], degrees_of_freedom: 300 };
+    let model = LinearModel::new(array![[2.0], [-0.5]], array![1.25], Scores::Values)
+        .and_then(|model| model.with_standard_errors(errors))
+        .and_then(|model| model.with_feature_std(vec![1.0, 1.0]))
+        .unwrap();
+    Stored {
+        model: model.into(),
+        feature_names: strings(["width", "height"]),
+        class_names: None,
+        scaler: Some(Scaler { mean: vec![1.0, -2.0], scale: vec![0.5, 4.0] }),
+    }
+}
+
+/// Two rectified units and a linear one, after two epochs that were watched.
+fn network() -> Stored {
+    let array = |dim: &[usize], data: &[f64]| json!({"v": 1, "dim": dim, "data": data});
+    let record = |loss: f64, validation: Option<f64>| {
+        json!({
+            "loss": loss, "accuracy": null,
+            "validation_loss": validation, "validation_accuracy": null,
+        })
+    };
+    let network: Network = serde_json::from_value(json!({
+        "layers": [
+            {
+                "weights": array(&[2, 2], &[1.0, -1.0, 2.0, 0.5]),
+                "bias": array(&[2], &[0.25, 0.0]),
+                "activation": "Relu",
+            },
+            {
+                "weights": array(&[2, 1], &[3.0, -2.0]),
+                "bias": array(&[1], &[0.5]),
+                "activation": "Linear",
+            },
+        ],
+        "output": "Values",
+        "history": [record(2.0, Some(4.0)), record(1.0, None)],
+        "statistics": {
+            "count": 2,
+            "initial": array(&[2, 2], &[0.5, 0.5, 0.5, 0.5]),
+            "mean": array(&[2, 2], &[0.75, -0.5, 1.5, 0.25]),
+            "m2": array(&[2, 2], &[0.125, 0.5, 0.5, 0.125]),
+        },
+    }))
+    .unwrap();
+    Stored {
+        model: network.into(),
+        feature_names: strings(["width", "height"]),
+        class_names: None,
+        scaler: None,
+    }
+}
+
+/// The file, the model that is in it, rows, and what it predicts for them, computed by hand.
+fn models() -> [(&'static str, Stored, Array2<f64>, Array2<f64>); 3] {
+    [
+        (
+            "forest-1.fi",
+            forest(),
+            array![[0.8, 9.0], [0.9, 1.75], [0.9, 2.5], [0.0, f64::NAN]],
+            array![
+                [0.625, 0.125, 0.25],
+                [0.375, 0.625, 0.0],
+                [0.375, 0.125, 0.5],
+                [0.875, 0.125, 0.0]
+            ],
+        ),
+        // z = (4, 0.5), and 2 · 4 − 0.5 · 0.5 + 1.25.
+        ("linear-1.fi", linear(), array![[3.0, 0.0], [1.0, -2.0]], array![[9.0], [1.25]]),
+        // Units max(0, x₀ + 2 x₁ + 0.25) and max(0, −x₀ + 0.5 x₁).
+        (
+            "network-1.fi",
+            network(),
+            array![[0.0, 0.0], [1.0, 4.0], [-1.0, 0.0]],
+            array![[1.25], [26.25], [-1.5]],
+        ),
+    ]
+}
+
+/// The other tests read the committed files; this one keeps them as the code writes them.
+#[test]
+fn the_same_models_give_the_committed_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, stored, ..) in models() {
+        let path = folder.path().join(name);
+        save(&path, &stored).unwrap();
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            save(&golden(name), &stored).unwrap();
+        }
+        assert_eq!(std::fs::read(path).unwrap(), std::fs::read(golden(name)).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn committed_files_load_and_predict_what_they_did() {
+    for (name, stored, rows, predictions) in models() {
+        let loaded = load(&golden(name)).unwrap();
+        assert_eq!(loaded.predict(rows.view()).unwrap(), predictions, "{name}");
+        assert_eq!(loaded.feature_names, stored.feature_names, "{name}");
+        assert_eq!(loaded.class_names, stored.class_names, "{name}");
+        assert_eq!(loaded.scaler, stored.scaler, "{name}");
+        // Everything else too: covers, standard errors, training history.
+        match (loaded.model, stored.model) {
+            (Fitted::Trees(loaded), Fitted::Trees(made)) => assert_eq!(loaded, made),
+            (Fitted::Linear(loaded), Fitted::Linear(made)) => assert_eq!(loaded, made),
+            (Fitted::Network(loaded), Fitted::Network(made)) => assert_eq!(loaded, made),
+            (loaded, _) => panic!("{name} holds {loaded:?}"),
+        }
+    }
+}
+
+#[test]
+fn committed_files_say_version_1() {
+    for (name, ..) in models() {
+        let bytes = std::fs::read(golden(name)).unwrap();
+        assert_eq!(bytes[..12], *b"fi\0model\x01\0\0\0", "{name}");
+    }
+}

@@ -32,7 +32,7 @@ pub(crate) struct Compare {
     /// Compute every number again from the files written, and look for overlapping text in figures
     #[arg(long)]
     check: bool,
-    /// Where to write [default: target/compare/<DATA>]
+    /// Where to write [default: target/compare, and in it the name of the data]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// How many threads; the answer does not depend on it [default: all cores]

@@ -135,7 +135,8 @@ mod tests {
         thread_count_invariance(&Run::new(3), |run| {
             let found = permutation(run, &forest, &test)?;
             Ok(found.replicates.iter().map(|value| value.to_bits()).collect::<Vec<_>>())
-        })?;
+        })
+        .map_err(|failure| failure.to_string())?;
         Ok(())
     }
 

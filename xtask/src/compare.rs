@@ -48,6 +48,9 @@ impl Compare {
         let output =
             self.output.clone().unwrap_or_else(|| root().join("target/compare").join(&self.data));
         ensure!(!output.is_file(), "{} is a file, give a folder with --output", output.display());
+        // Before the work, not after it.
+        std::fs::create_dir_all(&output)
+            .with_context(|| format!("{} cannot be made, give another folder", output.display()))?;
         let threads = self.threads.unwrap_or(0) as usize;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         let settings = Settings {

@@ -23,6 +23,7 @@ mod yardsticks;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use fi_core::agreement::Agreement;
 use fi_core::{Fold, Folds, Metric, Players, Run, Target};
 use ndarray::ArrayView1;
 
@@ -237,13 +238,6 @@ impl Comparison {
 
 /// Pearson correlation; NaN if one is constant.
 fn correlation(x: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
-    let n = x.len() as f64;
-    let (mean_x, mean_y) = (x.sum() / n, y.sum() / n);
-    let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
-    for (x, y) in x.iter().zip(y) {
-        xy += (x - mean_x) * (y - mean_y);
-        xx += (x - mean_x).powi(2);
-        yy += (y - mean_y).powi(2);
-    }
-    xy / (xx * yy).sqrt()
+    let defined = Agreement::Pearson.between(&x.to_vec(), &y.to_vec());
+    defined.ok().flatten().unwrap_or(f64::NAN)
 }

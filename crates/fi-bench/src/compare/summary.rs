@@ -5,7 +5,6 @@ use fi_core::agreement::{Agreement, CONFIDENCE, over_replicates, self_agreement}
 use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
-use super::models::DATA;
 use super::records::{Key, Records, Scores, variant};
 
 /// The share of single fits that a range spans.
@@ -201,7 +200,8 @@ fn shared_fits(a: &Scores, b: &Scores) -> (ndarray::Array2<f64>, ndarray::Array2
     (a.values.select(Axis(0), &rows_a), b.values.select(Axis(0), &rows_b))
 }
 
-/// Single-fit Pearson correlations of two methods, paired by fit; undefined ones left out.
+/// Single-fit agreements of two methods, each given as variant, model and method, paired by fit;
+/// undefined ones left out.
 pub fn paired(
     records: &Records,
     measure: &str,
@@ -225,11 +225,6 @@ pub fn paired(
         }
     }
     values
-}
-
-/// Whether a key belongs to the yardsticks, which need no model.
-pub fn is_yardstick(key: &Key) -> bool {
-    key.0 == DATA
 }
 
 /// `values` in ascending order.

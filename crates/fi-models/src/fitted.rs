@@ -1,12 +1,11 @@
 //! A fitted model whose inside can be read.
 
-use fi_core::{Model, Output, Result, check_columns};
+use fi_core::{Model, Output, Result};
 use ndarray::{Array2, ArrayView2};
-use serde::{Deserialize, Serialize};
 
 use crate::linear::LinearModel;
 use crate::network::Network;
-use crate::tree::{Ensemble, FittedTree, Forest, check_output};
+use crate::tree::Trees;
 
 /// A fitted model by its kind: what importers and the [store](crate::store) return.
 ///
@@ -41,48 +40,6 @@ pub enum Fitted {
     BlackBox(Box<dyn Model>),
 }
 
-/// Trees in the one layout, and what their mean is.
-///
-/// # Example
-///
-/// ```
-/// use fi_core::{Model, Output};
-/// use fi_models::Trees;
-/// use fi_models::tree::{Comparison, Ensemble, NodeStats, TreeBuilder};
-/// use ndarray::array;
-///
-/// let mut stump = TreeBuilder::new(1);
-/// stump.push_leaf(&NodeStats { cover: 1.0, impurity: 0.0, value: &[4.0] });
-/// let mut builder = Ensemble::builder(2, 1, Comparison::LessEqual);
-/// builder.push_tree(stump)?;
-/// let trees = Trees { ensemble: builder.build()?, output: Output::Values };
-/// assert_eq!(trees.predict(array![[0.0, 0.0]].view())?, array![[4.0]]);
-/// # Ok::<(), fi_core::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Trees {
-    /// The trees; a prediction is the mean of their values.
-    pub ensemble: Ensemble,
-    /// What that mean is.
-    pub output: Output,
-}
-
-impl Model for Trees {
-    fn n_features(&self) -> usize {
-        self.ensemble.n_features()
-    }
-    fn n_outputs(&self) -> usize {
-        self.ensemble.n_outputs()
-    }
-    fn output(&self) -> Output {
-        self.output
-    }
-    fn predict(&self, rows: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
-        check_columns(self.n_features(), rows)?;
-        self.ensemble.predict(rows)
-    }
-}
-
 impl Fitted {
     /// Whether the model holds together; called for every model read from a file.
     ///
@@ -93,7 +50,7 @@ impl Fitted {
     /// box has nothing to check.
     pub fn validate(&self) -> Result<()> {
         match self {
-            Self::Trees(trees) => check_output(&trees.ensemble, trees.output),
+            Self::Trees(trees) => trees.validate(),
             Self::Linear(model) => model.validate(),
             Self::Network(network) => network.validate(),
             Self::BlackBox(_) => Ok(()),
@@ -142,19 +99,6 @@ impl From<Trees> for Fitted {
     }
 }
 
-impl From<FittedTree> for Fitted {
-    fn from(tree: FittedTree) -> Self {
-        Self::Trees(Trees { output: tree.output(), ensemble: tree.ensemble().clone() })
-    }
-}
-
-/// Keeps the trees; which rows each of them was grown on is known to the [`Forest`] only.
-impl From<Forest> for Fitted {
-    fn from(forest: Forest) -> Self {
-        Self::Trees(Trees { output: forest.output(), ensemble: forest.ensemble().clone() })
-    }
-}
-
 impl From<LinearModel> for Fitted {
     fn from(model: LinearModel) -> Self {
         Self::Linear(model)
@@ -170,12 +114,5 @@ impl From<Network> for Fitted {
 impl From<Box<dyn Model>> for Fitted {
     fn from(model: Box<dyn Model>) -> Self {
         Self::BlackBox(model)
-    }
-}
-
-#[cfg(feature = "linfa")]
-impl From<crate::linfa::FittedTree> for Fitted {
-    fn from(tree: crate::linfa::FittedTree) -> Self {
-        Self::Trees(Trees { ensemble: tree.ensemble, output: Output::Probabilities })
     }
 }

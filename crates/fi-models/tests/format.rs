@@ -1,4 +1,4 @@
-//! Files of format version 1, written once and read for ever.
+//! Files of both format versions, written once and read for ever.
 //!
 //! `golden/*.fi` hold one model of each kind, small enough to check by hand. A file in the field
 //! outlives the code that wrote it: if a test here fails, the format has changed, and wants a new
@@ -14,17 +14,17 @@
 
 use std::path::PathBuf;
 
-use fi_core::{Model, Output};
+use fi_core::Model;
 use fi_models::linear::{LinearModel, Scores, StandardErrors};
 use fi_models::network::Network;
 use fi_models::store::{Stored, load, save};
-use fi_models::tree::{Comparison, Ensemble, NodeStats, TreeBuilder};
-use fi_models::{Fitted, Scaler, Trees};
+use fi_models::tree::{Comparison, Ensemble, Link, NodeStats, TreeBuilder, Trees};
+use fi_models::{Fitted, Scaler};
 use ndarray::{Array2, array};
 use serde_json::json;
 
 fn golden(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "tests", "golden", name].iter().collect()
+    [env!("CARGO_MANIFEST_DIR"), "tests", "golden", &format!("{name}.fi")].iter().collect()
 }
 
 fn strings<const N: usize>(names: [&str; N]) -> Vec<String> {
@@ -56,7 +56,7 @@ fn forest() -> Stored {
     builder.push_tree(stump).unwrap();
     let ensemble = builder.build().unwrap();
     Stored {
-        model: Trees { ensemble, output: Output::Probabilities }.into(),
+        model: Trees::new(ensemble, Link::Probabilities).unwrap().into(),
         feature_names: strings(["width", "height"]),
         class_names: Some(strings(["red", "green", "μπλε"])),
         scaler: None,
@@ -122,7 +122,7 @@ fn network() -> Stored {
 fn models() -> [(&'static str, Stored, Array2<f64>, Array2<f64>); 3] {
     [
         (
-            "forest-1.fi",
+            "forest",
             forest(),
             array![[0.8, 9.0], [0.9, 1.75], [0.9, 2.5], [0.0, f64::NAN]],
             array![
@@ -133,10 +133,10 @@ fn models() -> [(&'static str, Stored, Array2<f64>, Array2<f64>); 3] {
             ],
         ),
         // z = (4, 0.5), and 2 · 4 − 0.5 · 0.5 + 1.25.
-        ("linear-1.fi", linear(), array![[3.0, 0.0], [1.0, -2.0]], array![[9.0], [1.25]]),
+        ("linear", linear(), array![[3.0, 0.0], [1.0, -2.0]], array![[9.0], [1.25]]),
         // Units max(0, x₀ + 2 x₁ + 0.25) and max(0, −x₀ + 0.5 x₁).
         (
-            "network-1.fi",
+            "network",
             network(),
             array![[0.0, 0.0], [1.0, 4.0], [-1.0, 0.0]],
             array![[1.25], [26.25], [-1.5]],
@@ -151,17 +151,20 @@ fn the_same_models_give_the_committed_bytes() {
     for (name, stored, ..) in models() {
         let path = folder.path().join(name);
         save(&path, &stored).unwrap();
+        let golden = golden(&format!("{name}-2"));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            save(&golden(name), &stored).unwrap();
+            save(&golden, &stored).unwrap();
         }
-        assert_eq!(std::fs::read(path).unwrap(), std::fs::read(golden(name)).unwrap(), "{name}");
+        assert_eq!(std::fs::read(path).unwrap(), std::fs::read(golden).unwrap(), "{name}");
     }
 }
 
 #[test]
 fn committed_files_load_and_predict_what_they_did() {
-    for (name, stored, rows, predictions) in models() {
-        let loaded = load(&golden(name)).unwrap();
+    let versions = [1, 2].into_iter().flat_map(|version| models().map(|model| (version, model)));
+    for (version, (name, stored, rows, predictions)) in versions {
+        let name = format!("{name}-{version}");
+        let loaded = load(&golden(&name)).unwrap();
         assert_eq!(loaded.predict(rows.view()).unwrap(), predictions, "{name}");
         assert_eq!(loaded.feature_names, stored.feature_names, "{name}");
         assert_eq!(loaded.class_names, stored.class_names, "{name}");
@@ -177,9 +180,9 @@ fn committed_files_load_and_predict_what_they_did() {
 }
 
 #[test]
-fn committed_files_say_version_1() {
-    for (name, ..) in models() {
-        let bytes = std::fs::read(golden(name)).unwrap();
-        assert_eq!(bytes[..12], *b"fi\0model\x01\0\0\0", "{name}");
+fn committed_files_say_their_version() {
+    for (name, version) in models().iter().flat_map(|(name, ..)| [(name, 1), (name, 2)]) {
+        let bytes = std::fs::read(golden(&format!("{name}-{version}"))).unwrap();
+        assert_eq!(bytes[..12], [&b"fi\0model"[..], &[version, 0, 0, 0]].concat(), "{name}");
     }
 }

@@ -96,7 +96,7 @@ fn trees_are_those_of_scikit_learn() {
         let (learner, data) = case(golden);
         for seed in 0..3 {
             let fitted = learner.fit(&Run::new(seed), &data).unwrap();
-            assert_same(name, data.weights().is_some(), fitted.tree(), &golden["tree"]);
+            assert_same(name, data.weights().is_some(), fitted.ensemble().tree(0), &golden["tree"]);
             let ours = impurity(fitted.ensemble(), data.feature_names()).unwrap().values;
             let theirs = floats(&golden["importances"]);
             assert!(ours.iter().zip(&theirs).all(|(&a, &b)| close(a, b)), "{name}: {ours:?}");

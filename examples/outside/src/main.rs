@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use fi_core::shapley::{Exact, explain};
 use fi_core::{Dataset, Fold, Folds, Importance, Metric, Model, Permutation, Players, Removal, Run};
 use fi_io::{CsvOptions, read_csv};
-use fi_models::tree::{Forest, RandomForest, impurity};
+use fi_models::tree::{RandomForest, Trees, impurity};
 use fi_viz::BarChart;
 
 /// 150 flowers, four measurements, and the species in the last column.
@@ -75,7 +75,7 @@ fn split(run: &Run<'_>, data: &Dataset) -> fi_core::Result<(Dataset, Dataset)> {
 }
 
 /// The log loss that shuffling each feature causes.
-fn permutation(run: &Run<'_>, forest: &Forest, data: &Dataset) -> fi_core::Result<Importance> {
+fn permutation(run: &Run<'_>, forest: &Trees, data: &Dataset) -> fi_core::Result<Importance> {
     let players = Players::features(data.feature_names().iter().cloned())?;
     let settings = Permutation { n_repeats: 50, ..Permutation::default() };
     // One result per metric.
@@ -104,7 +104,7 @@ mod tests {
     use fi_core::invariants::{efficiency, thread_count_invariance};
     use proptest::prelude::*;
 
-    fn forest() -> Result<(Dataset, Dataset, Forest), Box<dyn Error>> {
+    fn forest() -> Result<(Dataset, Dataset, Trees), Box<dyn Error>> {
         let (train, test) = split(&Run::new(0), &read_csv(IRIS, &CsvOptions::default())?)?;
         let forest = RandomForest { n_estimators: 10, ..RandomForest::default() };
         let forest = forest.fit(&Run::new(0), &train)?;

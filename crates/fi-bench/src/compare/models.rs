@@ -8,7 +8,7 @@ use fi_models::network::{
     Activation, EarlyStopping, GarsonForm, Initializer, Mlp, Network, Optimizer, Scale, StopRule,
     Validation, Viann, first_layer, garson, olden, probe,
 };
-use fi_models::tree::{Forest, RandomForest, impurity, oob_permutation, split_count};
+use fi_models::tree::{RandomForest, Trees, impurity, oob_permutation, split_count};
 
 use super::methods;
 
@@ -54,7 +54,7 @@ enum Spec {
 /// A model of the comparison, trained.
 pub(super) enum Learned {
     Network(Network),
-    Forest(Forest),
+    Forest(Trees),
     Tree(linfa::FittedTree),
     Linear(LinearModel),
 }
@@ -263,7 +263,7 @@ pub(super) fn oob_metric(target: &Target) -> Metric {
     }
 }
 
-fn oob(run: &Run<'_>, forest: &Forest, train: &Dataset) -> Result<Importance> {
+fn oob(run: &Run<'_>, forest: &Trees, train: &Dataset) -> Result<Importance> {
     let players = Players::features(train.feature_names().iter().cloned())?;
     let metrics = [oob_metric(train.target())];
     let mut found = oob_permutation(run, forest, train, &players, &metrics, 1)?;

@@ -10,7 +10,8 @@ use ndarray::{Array1, Array2, ArrayView2};
 
 use super::class::Class;
 use super::data::{labels, no_missing};
-use crate::tree::{Comparison, Ensemble, NodeStats, TreeBuilder};
+use crate::Fitted;
+use crate::tree::{Comparison, Ensemble, Link, NodeStats, TreeBuilder, Trees};
 
 /// `linfa_trees::DecisionTreeParams` as a learner; made by [`decision_tree`].
 #[derive(Debug, Clone)]
@@ -136,6 +137,13 @@ impl Model for FittedTree {
     fn predict(&self, rows: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check_columns(self.n_features(), rows)?;
         self.ensemble.predict(rows)
+    }
+}
+
+impl From<FittedTree> for Fitted {
+    fn from(tree: FittedTree) -> Self {
+        let FittedTree { ensemble, .. } = tree;
+        Trees { ensemble, link: Link::Probabilities, bootstrap: None }.into()
     }
 }
 

@@ -6,17 +6,20 @@
 use bincode::config::{self, Config};
 use bincode::error::DecodeError;
 use bincode::serde::{decode_from_slice, encode_to_vec};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::version1::OldTrees;
 use super::{Error, Stored};
-use crate::fitted::{Fitted, Trees};
+use crate::fitted::Fitted;
 use crate::linear::LinearModel;
 use crate::network::Network;
 use crate::standardize::Scaler;
+use crate::tree::Trees;
 
 const MAGIC: &[u8; 8] = b"fi\0model";
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// The header's length: magic, version, length of the payload, checksum.
 pub(super) const HEADER: usize = 8 + 4 + 8 + 32;
 /// The largest payload.
@@ -47,16 +50,16 @@ enum Kind<'a> {
 
 /// What is read, owned; the same layout as [`Payload`].
 #[derive(Deserialize)]
-struct OwnedPayload {
-    model: OwnedKind,
+struct OwnedPayload<T> {
+    model: OwnedKind<T>,
     feature_names: Vec<String>,
     class_names: Option<Vec<String>>,
     scaler: Option<Scaler>,
 }
 
 #[derive(Deserialize)]
-enum OwnedKind {
-    Trees(Trees),
+enum OwnedKind<T> {
+    Trees(T),
     Linear(LinearModel),
     Network(Network),
 }
@@ -116,7 +119,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Stored, Problem> {
     let Some((version, length, sum, payload)) = parts else {
         return Err(cut_off(bytes.len()));
     };
-    if version != VERSION {
+    if !(1..=VERSION).contains(&version) {
         return Err(Problem::Version(version));
     }
     if length != payload.len() as u64 {
@@ -128,18 +131,27 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Stored, Problem> {
     if checksum(&bytes[..20], payload) != *sum {
         return Err(Problem::Damaged("its checksum does not fit its content".into()));
     }
-    let payload = decode_payload(payload)?;
-    let model = match payload.model {
-        OwnedKind::Trees(trees) => Fitted::Trees(trees),
-        OwnedKind::Linear(model) => Fitted::Linear(model),
-        OwnedKind::Network(network) => Fitted::Network(network),
-    };
-    Ok(Stored {
-        model,
-        feature_names: payload.feature_names,
-        class_names: payload.class_names,
-        scaler: payload.scaler,
-    })
+    if version == 1 {
+        let trees = |trees: OldTrees| {
+            let what = "its trees do not hold together".to_owned();
+            trees.into_trees().ok_or(Problem::Damaged(what))
+        };
+        return decode_payload(payload)?.with_trees(trees);
+    }
+    decode_payload(payload)?.with_trees(Ok)
+}
+
+impl<T> OwnedPayload<T> {
+    /// The model, once `trees` has made today's trees of those in the file.
+    fn with_trees(self, trees: impl Fn(T) -> Result<Trees, Problem>) -> Result<Stored, Problem> {
+        let model = match self.model {
+            OwnedKind::Trees(old) => Fitted::Trees(trees(old)?),
+            OwnedKind::Linear(model) => Fitted::Linear(model),
+            OwnedKind::Network(network) => Fitted::Network(network),
+        };
+        let Self { feature_names, class_names, scaler, .. } = self;
+        Ok(Stored { model, feature_names, class_names, scaler })
+    }
 }
 
 fn cut_off(length: usize) -> Problem {
@@ -147,7 +159,7 @@ fn cut_off(length: usize) -> Problem {
 }
 
 /// Decodes with a limit near the payload's size, whatever lengths the payload claims.
-fn decode_payload(payload: &[u8]) -> Result<OwnedPayload, Problem> {
+fn decode_payload<T: DeserializeOwned>(payload: &[u8]) -> Result<OwnedPayload<T>, Problem> {
     const SMALL: usize = 1 << 20;
     const MEDIUM: usize = 1 << 26;
     // bincode takes its limit as a constant. It counts decoded bytes, of which a varint has up
@@ -161,8 +173,11 @@ fn decode_payload(payload: &[u8]) -> Result<OwnedPayload, Problem> {
     }
 }
 
-fn decode_within(payload: &[u8], config: impl Config) -> Result<OwnedPayload, Problem> {
-    match decode_from_slice::<OwnedPayload, _>(payload, config) {
+fn decode_within<T: DeserializeOwned>(
+    payload: &[u8],
+    config: impl Config,
+) -> Result<OwnedPayload<T>, Problem> {
+    match decode_from_slice::<OwnedPayload<T>, _>(payload, config) {
         Ok((_, read)) if read != payload.len() => {
             Err(Problem::Damaged(format!("{} bytes follow the model", payload.len() - read)))
         }

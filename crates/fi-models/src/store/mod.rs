@@ -7,7 +7,7 @@
 //! ```text
 //! offset  length  what
 //!      0       8  `fi` NUL `model`
-//!      8       4  version of the format, little endian: 1
+//!      8       4  version of the format, little endian: 2; of version 1, trees are read as well
 //!     12       8  length of the payload, little endian
 //!     20      32  SHA-256 of the 20 bytes before it and the payload behind it
 //!     52          payload: bincode 2 in its standard configuration (integers as little-endian
@@ -19,6 +19,7 @@
 //! that is made. The checksum finds accidents; it is no signature.
 
 mod codec;
+mod version1;
 
 #[cfg(test)]
 mod tests;
@@ -76,9 +77,9 @@ pub enum Error {
     },
     /// The file has a format that this version does not know.
     #[error(
-        "`{}` has format version {version}, this version of fi reads version 1: read it with a \
+        "`{}` has format version {version}, this version of fi reads 1 to {}: read it with a \
          newer one",
-        .path.display()
+        .path.display(), codec::VERSION
     )]
     Version {
         /// The file.

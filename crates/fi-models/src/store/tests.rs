@@ -7,10 +7,9 @@ use ndarray::{Array1, ArrayView2, array};
 use proptest::prelude::*;
 
 use super::*;
-use crate::fitted::Trees;
 use crate::linear::{LinearModel, Scores, StandardErrors};
 use crate::network::Mlp;
-use crate::tree::{Comparison, Ensemble, NodeStats, RandomForest, TreeBuilder};
+use crate::tree::{Comparison, Ensemble, Link, NodeStats, RandomForest, TreeBuilder, Trees};
 
 fn linear() -> Stored {
     let model =
@@ -113,7 +112,7 @@ fn a_valid_checksum_does_not_make_a_hostile_file_harmless() {
     }
     let trailing = [payload, &[0]].concat();
     assert!(complaint(&codec::seal(1, &trailing)).contains("1 bytes follow the model"));
-    assert!(complaint(&codec::seal(2, payload)).starts_with("it has format version 2"));
+    assert!(complaint(&codec::seal(3, payload)).starts_with("it has format version 3"));
     // A linear model (variant 1) whose sequence claims 2⁶⁴ − 1 numbers.
     let absurd = [&[1_u8, 1, 253][..], &[255; 8]].concat();
     assert!(complaint(&codec::seal(1, &absurd)).starts_with("it is damaged: "));
@@ -142,26 +141,27 @@ fn a_decoded_model_is_checked_like_one_that_is_made() {
 fn stored_class_shares_must_be_shares() {
     let forest = RandomForest { n_estimators: 2, ..RandomForest::default() };
     let forest = forest.fit(&Run::new(3), &data()).unwrap();
-    let trees = |output: Output, value: &[f64]| {
+    let trees = |link: Link, value: &[f64]| {
         let mut leaf = TreeBuilder::new(value.len());
         leaf.push_leaf(&NodeStats { cover: 1.0, impurity: 0.0, value });
         let mut builder = Ensemble::builder(3, value.len(), Comparison::LessEqual);
         builder.push_tree(leaf).unwrap();
         let mut stored = Stored::new(forest.clone(), &data(), None).unwrap();
-        stored.model = Trees { ensemble: builder.build().unwrap(), output }.into();
+        stored.model = Trees { ensemble: builder.build().unwrap(), link, bootstrap: None }.into();
         complaint(&codec::encode(&stored).unwrap())
     };
-    assert_eq!(trees(Output::Probabilities, &[0.25, 0.75]), "");
+    assert_eq!(trees(Link::Probabilities, &[0.25, 0.75]), "");
     for no_shares in [[0.25, 0.5], [-0.25, 1.25]] {
         assert_eq!(
-            trees(Output::Probabilities, &no_shares),
+            trees(Link::Probabilities, &no_shares),
             "it holds no usable model: the trees do not hold class shares that sum to 1 in every \
-             node"
+             leaf"
         );
     }
     assert_eq!(
-        trees(Output::Values, &[0.25, 0.75]),
-        "it holds no usable model: the trees have 2 values per node, expected 1"
+        trees(Link::Logistic { slope: 1.0 }, &[0.25, 0.75]),
+        "it holds no usable model: the trees have 2 outputs, too few or many for Logistic { slope: \
+         1.0 }"
     );
 }
 

@@ -5,7 +5,9 @@
 
 use fi_core::{Error, Result, require, require_shape};
 
-use super::ensemble::{Comparison, Ensemble, LEAF, Nodes, Tree};
+use super::ensemble::{Aggregate, Ensemble, LEAF, Nodes, Statistics};
+use super::split::{CategorySets, Comparison, MOST_CATEGORIES, NUMERIC, Precision};
+use super::tree::Tree;
 
 /// What a node knows of the training rows that reached it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,7 +16,8 @@ pub struct NodeStats<'a> {
     pub cover: f64,
     /// Their impurity, at least 0.
     pub impurity: f64,
-    /// Their class distribution or mean target: `n_outputs` numbers.
+    /// What the tree answers there: one number per output, or one number in all if the tree is
+    /// for a single output.
     pub value: &'a [f64],
 }
 
@@ -23,16 +26,18 @@ pub struct NodeStats<'a> {
 /// Push the root first, then every other node after its parent, and connect them.
 #[derive(Debug, Clone)]
 pub struct TreeBuilder {
-    n_outputs: usize,
+    n_values: usize,
     nodes: Nodes,
+    sets: CategorySets,
     /// The first call that did not fit, told by [`EnsembleBuilder::push_tree`].
     problem: Option<String>,
 }
 
 impl TreeBuilder {
-    /// An empty tree with `n_outputs` numbers per node.
-    pub fn new(n_outputs: usize) -> Self {
-        Self { n_outputs, nodes: Nodes::default(), problem: None }
+    /// An empty tree with `n_values` numbers per node.
+    pub fn new(n_values: usize) -> Self {
+        let (nodes, sets) = (Nodes::default(), CategorySets::default());
+        Self { n_values, nodes, sets, problem: None }
     }
 
     /// How many nodes were pushed.
@@ -48,20 +53,41 @@ impl TreeBuilder {
         node
     }
 
+    /// Adds a split that sends these categories left, and answers its number; missing values and
+    /// all other categories go right.
+    pub fn push_category_split(
+        &mut self,
+        feature: usize,
+        categories: &[u32],
+        stats: &NodeStats<'_>,
+    ) -> usize {
+        let node = self.push_split(feature, 0.0, stats);
+        self.nodes.set[node] = self.sets.len() as u32;
+        if !self.sets.push(categories) {
+            let most = MOST_CATEGORIES - 1;
+            self.note(format!("node {node} has a category above {most}, the largest there is"));
+        }
+        node
+    }
+
     /// Adds a leaf and answers its number.
     pub fn push_leaf(&mut self, stats: &NodeStats<'_>) -> usize {
         let node = self.nodes.len();
-        if stats.value.len() != self.n_outputs {
-            let (expected, got) = (self.n_outputs, stats.value.len());
+        if stats.value.len() != self.n_values {
+            let (expected, got) = (self.n_values, stats.value.len());
             self.note(format!("node {node} has {got} values, expected {expected}"));
         }
         self.nodes.left.push(LEAF);
         self.nodes.right.push(LEAF);
         self.nodes.feature.push(0);
         self.nodes.threshold.push(0.0);
+        self.nodes.set.push(NUMERIC);
         self.nodes.missing_left.push(false);
+        self.nodes.zero_is_missing.push(false);
+        self.nodes.id.push(u32::try_from(node).unwrap_or(u32::MAX));
         self.nodes.cover.push(stats.cover);
         self.nodes.impurity.push(stats.impurity);
+        self.nodes.gain.push(0.0);
         self.nodes.value.extend_from_slice(stats.value);
         node
     }
@@ -96,6 +122,30 @@ impl TreeBuilder {
         }
     }
 
+    /// Lets a split take 0 for a missing value.
+    pub fn take_zero_for_missing(&mut self, split: usize) {
+        match self.nodes.zero_is_missing.get_mut(split) {
+            Some(zero_is_missing) => *zero_is_missing = true,
+            None => self.note(format!("node {split} does not exist, push it first")),
+        }
+    }
+
+    /// Says what a split gained.
+    pub fn set_gain(&mut self, split: usize, gain: f64) {
+        match self.nodes.gain.get_mut(split) {
+            Some(known) => *known = gain,
+            None => self.note(format!("node {split} does not exist, push it first")),
+        }
+    }
+
+    /// Says what number the tree's library knows a node by.
+    pub fn set_id(&mut self, node: usize, id: u32) {
+        match self.nodes.id.get_mut(node) {
+            Some(known) => *known = id,
+            None => self.note(format!("node {node} does not exist, push it first")),
+        }
+    }
+
     fn note(&mut self, problem: String) {
         self.problem.get_or_insert(problem);
     }
@@ -109,42 +159,121 @@ pub struct EnsembleBuilder {
 
 impl EnsembleBuilder {
     pub(super) fn new(n_features: usize, n_outputs: usize, comparison: Comparison) -> Self {
-        let (offsets, nodes) = (vec![0], Nodes::default());
-        Self { ensemble: Ensemble { n_features, n_outputs, comparison, offsets, nodes } }
+        let ensemble = Ensemble {
+            n_features,
+            n_outputs,
+            comparison,
+            precision: Precision::F64,
+            aggregate: Aggregate::Mean,
+            statistics: Statistics { cover: true, impurity: true, gain: false },
+            base: vec![0.0; n_outputs],
+            tree_outputs: Vec::new(),
+            offsets: vec![0],
+            nodes: Nodes::default(),
+            sets: CategorySets::default(),
+        };
+        Self { ensemble }
     }
 
-    /// Adds a tree.
+    /// Values are rounded to this precision before they are compared. Default: `F64`.
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.ensemble.precision = precision;
+        self
+    }
+
+    /// The answers of the trees are joined this way. Default: `Mean`.
+    pub fn with_aggregate(mut self, aggregate: Aggregate) -> Self {
+        self.ensemble.aggregate = aggregate;
+        self
+    }
+
+    /// The trees are added to this, one number per output. Default: 0.
+    pub fn with_base(mut self, base: Vec<f64>) -> Self {
+        self.ensemble.base = base;
+        self
+    }
+
+    /// These properties of nodes are known. Default: cover and impurity.
+    pub fn with_statistics(mut self, statistics: Statistics) -> Self {
+        self.ensemble.statistics = statistics;
+        self
+    }
+
+    /// Adds a tree that answers all outputs.
     ///
     /// # Errors
     ///
     /// [`Error::Data`] that names the tree and the node: unless children come after their
-    /// parent, every node but the root has one parent, features are in range, thresholds and
-    /// values finite, covers and impurities finite and not negative.
+    /// parent, every node but the root has one parent, features are in range, no threshold is
+    /// NaN, values are finite, covers and impurities finite and not negative;
+    /// [`Error::Shape`] for another number of values; [`Error::Data`] after a tree for one
+    /// output.
     pub fn push_tree(&mut self, tree: TreeBuilder) -> Result<()> {
-        let Ensemble { n_features, n_outputs, comparison, offsets, nodes } = &mut self.ensemble;
-        let index = offsets.len() - 1;
+        let index = self.ensemble.offsets.len() - 1;
+        if !self.ensemble.tree_outputs.is_empty() {
+            return Err(Error::Data(format!(
+                "tree {index} is for all outputs, but the trees before it are for one each"
+            )));
+        }
+        require_shape("the tree's list of values", &[self.ensemble.n_outputs], &[tree.n_values])?;
+        self.push(tree, Vec::new())
+    }
+
+    /// Adds a tree that answers only this output: its nodes hold one value.
+    ///
+    /// # Errors
+    ///
+    /// As for [`EnsembleBuilder::push_tree`], and [`Error::Data`] if there is no such output or
+    /// the trees before it are for all outputs.
+    pub fn push_tree_for(&mut self, output: usize, tree: TreeBuilder) -> Result<()> {
+        let n_outputs = self.ensemble.n_outputs;
+        let index = self.ensemble.offsets.len() - 1;
+        if self.ensemble.tree_outputs.len() != index {
+            return Err(Error::Data(format!(
+                "tree {index} is for one output, but the trees before it are for all"
+            )));
+        }
+        if output >= n_outputs {
+            return Err(Error::Data(format!("tree {index} is for output {output} of {n_outputs}")));
+        }
+        require_shape("the tree's list of values", &[1], &[tree.n_values])?;
+        self.push(tree, vec![output as u32])?;
+        Ok(())
+    }
+
+    fn push(&mut self, tree: TreeBuilder, tree_outputs: Vec<u32>) -> Result<()> {
+        let ensemble = &mut self.ensemble;
+        let index = ensemble.offsets.len() - 1;
         if let Some(problem) = tree.problem {
             return Err(Error::Data(format!("tree {index}: {problem}")));
         }
-        require_shape("the tree's list of outputs", &[*n_outputs], &[tree.n_outputs])?;
-        let offsets_of_one = vec![0, tree.nodes.len()];
         let one = Ensemble {
-            n_features: *n_features,
-            n_outputs: *n_outputs,
-            comparison: *comparison,
-            offsets: offsets_of_one,
+            base: Vec::new(),
+            tree_outputs,
+            offsets: vec![0, tree.nodes.len()],
             nodes: tree.nodes,
+            sets: tree.sets,
+            ..*ensemble
         };
-        check_tree(one.tree(0), index, *n_features)?;
+        check_tree(one.tree(0), index, ensemble.n_features)?;
+        let first_set = ensemble.sets.len() as u32;
+        ensemble.sets.append(&one.sets);
+        let sets = one.nodes.set.iter();
+        let nodes = &mut ensemble.nodes;
+        nodes.set.extend(sets.map(|&set| if set == NUMERIC { set } else { first_set + set }));
         nodes.left.extend(one.nodes.left);
         nodes.right.extend(one.nodes.right);
         nodes.feature.extend(one.nodes.feature);
         nodes.threshold.extend(one.nodes.threshold);
         nodes.missing_left.extend(one.nodes.missing_left);
+        nodes.zero_is_missing.extend(one.nodes.zero_is_missing);
+        nodes.id.extend(one.nodes.id);
         nodes.cover.extend(one.nodes.cover);
         nodes.impurity.extend(one.nodes.impurity);
+        nodes.gain.extend(one.nodes.gain);
         nodes.value.extend(one.nodes.value);
-        offsets.push(nodes.len());
+        ensemble.offsets.push(ensemble.nodes.left.len());
+        ensemble.tree_outputs.extend(one.tree_outputs);
         Ok(())
     }
 
@@ -162,9 +291,13 @@ impl EnsembleBuilder {
 
 /// Checks the sizes of the arrays, so that taking a tree out cannot fail.
 pub(super) fn check_ensemble(ensemble: &Ensemble) -> Result<()> {
-    let Ensemble { n_features, n_outputs, offsets, nodes, .. } = ensemble;
+    let Ensemble { n_features, n_outputs, offsets, nodes, tree_outputs, sets, .. } = ensemble;
     require(*n_features > 0, "n_features", n_features, "at least 1")?;
     require(*n_outputs > 0, "n_outputs", n_outputs, "at least 1")?;
+    require_shape("the list of base scores", &[*n_outputs], &[ensemble.base.len()])?;
+    if let Some(base) = ensemble.base.iter().find(|base| !base.is_finite()) {
+        return Err(Error::Data(format!("a base score is `{base}`, it must be finite")));
+    }
     if offsets.len() < 2 {
         return Err(Error::Data("the ensemble has no trees, add at least one".into()));
     }
@@ -179,11 +312,27 @@ pub(super) fn check_ensemble(ensemble: &Ensemble) -> Result<()> {
         nodes.right.len(),
         nodes.feature.len(),
         nodes.threshold.len(),
+        nodes.set.len(),
         nodes.missing_left.len(),
+        nodes.zero_is_missing.len(),
+        nodes.id.len(),
         nodes.cover.len(),
         nodes.impurity.len(),
+        nodes.gain.len(),
     ];
-    let values = n.checked_mul(*n_outputs);
+    if !tree_outputs.is_empty()
+        && (tree_outputs.len() != ensemble.n_trees()
+            || tree_outputs.iter().any(|&output| output as usize >= *n_outputs))
+    {
+        return Err(Error::Data(format!(
+            "the ensemble does not name one of its {n_outputs} outputs for every tree"
+        )));
+    }
+    let known_set = |&set: &u32| set == NUMERIC || (set as usize) < sets.len();
+    if !sets.hold_together() || !nodes.set.iter().all(known_set) {
+        return Err(Error::Data("the ensemble has a split on categories it does not hold".into()));
+    }
+    let values = n.checked_mul(ensemble.n_values());
     if lengths.iter().any(|&length| length != n) || values != Some(nodes.value.len()) {
         return Err(Error::Data(format!(
             "the ensemble has {n} nodes, but not every array has one entry for each"
@@ -220,9 +369,12 @@ pub(super) fn check_tree(tree: Tree<'_>, index: usize, n_features: usize) -> Res
             let feature = tree.feature(node);
             return problem(node, format!("splits on feature {feature} of {n_features}"));
         }
-        if !tree.threshold(node).is_finite() {
-            let threshold = tree.threshold(node);
-            return problem(node, format!("the threshold is `{threshold}`, it must be finite"));
+        if tree.threshold(node).is_nan() {
+            return problem(node, "the threshold is `NaN`, it must be a number".into());
+        }
+        if !tree.gain(node).is_finite() {
+            let gain = tree.gain(node);
+            return problem(node, format!("the gain is `{gain}`, it must be finite"));
         }
         for child in [left, right] {
             if child <= node || child >= n_nodes {

@@ -3,17 +3,17 @@
 //! Growing asks one question again and again: which threshold on which feature leaves the two
 //! sides purest? All thresholds half-way between neighbouring values are tried, exactly.
 
-use fi_core::{
-    Dataset, Error, Learner, Model, Output, Result, Rng, Run, Target, check_columns, require,
-};
-use ndarray::{Array2, ArrayView2};
+use fi_core::{Dataset, Learner, Model, Result, Rng, Run, Target, require};
 use serde::{Deserialize, Serialize};
 
 use super::builder::TreeBuilder;
 use super::criterion::{Criterion, Entropy, Gini, SquaredError};
-use super::ensemble::{Comparison, Ensemble, Tree};
+use super::ensemble::Ensemble;
 use super::grow::{Limits, grow};
+use super::link::Link;
+use super::split::Comparison;
 use super::table::Table;
+use super::trees::Trees;
 
 /// How many features a split may choose from; drawn anew for every split.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ impl MaxFeatures {
 /// let target = Target::Classes { labels: vec![0, 0, 1, 1], names: vec!["no".into(), "yes".into()] };
 /// let data = Dataset::new(array![[1.0], [2.0], [3.0], [4.0]], target)?;
 /// let tree = DecisionTree::default().fit(&Run::new(0), &data)?;
-/// assert_eq!(tree.tree().threshold(0), 2.5);
+/// assert_eq!(tree.ensemble().tree(0).threshold(0), 2.5);
 /// assert_eq!(tree.predict(array![[2.4]].view())?, array![[1.0, 0.0]]);
 /// # Ok::<(), fi_core::Error>(())
 /// ```
@@ -142,9 +142,9 @@ impl DecisionTree {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] for a setting outside its domain or a criterion for the other kind
-    /// of target; [`Error::Data`] for a missing value.
-    pub fn fit(&self, run: &Run<'_>, data: &Dataset) -> Result<FittedTree> {
+    /// [`Error::Parameter`](fi_core::Error::Parameter) for a setting outside its domain or a criterion for the other kind
+    /// of target; [`Error::Data`](fi_core::Error::Data) for a missing value.
+    pub fn fit(&self, run: &Run<'_>, data: &Dataset) -> Result<Trees> {
         let limits = self.limits(data)?;
         let table = Table::new(data)?;
         let grown =
@@ -152,7 +152,7 @@ impl DecisionTree {
         let mut builder =
             Ensemble::builder(table.n_features, table.n_outputs(), Comparison::LessEqual);
         builder.push_tree(grown)?;
-        Ok(FittedTree { ensemble: builder.build()?, output: output(data.target()) })
+        Ok(Trees { ensemble: builder.build()?, link: link(data.target()), bootstrap: None })
     }
 
     /// Checks every setting.
@@ -203,86 +203,10 @@ impl Learner for DecisionTree {
     }
 }
 
-/// What the trees of this target predict.
-pub(super) fn output(target: &Target) -> Output {
+/// What the answers of the trees of this target are.
+pub(super) fn link(target: &Target) -> Link {
     match target {
-        Target::Values(_) => Output::Values,
-        Target::Classes { .. } => Output::Probabilities,
-    }
-}
-
-/// A trained [`DecisionTree`]: class probabilities in class order, or values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FittedTree {
-    ensemble: Ensemble,
-    output: Output,
-}
-
-impl FittedTree {
-    /// The tree.
-    pub fn tree(&self) -> Tree<'_> {
-        self.ensemble.tree(0)
-    }
-
-    /// The tree in the layout of all trees.
-    pub fn ensemble(&self) -> &Ensemble {
-        &self.ensemble
-    }
-
-    /// Checks everything the methods rely on: for a tree that came from a file.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Data`] that says what does not fit.
-    pub fn validate(&self) -> Result<()> {
-        check_output(&self.ensemble, self.output)?;
-        if self.ensemble.n_trees() != 1 {
-            let n_trees = self.ensemble.n_trees();
-            return Err(Error::Data(format!("a decision tree is 1 tree, got {n_trees}")));
-        }
-        Ok(())
-    }
-}
-
-/// Checks an ensemble and that its values can be what they are said to be.
-pub(crate) fn check_output(ensemble: &Ensemble, output: Output) -> Result<()> {
-    ensemble.validate()?;
-    let n_outputs = ensemble.n_outputs();
-    let shares = |tree: Tree<'_>| {
-        (0..tree.n_nodes()).all(|node| {
-            let value = tree.value(node);
-            value.iter().all(|&share| share >= 0.0)
-                && (value.iter().sum::<f64>() - 1.0).abs() < 1e-6
-        })
-    };
-    let problem = match output {
-        Output::Values if n_outputs != 1 => format!("have {n_outputs} values per node, expected 1"),
-        Output::Probabilities if !ensemble.trees().all(shares) => {
-            "do not hold class shares that sum to 1 in every node".to_owned()
-        }
-        Output::Values | Output::Probabilities => return Ok(()),
-        Output::Margins | Output::Labels => {
-            format!("predict {output:?}, expected Values or Probabilities")
-        }
-    };
-    Err(Error::Data(format!("the trees {problem}")))
-}
-
-impl Model for FittedTree {
-    fn n_features(&self) -> usize {
-        self.ensemble.n_features()
-    }
-
-    fn n_outputs(&self) -> usize {
-        self.ensemble.n_outputs()
-    }
-
-    fn output(&self) -> Output {
-        self.output
-    }
-
-    fn predict(&self, rows: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
-        check_columns(self.n_features(), rows)?;
-        self.ensemble.predict(rows)
+        Target::Values(_) => Link::Identity,
+        Target::Classes { .. } => Link::Probabilities,
     }
 }

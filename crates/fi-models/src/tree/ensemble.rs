@@ -9,10 +9,12 @@
 //! recursion, however deep the tree.
 
 use fi_core::{Result, check_columns, require};
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::builder::{EnsembleBuilder, check_tree};
+use super::split::{CategorySets, Comparison, Precision};
+use super::tree::Tree;
 
 /// Marks a leaf in the arrays of children.
 pub(super) const LEAF: u32 = u32::MAX;
@@ -20,21 +22,18 @@ pub(super) const LEAF: u32 = u32::MAX;
 /// So many rows go through one tree before the next, while it is in the cache.
 const BLOCK_ROWS: usize = 64;
 
-/// Which rows a split sends to its left child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Comparison {
-    /// `x ≤ threshold` goes left: fi's own trees, scikit-learn.
-    LessEqual,
-    /// `x < threshold` goes left: linfa-trees.
-    Less,
-}
-
 /// Many binary trees over the same features, as flat arrays.
 ///
-/// Every node has a *cover* (the summed weight of the training rows that reached it), the
-/// *impurity* of those rows, and a *value* of `n_outputs` numbers: their class distribution or
-/// their mean target. The prediction of a tree is the value of the leaf a row falls into; that
-/// of the ensemble is the mean over its trees.
+/// A split tests one feature: `x ≤ threshold` or `x < threshold`, by the ensemble's
+/// [`Comparison`] and in its [`Precision`], or whether `x` is one of a set of categories. Rows
+/// that pass go to the left child. A missing value (NaN, and 0 where the split says so) goes
+/// where the split sends it.
+///
+/// Every node has a *cover* (the summed weight of the training rows that reached it), an
+/// *impurity*, a *gain* and values. Not every library writes all of them: [`Statistics`] says
+/// which are known. The values of a leaf are what its tree answers: `n_outputs` numbers, or one
+/// number for the single output that the tree is for (one tree per class and round, as gradient
+/// boosting has them). The answers of the trees are averaged, or summed on top of base scores.
 ///
 /// # Example
 ///
@@ -59,9 +58,37 @@ pub struct Ensemble {
     pub(super) n_features: usize,
     pub(super) n_outputs: usize,
     pub(super) comparison: Comparison,
+    pub(super) precision: Precision,
+    pub(super) aggregate: Aggregate,
+    pub(super) statistics: Statistics,
+    /// What the trees are added to, one number per output.
+    pub(super) base: Vec<f64>,
+    /// The output that each tree is for; empty if every tree is for all of them.
+    pub(super) tree_outputs: Vec<u32>,
     /// Where each tree starts, and behind them the number of nodes: `n_trees + 1` numbers.
     pub(super) offsets: Vec<usize>,
     pub(super) nodes: Nodes,
+    pub(super) sets: CategorySets,
+}
+
+/// How the answers of the trees become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Aggregate {
+    /// Their mean: forests.
+    Mean,
+    /// Their sum: boosting.
+    Sum,
+}
+
+/// Which properties of nodes are known; those that are not are 0 everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statistics {
+    /// The summed weight of the training rows that reached a node.
+    pub cover: bool,
+    /// Their impurity.
+    pub impurity: bool,
+    /// What a split gained, in the library's own unit.
+    pub gain: bool,
 }
 
 /// The properties of nodes, one array each.
@@ -72,12 +99,18 @@ pub(super) struct Nodes {
     pub(super) right: Vec<u32>,
     /// 0 in a leaf.
     pub(super) feature: Vec<u32>,
-    /// 0 in a leaf.
+    /// 0 in a leaf and in a split on categories.
     pub(super) threshold: Vec<f64>,
+    /// The set of categories that go left, or [`NUMERIC`].
+    pub(super) set: Vec<u32>,
     pub(super) missing_left: Vec<bool>,
+    pub(super) zero_is_missing: Vec<bool>,
+    /// The number that the library knows a node by.
+    pub(super) id: Vec<u32>,
     pub(super) cover: Vec<f64>,
     pub(super) impurity: Vec<f64>,
-    /// `n_nodes × n_outputs`, node by node.
+    pub(super) gain: Vec<f64>,
+    /// `n_nodes × n_values`, node by node.
     pub(super) value: Vec<f64>,
 }
 
@@ -85,22 +118,6 @@ impl Nodes {
     pub(super) fn len(&self) -> usize {
         self.left.len()
     }
-}
-
-/// One tree of an [`Ensemble`], borrowed. Nodes are numbered from its root, node 0.
-///
-/// The methods that take a node panic if it is out of range.
-#[derive(Debug, Clone, Copy)]
-pub struct Tree<'a> {
-    left: &'a [u32],
-    right: &'a [u32],
-    feature: &'a [u32],
-    threshold: &'a [f64],
-    missing_left: &'a [bool],
-    cover: &'a [f64],
-    impurity: &'a [f64],
-    value: &'a [f64],
-    comparison: Comparison,
 }
 
 impl Ensemble {
@@ -114,14 +131,52 @@ impl Ensemble {
         self.n_features
     }
 
-    /// How many numbers a node predicts.
+    /// How many numbers a prediction has.
     pub fn n_outputs(&self) -> usize {
         self.n_outputs
     }
 
-    /// Which rows a split sends to its left child.
+    /// How many numbers a node holds: `n_outputs`, or 1 if each tree is for one output.
+    pub fn n_values(&self) -> usize {
+        if self.tree_outputs.is_empty() { self.n_outputs } else { 1 }
+    }
+
+    /// Which rows a numeric split sends to its left child.
     pub fn comparison(&self) -> Comparison {
         self.comparison
+    }
+
+    /// The precision that values are rounded to before they are compared.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// How the answers of the trees become one.
+    pub fn aggregate(&self) -> Aggregate {
+        self.aggregate
+    }
+
+    /// What an answer of a tree is multiplied with: 1 in a sum, `1 / n_trees` in a mean.
+    pub fn scale(&self) -> f64 {
+        match self.aggregate {
+            Aggregate::Mean => 1.0 / self.n_trees() as f64,
+            Aggregate::Sum => 1.0,
+        }
+    }
+
+    /// What the trees are added to: one number per output.
+    pub fn base(&self) -> &[f64] {
+        &self.base
+    }
+
+    /// Which properties of nodes are known.
+    pub fn statistics(&self) -> Statistics {
+        self.statistics
+    }
+
+    /// Whether some split is on categories.
+    pub fn has_categories(&self) -> bool {
+        self.sets.len() > 0
     }
 
     /// How many trees there are; at least 1.
@@ -141,17 +196,19 @@ impl Ensemble {
     /// If `tree` is not below [`Ensemble::n_trees`].
     pub fn tree(&self, tree: usize) -> Tree<'_> {
         let nodes = self.offsets[tree]..self.offsets[tree + 1];
-        let values = nodes.start * self.n_outputs..nodes.end * self.n_outputs;
+        let n_values = self.n_values();
         Tree {
+            ensemble: self,
+            index: tree,
             left: &self.nodes.left[nodes.clone()],
             right: &self.nodes.right[nodes.clone()],
             feature: &self.nodes.feature[nodes.clone()],
             threshold: &self.nodes.threshold[nodes.clone()],
+            set: &self.nodes.set[nodes.clone()],
             missing_left: &self.nodes.missing_left[nodes.clone()],
-            cover: &self.nodes.cover[nodes.clone()],
-            impurity: &self.nodes.impurity[nodes],
-            value: &self.nodes.value[values],
-            comparison: self.comparison,
+            zero_is_missing: &self.nodes.zero_is_missing[nodes.clone()],
+            value: &self.nodes.value[nodes.start * n_values..nodes.end * n_values],
+            start: nodes.start,
         }
     }
 
@@ -177,7 +234,7 @@ impl Ensemble {
         Ok(leaves)
     }
 
-    /// The predictions `(n_rows, n_outputs)` of one tree.
+    /// The answers `(n_rows, n_outputs)` of one tree, 0 for outputs that it is not for.
     ///
     /// # Errors
     ///
@@ -188,11 +245,11 @@ impl Ensemble {
         require(tree < self.n_trees(), "tree", tree, requirement())?;
         check_columns(self.n_features, rows)?;
         let mut predictions = Array2::zeros((rows.nrows(), self.n_outputs));
-        Self::add(&[self.tree(tree)], rows, &mut predictions);
+        add(&[self.tree(tree)], rows, &mut predictions);
         Ok(predictions)
     }
 
-    /// The mean `(n_rows, n_outputs)` of the trees' predictions.
+    /// The mean or sum `(n_rows, n_outputs)` of the trees' answers, on top of the base scores.
     ///
     /// A row's sum runs over the trees in order, so it is the same whatever stands in the other
     /// rows. Missing values (NaN) take the way each split gives them.
@@ -208,24 +265,15 @@ impl Ensemble {
         check_columns(self.n_features, rows)?;
         let mut predictions = Array2::zeros((rows.nrows(), self.n_outputs));
         let trees: Vec<Tree<'_>> = self.trees().collect();
-        Self::add(&trees, rows, &mut predictions);
-        let n_trees = self.n_trees() as f64;
-        predictions.mapv_inplace(|sum| sum / n_trees);
-        Ok(predictions)
-    }
-
-    /// Adds the trees' values to `sums`, for each row in the order of the trees.
-    fn add(trees: &[Tree<'_>], rows: ArrayView2<'_, f64>, sums: &mut Array2<f64>) {
-        let rows = rows.as_standard_layout();
-        let blocks = rows.axis_chunks_iter(Axis(0), BLOCK_ROWS);
-        for (rows, mut sums) in blocks.zip(sums.axis_chunks_iter_mut(Axis(0), BLOCK_ROWS)) {
-            for tree in trees {
-                for (row, mut sums) in rows.rows().into_iter().zip(sums.rows_mut()) {
-                    let value = tree.value(tree.leaf(row.to_slice().unwrap_or(&[])));
-                    sums.iter_mut().zip(value).for_each(|(sum, value)| *sum += value);
-                }
-            }
+        add(&trees, rows, &mut predictions);
+        if self.aggregate == Aggregate::Mean {
+            let n_trees = self.n_trees() as f64;
+            predictions.mapv_inplace(|sum| sum / n_trees);
         }
+        for mut row in predictions.rows_mut() {
+            row.iter_mut().zip(&self.base).for_each(|(sum, base)| *sum += base);
+        }
+        Ok(predictions)
     }
 
     /// Checks everything the methods rely on: for an ensemble that came from a file.
@@ -242,105 +290,18 @@ impl Ensemble {
     }
 }
 
-impl<'a> Tree<'a> {
-    /// How many nodes it has; at least 1.
-    pub fn n_nodes(&self) -> usize {
-        self.left.len()
-    }
-
-    /// How many of them are leaves.
-    pub fn n_leaves(&self) -> usize {
-        self.left.iter().filter(|&&left| left == LEAF).count()
-    }
-
-    /// The number of splits on the longest way from the root to a leaf.
-    pub fn depth(&self) -> usize {
-        let mut depths = vec![0; self.n_nodes()];
-        for node in 0..self.n_nodes() {
-            if let Some((left, right)) = self.children(node) {
-                depths[left] = depths[node] + 1;
-                depths[right] = depths[node] + 1;
+/// Adds the trees' answers to `sums`, for each row in the order of the trees.
+fn add(trees: &[Tree<'_>], rows: ArrayView2<'_, f64>, sums: &mut Array2<f64>) {
+    let rows = rows.as_standard_layout();
+    let blocks = rows.axis_chunks_iter(Axis(0), BLOCK_ROWS);
+    for (rows, mut sums) in blocks.zip(sums.axis_chunks_iter_mut(Axis(0), BLOCK_ROWS)) {
+        for tree in trees {
+            let first = tree.output().unwrap_or(0);
+            for (row, mut sums) in rows.rows().into_iter().zip(sums.rows_mut()) {
+                let value = tree.value(tree.leaf(row.to_slice().unwrap_or(&[])));
+                sums.iter_mut().skip(first).zip(value).for_each(|(sum, value)| *sum += value);
             }
         }
-        depths.into_iter().max().unwrap_or(0)
-    }
-
-    /// Whether a node is a leaf.
-    pub fn is_leaf(&self, node: usize) -> bool {
-        self.left[node] == LEAF
-    }
-
-    /// The left and right child; `None` for a leaf.
-    pub fn children(&self, node: usize) -> Option<(usize, usize)> {
-        (!self.is_leaf(node)).then(|| (self.left[node] as usize, self.right[node] as usize))
-    }
-
-    /// The feature a node splits on; 0 in a leaf.
-    pub fn feature(&self, node: usize) -> usize {
-        self.feature[node] as usize
-    }
-
-    /// The threshold of a node's split; 0 in a leaf.
-    pub fn threshold(&self, node: usize) -> f64 {
-        self.threshold[node]
-    }
-
-    /// Whether a missing value goes to the left child.
-    pub fn missing_left(&self, node: usize) -> bool {
-        self.missing_left[node]
-    }
-
-    /// The summed weight of the training rows that reached a node.
-    pub fn cover(&self, node: usize) -> f64 {
-        self.cover[node]
-    }
-
-    /// The impurity of the training rows that reached a node.
-    pub fn impurity(&self, node: usize) -> f64 {
-        self.impurity[node]
-    }
-
-    /// The class distribution or mean target of the training rows that reached a node.
-    pub fn value(&self, node: usize) -> &'a [f64] {
-        let n_outputs = self.value.len() / self.left.len();
-        &self.value[node * n_outputs..(node + 1) * n_outputs]
-    }
-
-    /// Whether a value goes to the left child of a node.
-    #[inline]
-    pub fn goes_left(&self, node: usize, x: f64) -> bool {
-        let threshold = self.threshold[node];
-        let below = match self.comparison {
-            Comparison::LessEqual => x <= threshold,
-            Comparison::Less => x < threshold,
-        };
-        // NaN is never below: the right child, unless the split says otherwise.
-        below || (self.missing_left[node] && x.is_nan())
-    }
-
-    /// The leaf that a row of `n_features` values falls into.
-    ///
-    /// # Panics
-    ///
-    /// If the row is too short.
-    #[inline]
-    pub fn leaf(&self, row: &[f64]) -> usize {
-        let mut node = 0;
-        while self.left[node] != LEAF {
-            let x = row[self.feature[node] as usize];
-            let next = if self.goes_left(node, x) { self.left[node] } else { self.right[node] };
-            node = next as usize;
-        }
-        node
-    }
-
-    /// As [`Tree::leaf`], for a row that need not lie in one piece.
-    pub fn leaf_of(&self, row: ArrayView1<'_, f64>) -> usize {
-        let mut node = 0;
-        while let Some((left, right)) = self.children(node) {
-            node = if self.goes_left(node, row[self.feature(node)]) { left } else { right };
-        }
-        node
     }
 }
 

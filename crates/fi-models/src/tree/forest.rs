@@ -2,15 +2,17 @@
 //! features, averaged.
 //!
 //! The rows that a tree did not see, about 37 % of them, are its *out-of-bag* rows: test data
-//! that cost nothing. Which they are is not stored: they are drawn again from the seed.
+//! that cost nothing.
 
-use fi_core::{Dataset, Error, Learner, Metric, Model, Output, Result, Rng, Run, Target, require};
-use ndarray::{Array2, ArrayView2, Axis};
+use fi_core::{Dataset, Learner, Model, Result, Run, require};
 use serde::{Deserialize, Serialize};
 
-use super::decision_tree::{DecisionTree, MaxFeatures, check_output, output};
-use super::ensemble::{Comparison, Ensemble};
+use super::bootstrap::{Bootstrap, fingerprint};
+use super::decision_tree::{DecisionTree, MaxFeatures, link};
+use super::ensemble::Ensemble;
+use super::split::Comparison;
 use super::table::Table;
+use super::trees::Trees;
 
 /// How many rows a bootstrap sample draws.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -90,20 +92,20 @@ impl RandomForest {
     ///
     /// # Errors
     ///
-    /// As for [`DecisionTree::fit`]; [`Error::Parameter`] for `n_estimators` or `max_samples`
-    /// outside their domain; [`Error::Cancelled`].
-    pub fn fit(&self, run: &Run<'_>, data: &Dataset) -> Result<Forest> {
+    /// As for [`DecisionTree::fit`]; [`Error::Parameter`](fi_core::Error::Parameter) for `n_estimators` or `max_samples`
+    /// outside their domain; [`Error::Cancelled`](fi_core::Error::Cancelled).
+    pub fn fit(&self, run: &Run<'_>, data: &Dataset) -> Result<Trees> {
         require(self.n_estimators >= 1, "n_estimators", self.n_estimators, "at least 1")?;
         let limits = self.tree.limits(data)?;
         let table = Table::new(data)?;
         let candidates = table.weighted_rows();
-        let sampling = self.sampling(run, data, candidates.len())?;
+        let bootstrap = self.bootstrap(run, data, candidates.len())?;
         let trees = run.map(self.n_estimators, |_tree, rng| {
-            let Some(sampling) = &sampling else {
+            let Some(bootstrap) = &bootstrap else {
                 let rows = candidates.clone();
                 return Ok(self.tree.grow(&table, limits, &table.weights, rows, rng));
             };
-            let counts = sampling.draw(table.n_rows, &candidates, rng);
+            let counts = bootstrap.draw(table.n_rows, &candidates, rng);
             let weights = counts.iter().zip(&table.weights);
             let weights: Vec<f64> = weights.map(|(&n, weight)| f64::from(n) * weight).collect();
             let drawn = candidates.iter().copied();
@@ -113,15 +115,15 @@ impl RandomForest {
         let mut builder =
             Ensemble::builder(table.n_features, table.n_outputs(), Comparison::LessEqual);
         trees.into_iter().try_for_each(|tree| builder.push_tree(tree))?;
-        Ok(Forest { ensemble: builder.build()?, output: output(data.target()), sampling })
+        Ok(Trees { ensemble: builder.build()?, link: link(data.target()), bootstrap })
     }
 
-    fn sampling(
+    fn bootstrap(
         &self,
         run: &Run<'_>,
         data: &Dataset,
         n_candidates: usize,
-    ) -> Result<Option<Sampling>> {
+    ) -> Result<Option<Bootstrap>> {
         let name = "max_samples";
         if !self.bootstrap {
             let all = self.max_samples == MaxSamples::All;
@@ -141,7 +143,7 @@ impl RandomForest {
                 ((share * n_candidates as f64).round() as usize).max(1)
             }
         };
-        Ok(Some(Sampling { seed: run.seed(), n_draws, data: fingerprint(data) }))
+        Ok(Some(Bootstrap { seed: run.seed(), n_draws, data: fingerprint(data) }))
     }
 }
 
@@ -149,194 +151,6 @@ impl Learner for RandomForest {
     fn train(&self, run: &Run<'_>, data: &Dataset) -> Result<Box<dyn Model>> {
         Ok(Box::new(self.fit(run, data)?))
     }
-}
-
-/// What the bootstrap samples can be drawn from again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Sampling {
-    seed: u64,
-    n_draws: usize,
-    /// The fingerprint of the training data.
-    data: u64,
-}
-
-impl Sampling {
-    /// How often each row is drawn; the first thing a tree draws from its stream.
-    fn draw(&self, n_rows: usize, candidates: &[u32], rng: &mut Rng) -> Vec<u32> {
-        let mut counts = vec![0; n_rows];
-        for _ in 0..self.n_draws {
-            counts[candidates[rng.below(candidates.len())] as usize] += 1;
-        }
-        counts
-    }
-}
-
-/// A trained [`RandomForest`]: class probabilities in class order (also for classes that no
-/// training row has), or values.
-///
-/// Out-of-bag methods need the training data again and refuse any other.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Forest {
-    ensemble: Ensemble,
-    output: Output,
-    sampling: Option<Sampling>,
-}
-
-impl Forest {
-    /// The trees.
-    pub fn ensemble(&self) -> &Ensemble {
-        &self.ensemble
-    }
-
-    /// Out-of-bag predictions `(n_rows, n_outputs)`: each row by the mean of the trees whose
-    /// sample it is not in; NaN for a row that is in every sample.
-    ///
-    /// # Cost
-    ///
-    /// About 37 % of predicting all rows.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Data`] for a forest without bootstrap, or if `data` is not what it was trained
-    /// on.
-    pub fn oob_predictions(&self, data: &Dataset) -> Result<Array2<f64>> {
-        let bags = self.out_of_bag(data)?;
-        let rows = data.rows().as_standard_layout().into_owned();
-        let mut sums = Array2::zeros((rows.nrows(), self.n_outputs()));
-        let mut n_trees = vec![0_usize; rows.nrows()];
-        for (index, tree) in self.ensemble.trees().enumerate() {
-            for row in bags.rows(index) {
-                let value = tree.value(tree.leaf_of(rows.row(row)));
-                n_trees[row] += 1;
-                sums.row_mut(row).iter_mut().zip(value).for_each(|(sum, value)| *sum += value);
-            }
-        }
-        // 0 trees: 0 / 0 is the NaN that is asked for.
-        for (mut sums, &n) in sums.rows_mut().into_iter().zip(&n_trees) {
-            sums.mapv_inplace(|sum| sum / n as f64);
-        }
-        Ok(sums)
-    }
-
-    /// The metric of the out-of-bag predictions, over the rows that have one.
-    ///
-    /// # When it misleads
-    ///
-    /// Rows that belong together (a person, a day) are in and out of the bag separately, so the
-    /// score is too good where groups matter.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Forest::oob_predictions`]; [`Error::TooFewRows`] if no row is out of bag; the
-    /// metric's own.
-    pub fn oob_score(&self, data: &Dataset, metric: &Metric) -> Result<f64> {
-        let predictions = self.oob_predictions(data)?;
-        let rows: Vec<usize> =
-            (0..data.n_rows()).filter(|&row| !predictions[[row, 0]].is_nan()).collect();
-        if rows.is_empty() {
-            let what = "an out-of-bag score".to_owned();
-            return Err(Error::TooFewRows { what, needed: 1, got: 0 });
-        }
-        let data = data.select_rows(&rows)?;
-        let predictions = predictions.select(Axis(0), &rows);
-        metric.score(predictions.view(), self.output, data.target(), data.weights())
-    }
-
-    /// Which rows of its training data each tree did not see.
-    pub(super) fn out_of_bag(&self, data: &Dataset) -> Result<OutOfBag<'_>> {
-        let Some(sampling) = &self.sampling else {
-            return Err(Error::Data(
-                "the forest was trained without bootstrap, so no row is out of bag: train it with \
-                 `bootstrap: true`"
-                    .into(),
-            ));
-        };
-        if data.n_features() != self.n_features() || fingerprint(data) != sampling.data {
-            return Err(Error::Data(
-                "these are not the data that the forest was trained on, and only those have \
-                 out-of-bag rows"
-                    .into(),
-            ));
-        }
-        let weighted = |row: &u32| data.weights().is_none_or(|all| all[*row as usize] > 0.0);
-        let candidates: Vec<u32> = (0..data.n_rows() as u32).filter(weighted).collect();
-        if sampling.n_draws > candidates.len() {
-            return Err(Error::Data(format!(
-                "the forest says it drew {} of {} rows, more than there are",
-                sampling.n_draws,
-                candidates.len()
-            )));
-        }
-        Ok(OutOfBag { sampling, n_rows: data.n_rows(), candidates })
-    }
-
-    /// Checks everything the methods rely on: for a forest that came from a file.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Data`] that says what does not fit.
-    pub fn validate(&self) -> Result<()> {
-        check_output(&self.ensemble, self.output)
-    }
-}
-
-/// The rows that each tree did not see, drawn again from the seed.
-pub(super) struct OutOfBag<'a> {
-    sampling: &'a Sampling,
-    n_rows: usize,
-    candidates: Vec<u32>,
-}
-
-impl OutOfBag<'_> {
-    /// The rows that this tree did not see, ascending.
-    pub(super) fn rows(&self, tree: usize) -> Vec<usize> {
-        let mut rng = Rng::new(self.sampling.seed, tree as u64);
-        let counts = self.sampling.draw(self.n_rows, &self.candidates, &mut rng);
-        (0..self.n_rows).filter(|&row| counts[row] == 0).collect()
-    }
-}
-
-impl Model for Forest {
-    fn n_features(&self) -> usize {
-        self.ensemble.n_features()
-    }
-
-    fn n_outputs(&self) -> usize {
-        self.ensemble.n_outputs()
-    }
-
-    fn output(&self) -> Output {
-        self.output
-    }
-
-    fn predict(&self, rows: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
-        self.ensemble.predict(rows)
-    }
-}
-
-/// A number that differs for other rows, targets or rows without weight, as far as 64 bits can.
-fn fingerprint(data: &Dataset) -> u64 {
-    let mut hash = data.n_rows() as u64;
-    let mut add = |bits: u64| {
-        hash = (hash ^ bits).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        hash ^= hash >> 29;
-    };
-    data.rows().iter().for_each(|x| add(x.to_bits()));
-    match data.target() {
-        Target::Values(values) => values.iter().for_each(|y| add(y.to_bits())),
-        Target::Classes { labels, names } => {
-            add(names.len() as u64);
-            for &label in labels {
-                add(label as u64);
-            }
-        }
-    }
-    if let Some(weights) = data.weights() {
-        for &weight in weights {
-            add(u64::from(weight > 0.0));
-        }
-    }
-    hash
 }
 
 #[cfg(test)]

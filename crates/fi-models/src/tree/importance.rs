@@ -7,7 +7,8 @@
 use fi_core::{Importance, Replicate, Result, require_shape};
 use ndarray::{Array2, Axis};
 
-use super::ensemble::{Ensemble, Tree};
+use super::ensemble::Ensemble;
+use super::tree::Tree;
 
 /// Mean decrease in impurity (MDI, "Gini importance"): scikit-learn's `feature_importances_`.
 ///

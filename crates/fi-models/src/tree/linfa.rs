@@ -9,8 +9,9 @@ use linfa::DatasetBase;
 use linfa::traits::{Fit, PredictInplace};
 use ndarray::{Array1, Array2, ArrayBase, ArrayView1, ArrayView2, Data, Ix1, Ix2};
 
-use super::decision_tree::{DecisionTree, FittedTree};
-use super::forest::{Forest, RandomForest};
+use super::decision_tree::DecisionTree;
+use super::forest::RandomForest;
+use super::trees::Trees;
 
 /// Why linfa's `fit` failed.
 #[derive(Debug, thiserror::Error)]
@@ -95,17 +96,17 @@ pub trait TreeParams {
 }
 
 impl TreeParams for DecisionTree {
-    type Model = FittedTree;
+    type Model = Trees;
 
-    fn train_on(&self, run: &Run<'_>, data: &Dataset) -> Result<FittedTree> {
+    fn train_on(&self, run: &Run<'_>, data: &Dataset) -> Result<Trees> {
         self.fit(run, data)
     }
 }
 
 impl TreeParams for RandomForest {
-    type Model = Forest;
+    type Model = Trees;
 
-    fn train_on(&self, run: &Run<'_>, data: &Dataset) -> Result<Forest> {
+    fn train_on(&self, run: &Run<'_>, data: &Dataset) -> Result<Trees> {
         self.fit(run, data)
     }
 }

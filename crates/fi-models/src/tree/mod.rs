@@ -1,10 +1,11 @@
 //! Decision trees and random forests, the one layout for every library's trees, and what the
 //! structure of trees says about their features.
 //!
-//! [`DecisionTree`] and [`RandomForest`] are settings; `fit` answers a [`FittedTree`] or a
-//! [`Forest`], whose nodes lie in an [`Ensemble`]. Scores of the features: [`impurity`] and
+//! [`DecisionTree`] and [`RandomForest`] are settings; `fit` answers [`Trees`], whose nodes lie
+//! in an [`Ensemble`]. Scores of the features: [`impurity`] and
 //! [`split_count`] read the nodes, [`oob_permutation`] asks the rows that each tree did not see.
 
+mod bootstrap;
 mod builder;
 mod criterion;
 mod decision_tree;
@@ -14,21 +15,29 @@ mod grow;
 mod importance;
 #[cfg(feature = "linfa")]
 mod linfa;
+mod link;
 mod out_of_bag;
 mod sort;
+mod split;
 mod table;
+#[expect(clippy::module_inception, reason = "the field's word")]
+mod tree;
+mod trees;
 
-pub(crate) use decision_tree::check_output;
-
+pub use bootstrap::Bootstrap;
 pub use builder::{EnsembleBuilder, NodeStats, TreeBuilder};
 pub use criterion::Criterion;
-pub use decision_tree::{DecisionTree, FittedTree, MaxFeatures};
-pub use ensemble::{Comparison, Ensemble, Tree};
-pub use forest::{Forest, MaxSamples, RandomForest};
+pub use decision_tree::{DecisionTree, MaxFeatures};
+pub use ensemble::{Aggregate, Ensemble, Statistics};
+pub use forest::{MaxSamples, RandomForest};
 pub use importance::{impurity, split_count};
 #[cfg(feature = "linfa")]
 pub use linfa::{LinfaError, LinfaModel, LinfaParams, TreeLabel, TreeParams};
+pub use link::Link;
 pub use out_of_bag::oob_permutation;
+pub use split::{CategorySet, Comparison, Precision};
+pub use tree::{Test, Tree};
+pub use trees::Trees;
 
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,9 @@ use fi_core::{
 };
 use ndarray::{Array2, Axis, s};
 
-use super::ensemble::Tree;
-use super::forest::{Forest, OutOfBag};
+use super::bootstrap::OutOfBag;
+use super::tree::Tree;
+use super::trees::Trees;
 
 /// Keeps the shuffles apart from the bootstrap draws of a forest trained with the same seed.
 pub(super) const SHUFFLES: u64 = 0x6F6F_625F_7065_726D;
@@ -81,7 +82,7 @@ pub(super) const SHUFFLES: u64 = 0x6F6F_625F_7065_726D;
 /// - Breiman (2001). *Random forests.* Machine Learning 45. <https://doi.org/10.1023/A:1010933404324>
 pub fn oob_permutation(
     run: &Run<'_>,
-    forest: &Forest,
+    forest: &Trees,
     data: &Dataset,
     players: &Players,
     metrics: &[Metric],
@@ -124,7 +125,7 @@ pub fn oob_permutation(
 /// Adds the metric, the forest's own out-of-bag score and what they warn of.
 fn describe(
     importance: &mut Importance,
-    forest: &Forest,
+    forest: &Trees,
     data: &Dataset,
     metric: &Metric,
 ) -> Result<()> {
@@ -148,7 +149,7 @@ fn describe(
 
 /// What every tree is asked.
 struct Question<'a> {
-    forest: &'a Forest,
+    forest: &'a Trees,
     data: &'a Dataset,
     players: &'a Players,
     metrics: &'a [Metric],

@@ -147,7 +147,7 @@ proptest! {
         for learner in [learner.clone(), DecisionTree { max_leaf_nodes: Some(leaves), ..learner }] {
             let fitted = learner.fit(&Run::new(seed), &data).unwrap();
             fitted.validate().unwrap();
-            let tree = fitted.tree();
+            let tree = fitted.ensemble().tree(0);
             prop_assert!(tree.depth() <= depth);
             prop_assert!(tree.n_leaves() <= learner.max_leaf_nodes.unwrap_or(60));
             let reached = fitted.ensemble().apply(data.rows()).unwrap();
@@ -197,7 +197,10 @@ fn a_constant_target_is_one_leaf_and_a_class_without_rows_has_probability_0() {
     let rows = array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]];
     let constant = Dataset::new(rows.clone(), Target::Values(vec![0.1; 3])).unwrap();
     let tree = DecisionTree::regression().fit(&Run::new(0), &constant).unwrap();
-    assert_eq!((tree.tree().n_nodes(), tree.tree().value(0)), (1, &[0.1][..]));
+    assert_eq!(
+        (tree.ensemble().tree(0).n_nodes(), tree.ensemble().tree(0).value(0)),
+        (1, &[0.1][..])
+    );
     assert_eq!(impurity(tree.ensemble(), constant.feature_names()).unwrap().values, [0.0, 0.0]);
     let target = Target::Classes { labels: vec![2, 0, 0], names: names(4) };
     let data = Dataset::new(rows.clone(), target).unwrap();
@@ -216,7 +219,7 @@ fn a_tree_of_thousands_of_levels_needs_no_stack() {
     let values = (0..n).map(|i| 2.0_f64.powi(i as i32 - 450)).collect();
     let data = Dataset::new(rows, Target::Values(values)).unwrap();
     let tree = DecisionTree::regression().fit(&Run::new(0), &data).unwrap();
-    assert!(tree.tree().depth() > 400, "{}", tree.tree().depth());
+    assert!(tree.ensemble().tree(0).depth() > 400, "{}", tree.ensemble().tree(0).depth());
     tree.validate().unwrap();
 }
 
@@ -288,7 +291,7 @@ fn models_survive_a_round_trip_and_are_checked_after_it() {
     let data = drawn(4, 30, 2, Some(2));
     let forest = forest(Criterion::Gini).fit(&Run::new(1), &data).unwrap();
     let json = serde_json::to_string(&forest).unwrap();
-    let read: Forest = serde_json::from_str(&json).unwrap();
+    let read: Trees = serde_json::from_str(&json).unwrap();
     read.validate().unwrap();
     assert_eq!(read, forest);
     assert_eq!(
@@ -296,18 +299,18 @@ fn models_survive_a_round_trip_and_are_checked_after_it() {
         forest.oob_score(&data, &Metric::Accuracy).unwrap()
     );
     let text = |from: &str, to: &str| -> String {
-        let broken: Forest = serde_json::from_str(&json.replacen(from, to, 1)).unwrap();
+        let broken: Trees = serde_json::from_str(&json.replacen(from, to, 1)).unwrap();
         broken.validate().unwrap_err().to_string()
     };
     assert_eq!(
-        text("\"Probabilities\"", "\"Values\""),
-        "the trees have 2 values per node, expected 1"
+        text("\"Probabilities\"", "{\"Logistic\":{\"slope\":1.0}}"),
+        "the trees have 2 outputs, too few or many for Logistic { slope: 1.0 }"
     );
     assert_eq!(
-        text("\"Probabilities\"", "\"Labels\""),
-        "the trees predict Labels, expected Values or Probabilities"
+        text("\"Mean\"", "\"Sum\""),
+        "the trees do not hold class shares that sum to 1 in every leaf"
     );
-    let many: Forest =
+    let many: Trees =
         serde_json::from_str(&json.replace("\"n_draws\":30", "\"n_draws\":9999999999")).unwrap();
     assert_eq!(
         many.oob_predictions(&data).unwrap_err().to_string(),
@@ -315,11 +318,10 @@ fn models_survive_a_round_trip_and_are_checked_after_it() {
     );
     let tree = DecisionTree::regression().fit(&Run::new(0), &drawn(1, 5, 1, None)).unwrap();
     let json = serde_json::to_string(&tree).unwrap();
-    let shares: FittedTree =
-        serde_json::from_str(&json.replace("Values", "Probabilities")).unwrap();
+    let shares: Trees = serde_json::from_str(&json.replace("Identity", "Probabilities")).unwrap();
     assert_eq!(
         shares.validate().unwrap_err().to_string(),
-        "the trees do not hold class shares that sum to 1 in every node"
+        "the trees do not hold class shares that sum to 1 in every leaf"
     );
 }
 

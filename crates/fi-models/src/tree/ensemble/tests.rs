@@ -1,6 +1,6 @@
 //! Trees by hand, routing at the threshold, and layouts that are refused.
 
-use super::super::{NodeStats, TreeBuilder};
+use super::super::{NodeStats, Test, TreeBuilder};
 use super::*;
 use fi_core::Error;
 use ndarray::array;
@@ -100,7 +100,7 @@ fn each_broken_tree_gets_its_own_sentence() {
     );
     assert_eq!(
         text(&|tree| tree.make_split(0, 1, f64::NAN)),
-        "tree 1, node 0: the threshold is `NaN`, it must be finite"
+        "tree 1, node 0: the threshold is `NaN`, it must be a number"
     );
     let one = |stats: NodeStats<'_>| {
         let mut tree = TreeBuilder::new(1);
@@ -159,8 +159,9 @@ fn what_a_file_held_is_checked_again() {
     assert_eq!(text(&|e| e.offsets[1] = 10), cover);
     assert_eq!(text(&|e| e.offsets[2] = 11), cover);
     let lengths = "the ensemble has 10 nodes, but not every array has one entry for each";
-    assert_eq!(text(&|e| e.n_outputs = 2), lengths);
-    assert_eq!(text(&|e| e.n_outputs = usize::MAX), lengths);
+    let base = "the list of base scores has shape [1], expected [2]";
+    assert_eq!(text(&|e| e.n_outputs = 2), base);
+    assert_eq!(text(&|e| (e.n_outputs, e.base) = (2, vec![0.0; 2])), lengths);
     assert_eq!(text(&|e| e.nodes.cover.truncate(3)), lengths);
     assert_eq!(
         text(&|e| e.nodes.left[5] = 0),
@@ -168,4 +169,93 @@ fn what_a_file_held_is_checked_again() {
     );
     assert_eq!(text(&|e| e.n_features = 1), "tree 0, node 2: splits on feature 1 of 1");
     assert_eq!(text(&|e| e.offsets.truncate(1)), "the ensemble has no trees, add at least one");
+}
+
+#[test]
+fn categories_missing_values_and_single_precision_take_the_way_of_their_library() {
+    let mut tree = TreeBuilder::new(1);
+    let root = tree.push_category_split(0, &[1, 70], &stats(4.0, &[0.0]));
+    let inside = tree.push_split(1, 0.3, &stats(2.0, &[0.0]));
+    let outside = tree.push_leaf(&stats(2.0, &[5.0]));
+    tree.connect(root, inside, outside);
+    let (low, high) = (tree.push_leaf(&stats(1.0, &[1.0])), tree.push_leaf(&stats(1.0, &[2.0])));
+    tree.connect(inside, low, high);
+    tree.take_zero_for_missing(inside);
+    tree.set_gain(root, 7.5);
+    tree.set_id(high, 40);
+    let rows = array![
+        [1.0, 0.2],
+        [70.5, 0.0],
+        [1.0, f64::NAN],
+        [2.0, 0.2],
+        [f64::NAN, 0.2],
+        [-1.0, 0.2],
+        [1.0, 0.3]
+    ];
+    let build = |tree: &TreeBuilder, precision| {
+        let mut builder = Ensemble::builder(2, 1, Comparison::LessEqual).with_precision(precision);
+        builder.push_tree(tree.clone()).unwrap();
+        builder.push_tree(tree.clone()).unwrap();
+        builder.build().unwrap()
+    };
+    let double = build(&tree, Precision::F64);
+    let predicted =
+        |ensemble: &Ensemble| ensemble.predict(rows.view()).unwrap().into_raw_vec_and_offset().0;
+    assert_eq!(predicted(&double), [1.0, 2.0, 2.0, 5.0, 5.0, 5.0, 1.0]);
+    // 0.3 in single precision lies above 0.3 in double.
+    assert_eq!(predicted(&build(&tree, Precision::F32)), [1.0, 2.0, 2.0, 5.0, 5.0, 5.0, 2.0]);
+    assert_eq!((double.tree(1).gain(0), double.tree(1).id(4), double.tree(1).id(3)), (7.5, 40, 3));
+    let Test::Categories(set) = double.tree(1).test(0) else { panic!("a split on categories") };
+    assert_eq!(set.iter().collect::<Vec<_>>(), [1, 70]);
+    assert_eq!(double.tree(1).test(1), Test::Threshold(0.3));
+    tree.send_missing_left(0);
+    tree.send_missing_left(1);
+    let left = build(&tree, Precision::F64);
+    assert_eq!(predicted(&left), [1.0, 1.0, 1.0, 5.0, 1.0, 5.0, 1.0]);
+    tree.push_category_split(0, &[1 << 24], &stats(1.0, &[0.0]));
+    let mut builder = Ensemble::builder(2, 1, Comparison::LessEqual);
+    assert_eq!(
+        builder.push_tree(tree).unwrap_err().to_string(),
+        "tree 0: node 5 has a category above 16777215, the largest there is"
+    );
+}
+
+#[test]
+fn trees_for_one_output_each_are_summed_on_top_of_the_base() {
+    let leaf = |value: f64| {
+        let mut tree = TreeBuilder::new(1);
+        tree.push_leaf(&stats(1.0, &[value]));
+        tree
+    };
+    let empty = || {
+        Ensemble::builder(1, 2, Comparison::Less)
+            .with_aggregate(Aggregate::Sum)
+            .with_base(vec![10.0, 20.0])
+    };
+    let mut builder = empty();
+    for (output, value) in [(0, 1.0), (1, 2.0), (1, 3.0)] {
+        builder.push_tree_for(output, leaf(value)).unwrap();
+    }
+    let text = |result: Result<()>| result.unwrap_err().to_string();
+    assert_eq!(text(builder.push_tree_for(2, leaf(0.0))), "tree 3 is for output 2 of 2");
+    assert_eq!(
+        text(builder.push_tree(leaf(0.0))),
+        "tree 3 is for all outputs, but the trees before it are for one each"
+    );
+    let ensemble = builder.build().unwrap();
+    ensemble.validate().unwrap();
+    assert_eq!(ensemble.predict(array![[0.0]].view()).unwrap(), array![[11.0, 25.0]]);
+    assert_eq!(ensemble.predict_tree(2, array![[0.0]].view()).unwrap(), array![[0.0, 3.0]]);
+    assert_eq!((ensemble.n_values(), ensemble.tree(1).output()), (1, Some(1)));
+    let mut builder = empty();
+    let mut vector = TreeBuilder::new(2);
+    vector.push_leaf(&stats(1.0, &[1.0, 2.0]));
+    builder.push_tree(vector).unwrap();
+    assert_eq!(
+        text(builder.push_tree_for(0, leaf(0.0))),
+        "tree 1 is for one output, but the trees before it are for all"
+    );
+    assert_eq!(builder.build().unwrap().tree(0).output(), None);
+    let base = empty().with_base(vec![f64::NAN, 0.0]).build().unwrap_err().to_string();
+    assert_eq!(base, "a base score is `NaN`, it must be finite");
 }

@@ -97,7 +97,7 @@ fn out_of_bag_methods_refuse_other_labels_and_other_rows_without_weight() {
 fn missing_values_go_where_most_of_the_weight_went() {
     let left = |labels: &[usize]| {
         let data = column(&[0.0, 1.0, 2.0, 3.0, 4.0], two_classes(labels));
-        DecisionTree::default().fit(&Run::new(0), &data).unwrap().tree().missing_left(0)
+        DecisionTree::default().fit(&Run::new(0), &data).unwrap().ensemble().tree(0).missing_left(0)
     };
     assert!(left(&[0, 0, 0, 1, 1]) && !left(&[0, 0, 1, 1, 1]));
 }
@@ -107,7 +107,7 @@ fn a_decrease_of_impurity_counts_by_its_share_of_the_rows() {
     let data = column(&[0.0, 1.0, 2.0, 3.0], two_classes(&[0, 0, 1, 1]));
     let n_nodes = |min_impurity_decrease: f64| {
         let learner = DecisionTree { min_impurity_decrease, ..DecisionTree::default() };
-        learner.fit(&Run::new(0), &data).unwrap().tree().n_nodes()
+        learner.fit(&Run::new(0), &data).unwrap().ensemble().tree(0).n_nodes()
     };
     // Two equal classes have a Gini impurity of 1/2, and one split takes all of it.
     assert_eq!((n_nodes(0.5), n_nodes(0.51)), (3, 1));
@@ -120,7 +120,11 @@ fn features_are_drawn_until_one_can_split() {
     let learner = DecisionTree { max_features: MaxFeatures::Count(1), ..DecisionTree::default() };
     for seed in 0..20 {
         let tree = learner.fit(&Run::new(seed), &data).unwrap();
-        assert_eq!((tree.tree().n_nodes(), tree.tree().feature(0)), (3, 1), "seed {seed}");
+        assert_eq!(
+            (tree.ensemble().tree(0).n_nodes(), tree.ensemble().tree(0).feature(0)),
+            (3, 1),
+            "seed {seed}"
+        );
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use fi_core::{Dataset, Target};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use crate::error::{Error, Result};
 use crate::records::Records;
@@ -39,6 +39,9 @@ pub struct CsvOptions {
     pub groups: Option<String>,
     /// Columns to leave out. Default none.
     pub drop: Vec<String>,
+    /// The columns to take as features, in this order, all others being left out: those of a
+    /// model. Default `None`: every column without another use, in the order of the file.
+    pub features: Option<Vec<String>>,
     /// What separates cells; one ASCII character. Default a comma.
     pub delimiter: u8,
 }
@@ -51,6 +54,7 @@ impl Default for CsvOptions {
             weights: None,
             groups: None,
             drop: Vec::new(),
+            features: None,
             delimiter: b',',
         }
     }
@@ -101,47 +105,120 @@ pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Dataset>
 /// As for [`read_csv`].
 pub fn read_csv_from(reader: impl Read, name: &str, options: &CsvOptions) -> Result<Dataset> {
     let mut records = Records::new(reader, name, options.delimiter)?;
-    let uses = uses(&records, options)?;
-    let feature_names: Vec<String> = names_of(&records, &uses, Use::Feature);
-    if feature_names.is_empty() {
-        return Err(Error::content(name, "no column is left as a feature, there must be one"));
+    let mut uses = uses(&records, options)?;
+    if options.target.is_none() {
+        // The last column that has no other use.
+        let wanted = if options.features.is_some() { Use::None } else { Use::Feature };
+        let free =
+            |(column, used): (&String, &Use)| *used == wanted && !options.drop.contains(column);
+        let Some(last) = records.columns().iter().zip(&uses).rposition(free) else {
+            let problem = "no column is left for the target, drop fewer columns";
+            return Err(Error::content(name, problem));
+        };
+        uses[last] = Use::Target;
     }
-    let columns = records.columns().to_vec();
-    let (mut cells, mut target, mut weights, mut groups) =
-        (Vec::new(), Vec::new(), Vec::new(), Groups::default());
-    while let Some((line, row)) = records.next()? {
-        for ((cell, used), column) in row.into_iter().map(str::trim).zip(&uses).zip(&columns) {
-            let place = Place { file: name, line, column };
-            match used {
-                Use::None => {}
-                Use::Feature => cells.push(place.feature(cell)?),
-                Use::Weight => weights.push(place.number(cell, "weight")?),
-                Use::Group => groups.push(place.given(cell, "group")?),
-                Use::Target => target.push((line, place.given(cell, "target")?.to_owned())),
-            }
-        }
-    }
-    if target.is_empty() {
-        return Err(Error::content(
-            name,
-            "there is only a header, at least one line of data must follow",
-        ));
-    }
-    let rows = Array2::from_shape_vec((target.len(), feature_names.len()), cells)
-        .map_err(|error| Error::content(name, error.to_string()))?;
-    let target_column = &names_of(&records, &uses, Use::Target)[0];
-    let target = make_target(name, target_column, &target, options.task)?;
+    let mut cells = Cells::read(&mut records, &uses)?;
+    let target_column = &names_of(records.columns(), &uses, Use::Target)[0];
+    let target = make_target(name, target_column, &cells.target, options.task)?;
+    let feature_names = names_of(records.columns(), &uses, Use::Feature);
     let core = |source| Error::Core { file: name.to_owned(), source };
+    let rows = cells.rows(name, feature_names.len())?;
     let mut data = Dataset::new(rows, target)
         .and_then(|d| d.with_feature_names(feature_names))
         .map_err(core)?;
     if options.weights.is_some() {
-        data = data.with_weights(weights).map_err(core)?;
+        data = data.with_weights(cells.weights).map_err(core)?;
     }
     if options.groups.is_some() {
-        data = data.with_groups(groups.indices).map_err(core)?;
+        data = data.with_groups(cells.groups.indices).map_err(core)?;
     }
-    Ok(data)
+    Ok(match order(data.feature_names(), options) {
+        Some(order) => data.select_features(&order),
+        None => data,
+    })
+}
+
+/// Reads only the features of a CSV file: their names and the rows.
+///
+/// As [`read_csv`], but there need not be a target; one that is named is left out.
+///
+/// # Errors
+///
+/// As for [`read_csv`].
+pub fn read_csv_rows(
+    path: impl AsRef<Path>,
+    options: &CsvOptions,
+) -> Result<(Vec<String>, Array2<f64>)> {
+    let path = path.as_ref();
+    let file = File::open(path).map_err(|source| Error::read(path, source))?;
+    let name = path.display().to_string();
+    let mut records = Records::new(file, &name, options.delimiter)?;
+    let mut uses = uses(&records, options)?;
+    for used in &mut uses {
+        if *used != Use::Feature {
+            *used = Use::None;
+        }
+    }
+    let names = names_of(records.columns(), &uses, Use::Feature);
+    let rows = Cells::read(&mut records, &uses)?.rows(&name, names.len())?;
+    Ok(match order(&names, options) {
+        Some(order) => {
+            (order.iter().map(|&i| names[i].clone()).collect(), rows.select(Axis(1), &order))
+        }
+        None => (names, rows),
+    })
+}
+
+/// Where the features that were asked for stand among the file's.
+fn order(names: &[String], options: &CsvOptions) -> Option<Vec<usize>> {
+    let wanted = options.features.as_ref()?;
+    wanted.iter().map(|name| names.iter().position(|other| other == name)).collect()
+}
+
+/// The cells of all lines, by their use.
+#[derive(Default)]
+struct Cells {
+    features: Vec<f64>,
+    target: Vec<(u64, String)>,
+    weights: Vec<f64>,
+    groups: Groups,
+    n_rows: usize,
+}
+
+impl Cells {
+    fn read<R: Read>(records: &mut Records<R>, uses: &[Use]) -> Result<Self> {
+        let (name, columns) = (records.file().to_owned(), records.columns().to_vec());
+        if !uses.contains(&Use::Feature) {
+            return Err(Error::content(&name, "no column is left as a feature, there must be one"));
+        }
+        let mut all = Self::default();
+        while let Some((line, row)) = records.next()? {
+            for ((cell, used), column) in row.into_iter().map(str::trim).zip(uses).zip(&columns) {
+                let place = Place { file: &name, line, column };
+                match used {
+                    Use::None => {}
+                    Use::Feature => all.features.push(place.feature(cell)?),
+                    Use::Weight => all.weights.push(place.number(cell, "weight")?),
+                    Use::Group => all.groups.push(place.given(cell, "group")?),
+                    Use::Target => all.target.push((line, place.given(cell, "target")?.to_owned())),
+                }
+            }
+            all.n_rows += 1;
+        }
+        if all.n_rows == 0 {
+            return Err(Error::content(
+                &name,
+                "there is only a header, at least one line of data must follow",
+            ));
+        }
+        Ok(all)
+    }
+
+    /// The features as a table.
+    fn rows(&mut self, name: &str, n_features: usize) -> Result<Array2<f64>> {
+        Array2::from_shape_vec((self.n_rows, n_features), std::mem::take(&mut self.features))
+            .map_err(|error| Error::content(name, error.to_string()))
+    }
 }
 
 /// What a column is used for.
@@ -156,12 +233,22 @@ enum Use {
 
 fn uses<R: Read>(records: &Records<R>, options: &CsvOptions) -> Result<Vec<Use>> {
     let columns = records.columns();
-    let mut uses = vec![Use::Feature; columns.len()];
+    let wanted = options.features.as_ref();
+    if let Some(missing) = wanted.and_then(|w| w.iter().find(|name| !columns.contains(name))) {
+        let all = wanted.map_or(&[][..], Vec::as_slice);
+        return Err(Error::content(records.file(), mismatch(missing, all, columns)));
+    }
+    let start = |column: &String| match wanted {
+        Some(wanted) if !wanted.contains(column) => Use::None,
+        _ => Use::Feature,
+    };
+    let mut uses: Vec<Use> = columns.iter().map(start).collect();
     let mut assign = |name: &str, used: Use| {
         let Some(i) = columns.iter().position(|column| column == name) else {
             return Err(Error::content(records.file(), unknown(name, columns)));
         };
-        if uses[i] != Use::Feature {
+        let free = if wanted.is_some() { Use::None } else { Use::Feature };
+        if uses[i] != free {
             return Err(Error::content(
                 records.file(),
                 format!("column `{name}` is given two uses, give it one"),
@@ -182,30 +269,33 @@ fn uses<R: Read>(records: &Records<R>, options: &CsvOptions) -> Result<Vec<Use>>
             assign(name, used)?;
         }
     }
-    if options.target.is_none() {
-        match uses.iter().rposition(|&used| used == Use::Feature) {
-            Some(last) => uses[last] = Use::Target,
-            None => {
-                return Err(Error::content(
-                    records.file(),
-                    "no column is left for the target, drop fewer columns",
-                ));
-            }
-        }
-    }
     Ok(uses)
 }
 
-fn names_of<R: Read>(records: &Records<R>, uses: &[Use], wanted: Use) -> Vec<String> {
-    let named = records.columns().iter().zip(uses);
+fn names_of(columns: &[String], uses: &[Use], wanted: Use) -> Vec<String> {
+    let named = columns.iter().zip(uses);
     named.filter(|(_, used)| **used == wanted).map(|(name, _)| name.clone()).collect()
 }
 
 fn unknown(name: &str, columns: &[String]) -> String {
+    format!("there is no column `{name}`, the columns are {}", listed(columns))
+}
+
+/// A feature of the model that the data do not have: both sides.
+pub(crate) fn mismatch(missing: &str, wanted: &[String], columns: &[String]) -> String {
+    format!(
+        "the model's feature `{missing}` is no column here; the model has {}, the data have {}",
+        listed(wanted),
+        listed(columns)
+    )
+}
+
+fn listed(names: &[String]) -> String {
     const SHOWN: usize = 12;
-    let shown: Vec<String> = columns.iter().take(SHOWN).map(|c| format!("`{c}`")).collect();
-    let more = if columns.len() > SHOWN { ", …" } else { "" };
-    format!("there is no column `{name}`, the columns are {}{more}", shown.join(", "))
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    let more =
+        if names.len() > SHOWN { format!(", … ({} in all)", names.len()) } else { String::new() };
+    format!("{}{more}", shown.join(", "))
 }
 
 struct Place<'a> {
@@ -283,7 +373,7 @@ impl Groups {
     }
 }
 
-fn make_target(
+pub(crate) fn make_target(
     file: &str,
     column: &str,
     cells: &[(u64, String)],

@@ -19,12 +19,13 @@
 //!
 //! | what | in | out |
 //! |---|---|---|
-//! | data | [`read_csv`], [`read_npy_2d`] | |
+//! | data | [`read_data`], [`read_rows`], [`read_csv`], [`read_npy_2d`] | |
 //! | global importance | [`read_importance_csv`], [`read_importance_json`] | [`write_importance_csv`], [`write_importance_json`] |
 //! | local importance | [`read_npy_2d`], [`read_npy_3d`] | [`write_attribution_npy`] |
 //! | any table | [`read_table_csv`] | [`write_table_csv`] |
 
 mod atomic;
+mod data;
 mod data_csv;
 mod error;
 mod importance_csv;
@@ -34,7 +35,8 @@ mod records;
 mod table;
 
 pub use atomic::write_atomic;
-pub use data_csv::{CsvOptions, Task, read_csv, read_csv_from};
+pub use data::{DataOptions, TargetSource, read_data, read_rows};
+pub use data_csv::{CsvOptions, Task, read_csv, read_csv_from, read_csv_rows};
 pub use error::{Error, Result};
 pub use importance_csv::{
     ImportanceRow, importance_rows, importance_table, read_importance_csv,

@@ -1,0 +1,302 @@
+//! Data from a file of any kind that is read: told apart by its name.
+
+use std::path::{Path, PathBuf};
+
+use fi_core::{Dataset, Target};
+use ndarray::{Array2, Axis};
+
+use crate::data_csv::{CsvOptions, Task, make_target, mismatch, read_csv, read_csv_rows};
+use crate::error::{Error, Result};
+use crate::npy::{read_npy_1d, read_npy_2d};
+
+/// Where the target is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetSource {
+    /// A column of the data, by its name.
+    Column(String),
+    /// A `.npy` file of one number per row.
+    File(PathBuf),
+}
+
+/// How a file becomes data.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DataOptions {
+    /// Where the target is. Default `None`: the last column of a CSV file that has no other use.
+    pub target: Option<TargetSource>,
+    /// What the target is. Default `None`: as for [`CsvOptions::task`].
+    pub task: Option<Task>,
+    /// A file with the names of an array's columns, one a line. Default `None`: `x0`, `x1`, ….
+    pub names: Option<PathBuf>,
+    /// The column of sample weights. Default none.
+    pub weights: Option<String>,
+    /// The column that says which group a row belongs to. Default none.
+    pub groups: Option<String>,
+    /// Columns to leave out. Default none.
+    pub drop: Vec<String>,
+    /// The features of a model, in its order: the columns to take, all others being left out.
+    /// If the data have no names, or the model's are `x0`, `x1`, …, the places decide. Default
+    /// `None`: every column without another use.
+    pub features: Option<Vec<String>>,
+}
+
+/// Reads a `.csv` or `.npy` file as a data set.
+///
+/// # Errors
+///
+/// [`Error`], each a sentence that names the file: what [`read_csv`] refuses; an array without a
+/// target, or a target of another length; names that do not fit.
+///
+/// # Example
+///
+/// ```
+/// use fi_io::{DataOptions, TargetSource, read_data, write_npy};
+/// use ndarray::array;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = |name| folder.path().join(name);
+/// write_npy(path("X.npy"), &array![[1.0, 2.0], [3.0, 4.0]])?;
+/// write_npy(path("y.npy"), &array![0.5, 1.5])?;
+/// let target = Some(TargetSource::File(path("y.npy")));
+/// let data = read_data(path("X.npy"), &DataOptions { target, ..DataOptions::default() })?;
+/// assert_eq!(data.feature_names(), ["x0", "x1"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn read_data(path: impl AsRef<Path>, options: &DataOptions) -> Result<Dataset> {
+    let path = path.as_ref();
+    if is_npy(path) {
+        return Table::read(path, options)?.dataset(options);
+    }
+    match &options.target {
+        Some(TargetSource::File(file)) => {
+            let (names, rows) = read_csv_rows(path, &csv_options(path, options)?)?;
+            Table::new(path, names, rows, options)?.with_file(file, options.task)
+        }
+        Some(TargetSource::Column(_)) | None => read_csv(path, &csv_options(path, options)?),
+    }
+}
+
+/// Reads only the features of a `.csv` or `.npy` file: their names and the rows.
+///
+/// # Errors
+///
+/// As for [`read_data`], but there need not be a target.
+pub fn read_rows(
+    path: impl AsRef<Path>,
+    options: &DataOptions,
+) -> Result<(Vec<String>, Array2<f64>)> {
+    let path = path.as_ref();
+    if !is_npy(path) {
+        return read_csv_rows(path, &csv_options(path, options)?);
+    }
+    let mut table = Table::read(path, options)?;
+    let target = match &options.target {
+        Some(TargetSource::Column(name)) => Some(name),
+        _ => None,
+    };
+    for name in target.into_iter().chain(&options.weights).chain(&options.groups) {
+        table.take(name)?;
+    }
+    table.features(options)
+}
+
+fn is_npy(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
+}
+
+/// Whether these are the names of columns without names.
+fn are_places(names: &[String]) -> bool {
+    names.iter().enumerate().all(|(i, name)| *name == format!("x{i}"))
+}
+
+fn csv_options(path: &Path, options: &DataOptions) -> Result<CsvOptions> {
+    if options.names.is_some() {
+        let problem = "a CSV file has its names in the first line, leave `names` out";
+        return Err(Error::content(&path.display().to_string(), problem));
+    }
+    let target = match &options.target {
+        Some(TargetSource::Column(name)) => Some(name.clone()),
+        _ => None,
+    };
+    Ok(CsvOptions {
+        target,
+        task: options.task,
+        weights: options.weights.clone(),
+        groups: options.groups.clone(),
+        drop: options.drop.clone(),
+        // A model without names takes all columns by their places.
+        features: options.features.clone().filter(|names| !are_places(names)),
+        ..CsvOptions::default()
+    })
+}
+
+/// A table of numbers with names.
+struct Table {
+    file: String,
+    names: Vec<String>,
+    rows: Array2<f64>,
+}
+
+impl Table {
+    fn new(
+        path: &Path,
+        names: Vec<String>,
+        rows: Array2<f64>,
+        options: &DataOptions,
+    ) -> Result<Self> {
+        let mut table = Self { file: path.display().to_string(), names, rows };
+        for name in &options.drop {
+            table.take(name)?;
+        }
+        Ok(table)
+    }
+
+    fn read(path: &Path, options: &DataOptions) -> Result<Self> {
+        let rows = read_npy_2d(path)?;
+        let names = match &options.names {
+            None => (0..rows.ncols()).map(|i| format!("x{i}")).collect(),
+            Some(file) => read_names(file, path, rows.ncols())?,
+        };
+        Self::new(path, names, rows, options)
+    }
+
+    fn fail<T>(&self, problem: impl Into<String>) -> Result<T> {
+        Err(Error::content(&self.file, problem))
+    }
+
+    /// Takes a column out.
+    fn take(&mut self, name: &str) -> Result<Vec<f64>> {
+        let Some(column) = self.names.iter().position(|other| other == name) else {
+            return self.fail(format!(
+                "there is no column `{name}`; an array's columns are called x0, x1, … unless \
+                 `names` says otherwise"
+            ));
+        };
+        let values = self.rows.column(column).to_vec();
+        let kept: Vec<usize> = (0..self.names.len()).filter(|&i| i != column).collect();
+        self.rows = self.rows.select(Axis(1), &kept);
+        self.names.remove(column);
+        Ok(values)
+    }
+
+    /// What is left, in the order of the model.
+    fn features(self, options: &DataOptions) -> Result<(Vec<String>, Array2<f64>)> {
+        if self.names.is_empty() {
+            return self.fail("no column is left as a feature, there must be one");
+        }
+        let Some(wanted) = &options.features else { return Ok((self.names, self.rows)) };
+        if are_places(wanted) || are_places(&self.names) {
+            if wanted.len() != self.names.len() {
+                return self.fail(format!(
+                    "there are {} feature columns, but the model has {}: `{}` to `{}`",
+                    self.names.len(),
+                    wanted.len(),
+                    wanted[0],
+                    wanted[wanted.len() - 1]
+                ));
+            }
+            return Ok((wanted.clone(), self.rows));
+        }
+        let place = |name: &String| self.names.iter().position(|other| other == name);
+        let mut places = Vec::with_capacity(wanted.len());
+        for name in wanted {
+            let Some(place) = place(name) else {
+                return self.fail(mismatch(name, wanted, &self.names));
+            };
+            places.push(place);
+        }
+        Ok((wanted.clone(), self.rows.select(Axis(1), &places)))
+    }
+
+    fn dataset(mut self, options: &DataOptions) -> Result<Dataset> {
+        let weights = options.weights.as_deref().map(|name| self.take(name)).transpose()?;
+        let groups = options.groups.as_deref().map(|name| self.take(name)).transpose()?;
+        let file = self.file.clone();
+        let core = |source| Error::Core { file: file.clone(), source };
+        let mut data = match &options.target {
+            Some(TargetSource::File(path)) => {
+                let (names, rows) = self.features(options)?;
+                Self { file: file.clone(), names, rows }.with_file(path, options.task)?
+            }
+            Some(TargetSource::Column(name)) => {
+                let values = self.take(name)?;
+                let target = target(&file, name, &values, options.task)?;
+                let (names, rows) = self.features(options)?;
+                Dataset::new(rows, target)
+                    .and_then(|data| data.with_feature_names(names))
+                    .map_err(core)?
+            }
+            None => {
+                return self.fail(
+                    "an array does not say which column is the target: name one, or give a .npy \
+                     file of its own",
+                );
+            }
+        };
+        if let Some(weights) = weights {
+            data = data.with_weights(weights).map_err(core)?;
+        }
+        if let Some(groups) = groups {
+            let mut known: Vec<u64> = Vec::new();
+            let index = |value: f64| {
+                let bits = value.to_bits();
+                known.iter().position(|&other| other == bits).unwrap_or_else(|| {
+                    known.push(bits);
+                    known.len() - 1
+                })
+            };
+            data = data.with_groups(groups.into_iter().map(index).collect()).map_err(core)?;
+        }
+        Ok(data)
+    }
+
+    /// These features with a target from a file of its own.
+    fn with_file(self, path: &Path, task: Option<Task>) -> Result<Dataset> {
+        let name = path.display().to_string();
+        let values = read_npy_1d(path)?.to_vec();
+        if values.len() != self.rows.nrows() {
+            return self.fail(format!(
+                "there are {} rows, but `{name}` has {} targets",
+                self.rows.nrows(),
+                values.len()
+            ));
+        }
+        let target = target(&name, "target", &values, task)?;
+        Dataset::new(self.rows, target)
+            .and_then(|data| data.with_feature_names(self.names))
+            .map_err(|source| Error::Core { file: self.file, source })
+    }
+}
+
+/// Numbers as a target, by the rules for CSV; the line of an error is the row from 1.
+fn target(file: &str, column: &str, values: &[f64], task: Option<Task>) -> Result<Target> {
+    let cells: Vec<(u64, String)> =
+        values.iter().zip(1..).map(|(value, row)| (row, value.to_string())).collect();
+    make_target(file, column, &cells, task)
+}
+
+/// The names in a file, one a line.
+fn read_names(file: &Path, data: &Path, n_columns: usize) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(file).map_err(|source| Error::read(file, source))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let names: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
+    let fail = |problem: String| Err(Error::content(&file.display().to_string(), problem));
+    if names.len() != n_columns {
+        let data = data.display();
+        return fail(format!(
+            "there are {} names, but `{data}` has {n_columns} columns",
+            names.len()
+        ));
+    }
+    for (i, name) in names.iter().enumerate() {
+        if name.is_empty() || names[..i].contains(name) {
+            return fail(format!(
+                "line {} holds `{name}`, every column needs a name of its own",
+                i + 1
+            ));
+        }
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests;

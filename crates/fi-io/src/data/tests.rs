@@ -1,0 +1,131 @@
+//! Arrays and CSV files as data of a model.
+
+use super::*;
+use crate::npy::write_npy;
+use ndarray::array;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        write_npy(folder.path("X.npy"), &array![[1.0, 2.0, 0.0], [3.0, f64::NAN, 1.0]]).unwrap();
+        write_npy(folder.path("y.npy"), &array![0.5, 1.5]).unwrap();
+        write_npy(folder.path("long.npy"), &array![0.5, 1.5, 2.5]).unwrap();
+        std::fs::write(folder.path("names.txt"), "width\nheight\nkind\n").unwrap();
+        std::fs::write(folder.path("d.csv"), "height,width,kind\n2,1,a\n,3,b\n").unwrap();
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn complaint(&self, file: &str, options: &DataOptions) -> String {
+        let text = read_data(self.path(file), options).unwrap_err().to_string();
+        text.replace(&format!("{}/", self.0.path().display()), "")
+    }
+}
+
+fn names(list: &[&str]) -> Vec<String> {
+    list.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn a_models_features_are_found_by_name_or_by_place() {
+    let folder = Folder::new();
+    let by_name = DataOptions {
+        names: Some(folder.path("names.txt")),
+        features: Some(names(&["height", "width"])),
+        ..DataOptions::default()
+    };
+    let (_, rows) = read_rows(folder.path("X.npy"), &by_name).unwrap();
+    assert_eq!(rows.column(1).to_vec(), [1.0, 3.0]);
+    assert!(rows[[1, 0]].is_nan());
+    let by_place =
+        DataOptions { features: Some(names(&["a", "b", "c"])), ..DataOptions::default() };
+    let (found, _) = read_rows(folder.path("X.npy"), &by_place).unwrap();
+    assert_eq!(found, ["a", "b", "c"]);
+    let csv = DataOptions { features: by_name.features.clone(), ..DataOptions::default() };
+    let (found, rows) = read_rows(folder.path("d.csv"), &csv).unwrap();
+    assert_eq!((found, rows.column(1).to_vec()), (names(&["height", "width"]), vec![1.0, 3.0]));
+    let csv = DataOptions {
+        features: Some(names(&["width", "height"])),
+        target: Some(TargetSource::Column("kind".to_owned())),
+        ..DataOptions::default()
+    };
+    let data = read_data(folder.path("d.csv"), &csv).unwrap();
+    assert_eq!(data.feature_names(), ["width", "height"]);
+    assert_eq!(data.target().labels(), Some(&[0, 1][..]));
+}
+
+#[test]
+fn a_target_may_be_a_column_or_a_file() {
+    let folder = Folder::new();
+    let file = DataOptions {
+        target: Some(TargetSource::File(folder.path("y.npy"))),
+        ..DataOptions::default()
+    };
+    let data = read_data(folder.path("X.npy"), &file).unwrap();
+    assert_eq!((data.n_features(), data.target().values()), (3, Some(&[0.5, 1.5][..])));
+    let column = DataOptions {
+        target: Some(TargetSource::Column("kind".to_owned())),
+        names: Some(folder.path("names.txt")),
+        task: Some(Task::Classification),
+        weights: Some("width".to_owned()),
+        ..DataOptions::default()
+    };
+    let data = read_data(folder.path("X.npy"), &column).unwrap();
+    assert_eq!(data.feature_names(), ["height"]);
+    assert_eq!(data.target().labels(), Some(&[0, 1][..]));
+    assert_eq!(data.weights(), Some(&[1.0, 3.0][..]));
+}
+
+#[test]
+fn what_does_not_fit_is_said_with_both_sides() {
+    let folder = Folder::new();
+    let plain = DataOptions::default;
+    assert_eq!(
+        folder.complaint("X.npy", &plain()),
+        "`X.npy`: an array does not say which column is the target: name one, or give a .npy file \
+         of its own"
+    );
+    let target = Some(TargetSource::File(folder.path("long.npy")));
+    assert_eq!(
+        folder.complaint("X.npy", &DataOptions { target: target.clone(), ..plain() }),
+        "`X.npy`: there are 2 rows, but `long.npy` has 3 targets"
+    );
+    let target = Some(TargetSource::File(folder.path("y.npy")));
+    let features = Some(names(&["a", "b"]));
+    assert_eq!(
+        folder.complaint("X.npy", &DataOptions { target: target.clone(), features, ..plain() }),
+        "`X.npy`: there are 3 feature columns, but the model has 2: `a` to `b`"
+    );
+    let features = Some(names(&["width", "depth"]));
+    let both = "the model's feature `depth` is no column here; the model has `width`, `depth`, the \
+                data have";
+    let named = DataOptions {
+        target,
+        features: features.clone(),
+        names: Some(folder.path("names.txt")),
+        ..plain()
+    };
+    assert_eq!(
+        folder.complaint("X.npy", &named),
+        format!("`X.npy`: {both} `width`, `height`, `kind`")
+    );
+    assert_eq!(
+        folder.complaint("d.csv", &DataOptions { features, ..plain() }),
+        format!("`d.csv`: {both} `height`, `width`, `kind`")
+    );
+    std::fs::write(folder.path("names.txt"), "a\nb\na\n").unwrap();
+    assert_eq!(
+        folder.complaint("X.npy", &named),
+        "`names.txt`: line 3 holds `a`, every column needs a name of its own"
+    );
+    std::fs::write(folder.path("names.txt"), "a\n").unwrap();
+    assert_eq!(
+        folder.complaint("X.npy", &named),
+        "`names.txt`: there are 1 names, but `X.npy` has 3 columns"
+    );
+}

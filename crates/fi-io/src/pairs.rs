@@ -1,0 +1,285 @@
+//! Scores of pairs, read from any of the tables that hold them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ndarray::Array2;
+use regex::Regex;
+
+use crate::error::{Error, Result};
+use crate::table::{Cell, Table, read_table_csv};
+
+/// Finds the two members in names such as `Left_Ankle.x_acc|Right_Wrist.z_gyro`: what stands
+/// before the first of `. : /` on both sides of `|`, `~`, `×` or `--`.
+pub const PAIR_PATTERN: &str =
+    r"^\s*(?<a>[^.:/|~×]+)(?:[.:/][^|~×]*?)?\s*(?:\||~|×|--)\s*(?<b>[^.:/|~×]+)(?:[.:/].*)?$";
+
+/// Which scores of a pair are summed where a table has several, one per pair of channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PairSum {
+    /// All of them.
+    #[default]
+    All,
+    /// Those above 0, as LEAP's heatmap of sensor pairs does. It biases pairs of many channels
+    /// upwards: noise around 0 cannot cancel.
+    Positive,
+}
+
+/// One score for each pair of named members.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairScores {
+    /// The members, sorted by name.
+    pub members: Vec<String>,
+    /// `(n_members, n_members)`, symmetric; NaN for a pair that the table does not have.
+    pub values: Array2<f64>,
+    /// How many scores were summed.
+    pub n_summed: usize,
+    /// How many were left out because they were not above 0.
+    pub n_left_out: usize,
+}
+
+impl PairScores {
+    /// Sums single scores by pair; the order within a pair does not matter.
+    pub fn new<'a>(
+        scores: impl IntoIterator<Item = (&'a str, &'a str, f64)>,
+        sum: PairSum,
+    ) -> Self {
+        let mut sums: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+        let (mut n_summed, mut n_left_out) = (0, 0);
+        for (a, b, score) in scores {
+            let total = sums.entry(if a <= b { (a, b) } else { (b, a) }).or_insert(0.0);
+            // NaN is not above 0 either.
+            if sum == PairSum::All || score > 0.0 {
+                *total += score;
+                n_summed += 1;
+            } else {
+                n_left_out += 1;
+            }
+        }
+        let mut members: Vec<&str> = sums.keys().flat_map(|&(a, b)| [a, b]).collect();
+        members.sort_unstable();
+        members.dedup();
+        let place = |name: &str| members.partition_point(|member| *member < name);
+        let mut values = Array2::from_elem((members.len(), members.len()), f64::NAN);
+        for ((a, b), total) in &sums {
+            values[[place(a), place(b)]] = *total;
+            values[[place(b), place(a)]] = *total;
+        }
+        let members = members.into_iter().map(str::to_owned).collect();
+        Self { members, values, n_summed, n_left_out }
+    }
+}
+
+/// Reads pair scores from a CSV file of one of three kinds:
+///
+/// ```text
+/// feature_a,feature_b,importance    one score per pair
+/// Pair,Dimensions,Importance        LEAP's: ('Left_Ankle', 'Right_Wrist') in the first column
+/// feature,importance,…              a global result whose names hold two members each
+/// ```
+///
+/// The members of the last kind are found by `pattern`, a regular expression with two groups,
+/// called `a` and `b` or the first two. Nothing in the file is evaluated.
+///
+/// # Errors
+///
+/// [`Error::Content`] for another table, a pattern that is none, a name it does not match, or a
+/// cell that holds no pair or number; [`Error::System`].
+pub fn read_pairs(
+    path: impl AsRef<Path>,
+    pattern: Option<&str>,
+    sum: PairSum,
+) -> Result<PairScores> {
+    let path = path.as_ref();
+    let file = path.display().to_string();
+    let table = read_table_csv(path)?;
+    if let (Some(a), Some(b), Some(score)) =
+        (table.column("feature_a"), table.column("feature_b"), table.column("importance"))
+    {
+        let rows = scores(&table, &file, score)?;
+        let names: Vec<(String, String)> =
+            table.rows.iter().map(|row| (row[a].text(), row[b].text())).collect();
+        return Ok(summed(&names, &rows, sum));
+    }
+    if let (Some(pair), Some(score)) = (table.column("Pair"), table.column("Importance")) {
+        let rows = scores(&table, &file, score)?;
+        let names = table.rows.iter().zip(2..).map(|(row, line)| {
+            let text = row[pair].text();
+            parse_tuple(&text).ok_or_else(|| {
+                let problem = format!("`{text}` is no pair, write ('first', 'second')");
+                Error::at(&file, line, Some("Pair"), problem)
+            })
+        });
+        let names: Vec<(String, String)> = names.collect::<Result<_>>()?;
+        return Ok(summed(&names, &rows, sum));
+    }
+    let (Some(feature), Some(score)) = (table.column("feature"), table.column("importance")) else {
+        let problem = "there are no columns `feature_a,feature_b,importance`, \
+                       `Pair,Dimensions,Importance` or `feature,importance`: this is no table of \
+                       pairs";
+        return Err(Error::content(&file, problem));
+    };
+    let rows = scores(&table, &file, score)?;
+    let features: Vec<String> = table.rows.iter().map(|row| row[feature].text()).collect();
+    let names = pair_names(&features, pattern).map_err(|problem| Error::content(&file, problem))?;
+    Ok(summed(&names, &rows, sum))
+}
+
+/// The two members in each feature's name, found by `pattern` ([`PAIR_PATTERN`] if there is
+/// none), or by the text of two tuples as LEAP writes them.
+///
+/// # Errors
+///
+/// A sentence that names the pattern or the first name that does not match.
+pub fn pair_names(
+    features: &[String],
+    pattern: Option<&str>,
+) -> std::result::Result<Vec<(String, String)>, String> {
+    let text = pattern.unwrap_or(PAIR_PATTERN);
+    let regex = Regex::new(text).map_err(|error| {
+        let error = error.to_string();
+        let last =
+            error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        format!("the pattern `{text}` is no regular expression: {last}")
+    })?;
+    if regex.captures_len() < 3 {
+        return Err(format!("the pattern `{text}` needs two groups, one for each member"));
+    }
+    let member = |name: &String| -> Option<(String, String)> {
+        if pattern.is_none()
+            && let Some(pair) = parse_tuple(name)
+        {
+            return Some(pair);
+        }
+        let found = regex.captures(name)?;
+        let group = |key, index| found.name(key).or_else(|| found.get(index));
+        let text = |key, index| group(key, index).map(|m| m.as_str().trim().to_owned());
+        Some((text("a", 1)?, text("b", 2)?))
+    };
+    let missing = |name: &String| {
+        format!(
+            "the pattern `{text}` finds no pair in `{name}`: give a pattern with two groups, one \
+             for each member"
+        )
+    };
+    features.iter().map(|name| member(name).ok_or_else(|| missing(name))).collect()
+}
+
+fn summed(names: &[(String, String)], scores: &[f64], sum: PairSum) -> PairScores {
+    let all = names.iter().zip(scores).map(|((a, b), &score)| (a.as_str(), b.as_str(), score));
+    PairScores::new(all, sum)
+}
+
+fn scores(table: &Table, file: &str, column: usize) -> Result<Vec<f64>> {
+    if table.rows.is_empty() {
+        return Err(Error::content(file, "there is only a header, there must be a pair"));
+    }
+    let score = |(row, line): (&Vec<Cell>, u64)| match &row[column] {
+        Cell::Number(value) => Ok(*value),
+        Cell::Integer(value) => Ok(*value as f64),
+        other => {
+            let problem = format!("`{}` is not a number", other.text());
+            Err(Error::at(file, line, Some(&table.columns[column]), problem))
+        }
+    };
+    table.rows.iter().zip(2..).map(score).collect()
+}
+
+/// The first two texts of a tuple as Python prints it: `('Left_Ankle', 'Right_Wrist')`.
+fn parse_tuple(text: &str) -> Option<(String, String)> {
+    let inner = text.trim().strip_prefix('(')?;
+    let (a, rest) = quoted(inner.trim_start())?;
+    let (b, rest) = quoted(rest.trim_start().strip_prefix(',')?.trim_start())?;
+    rest.trim_start().trim_start_matches(',').trim_start().starts_with(')').then_some((a, b))
+}
+
+/// A text in quotes of either kind, with `\` before a quote or itself; and what follows.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    let mut content = String::new();
+    let mut characters = text[1..].char_indices();
+    while let Some((at, c)) = characters.next() {
+        match c {
+            '\\' => content.push(characters.next()?.1),
+            c if c == quote => return Some((content, &text[1 + at + 1..])),
+            c => content.push(c),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(
+        text: &str,
+        pattern: Option<&str>,
+        sum: PairSum,
+    ) -> std::result::Result<PairScores, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.csv");
+        std::fs::write(&path, text).unwrap();
+        let folder = format!("{}/", folder.path().display());
+        read_pairs(&path, pattern, sum).map_err(|error| error.to_string().replace(&folder, ""))
+    }
+
+    #[test]
+    fn leaps_table_is_parsed_and_its_positive_scores_are_summed() {
+        let text = "Pair,Dimensions,Importance\n\
+                    \"('Left_Ankle', 'Sacrum')\",\"('x_acc', 'z_gyro')\",0.25\n\
+                    \"('Sacrum', 'Left_Ankle')\",\"('y_acc', 'z_gyro')\",0.5\n\
+                    \"('Left_Ankle', \"\"O'Brien\"\")\",\"('x_acc', 'x_acc')\",-0.125\n";
+        let pairs = read(text, None, PairSum::Positive).unwrap();
+        assert_eq!(pairs.members, ["Left_Ankle", "O'Brien", "Sacrum"]);
+        assert_eq!((pairs.values[[0, 2]], pairs.values[[2, 0]]), (0.75, 0.75));
+        assert_eq!((pairs.values[[0, 1]], pairs.n_summed, pairs.n_left_out), (0.0, 2, 1));
+        assert!(pairs.values[[1, 2]].is_nan() && pairs.values[[0, 0]].is_nan());
+        let all = read(text, None, PairSum::All).unwrap();
+        assert_eq!((all.values[[0, 1]], all.n_left_out), (-0.125, 0));
+        let evil = "Pair,Dimensions,Importance\n\"__import__('os')\",x,1\n";
+        assert_eq!(
+            read(evil, None, PairSum::All).unwrap_err(),
+            "`p.csv`, line 2, column `Pair`: `__import__('os')` is no pair, write ('first', \
+             'second')"
+        );
+    }
+
+    #[test]
+    fn members_are_found_in_the_names_of_a_global_result() {
+        let text = "feature,importance\nankle.x|wrist.z,1\nwrist.y|ankle.x,2\n";
+        let pairs = read(text, None, PairSum::All).unwrap();
+        assert_eq!((pairs.members.len(), pairs.values[[0, 1]]), (2, 3.0));
+        let text = "feature,importance\nankle-wrist-7,1\n";
+        let pairs = read(text, Some(r"^(\w+)-(\w+)-"), PairSum::All).unwrap();
+        assert_eq!(pairs.members, ["ankle", "wrist"]);
+        let error = read(text, Some(r"(\w+)"), PairSum::All).unwrap_err();
+        assert_eq!(error, "`p.csv`: the pattern `(\\w+)` needs two groups, one for each member");
+        let error = read(text, Some("(("), PairSum::All).unwrap_err();
+        assert_eq!(error, "`p.csv`: the pattern `((` is no regular expression: unclosed group");
+        let error = read(text, Some("(a),(b)"), PairSum::All).unwrap_err();
+        assert_eq!(
+            error,
+            "`p.csv`: the pattern `(a),(b)` finds no pair in `ankle-wrist-7`: give a pattern with \
+             two groups, one for each member"
+        );
+    }
+
+    #[test]
+    fn each_bad_table_gets_its_own_sentence() {
+        let error = |text| read(text, None, PairSum::All).unwrap_err();
+        assert_eq!(
+            error("a,b\n1,2\n"),
+            "`p.csv`: there are no columns `feature_a,feature_b,importance`, \
+             `Pair,Dimensions,Importance` or `feature,importance`: this is no table of pairs"
+        );
+        assert_eq!(
+            error("feature_a,feature_b,importance\na,b,much\n"),
+            "`p.csv`, line 2, column `importance`: `much` is not a number"
+        );
+        assert_eq!(
+            error("feature_a,feature_b,importance\n"),
+            "`p.csv`: there is only a header, there must be a pair"
+        );
+    }
+}

@@ -57,6 +57,33 @@ impl Target {
         }
     }
 
+    /// The same classes numbered as in `names`, such as those of a model; a target of values is
+    /// returned as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] for a class that occurs and is not among them, naming both sides.
+    pub fn in_classes(&self, names: &[String]) -> Result<Self> {
+        let Self::Classes { labels, names: own } = self else { return Ok(self.clone()) };
+        let place: Vec<Option<usize>> =
+            own.iter().map(|name| names.iter().position(|other| other == name)).collect();
+        let listed = |names: &[String]| {
+            names.iter().take(20).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        };
+        let number = |&label: &usize| {
+            place[label].ok_or_else(|| {
+                Error::Data(format!(
+                    "class `{}` is unknown to the model: the data have {}, the model has {}",
+                    own[label],
+                    listed(own),
+                    listed(names)
+                ))
+            })
+        };
+        let labels = labels.iter().map(number).collect::<Result<_>>()?;
+        Ok(Self::Classes { labels, names: names.to_vec() })
+    }
+
     /// The target of these rows, in this order. Classes keep their indices.
     ///
     /// # Panics
@@ -344,6 +371,22 @@ mod tests {
 
     fn classes(labels: &[usize]) -> Target {
         Target::Classes { labels: labels.to_vec(), names: vec!["no".into(), "yes".into()] }
+    }
+
+    #[test]
+    fn classes_take_the_numbers_of_a_model_by_name() {
+        let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let target = Target::Classes { labels: vec![0, 1, 0], names: names(&["b", "c", "d"]) };
+        let renamed = target.in_classes(&names(&["c", "a", "b"])).unwrap();
+        assert_eq!(renamed.labels(), Some(&[2, 0, 2][..]));
+        assert_eq!(renamed.n_classes(), Some(3));
+        let error = target.in_classes(&names(&["b"])).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "class `c` is unknown to the model: the data have `b`, `c`, `d`, the model has `b`"
+        );
+        let values = Target::Values(vec![1.0]);
+        assert_eq!(values.in_classes(&names(&["b"])).unwrap(), values);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Global importance as JSON: everything that a result holds.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use fi_core::{Estimand, Importance, Interval, Replicate, Warning};
 use ndarray::Array2;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
 
 use crate::atomic::write_atomic;
 use crate::error::{Error, Result};
@@ -54,7 +56,49 @@ struct File {
     schema_version: u32,
     /// The version of fi that wrote it.
     version: String,
+    /// What the results were computed from.
+    #[serde(default)]
+    inputs: Vec<Input>,
     results: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Input {
+    file: String,
+    sha256: String,
+}
+
+/// What results were computed from: files, and the SHA-256 of their content.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Provenance {
+    inputs: Vec<Input>,
+}
+
+impl Provenance {
+    /// That of these files, as they are now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`] for a file that cannot be read.
+    pub fn of<P: AsRef<Path>>(files: &[P]) -> Result<Self> {
+        let input = |path: &P| {
+            let path = path.as_ref();
+            let read = |source| Error::read(path, source);
+            let mut file = std::fs::File::open(path).map_err(read)?;
+            let mut hash = Sha256::new();
+            let mut buffer = vec![0; 1 << 16];
+            loop {
+                let n = file.read(&mut buffer).map_err(read)?;
+                if n == 0 {
+                    break;
+                }
+                hash.update(&buffer[..n]);
+            }
+            let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            Ok(Input { file: path.display().to_string(), sha256 })
+        };
+        Ok(Self { inputs: files.iter().map(input).collect::<Result<_>>()? })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -128,23 +172,31 @@ impl From<Note> for Warning {
     }
 }
 
-/// Writes global results as JSON, with every field of each.
+/// Writes global results as JSON, with every field of each and what they were computed from.
 ///
-/// The file is `{"format": "fi-importance", "schema_version": 1, "version": …, "results": […]}`.
+/// The file is `{"format": "fi-importance", "schema_version": 1, "version": …, "inputs": [{"file":
+/// …, "sha256": …}], "results": […]}`.
 /// Features stand in feature order with the columns of the CSV; replicates are `repeats`.
 /// Finite numbers come back with the same bits; NaN and infinities are strings.
 ///
 /// # Errors
 ///
 /// [`Error::Unwritable`] without results; [`Error::System`] if the file cannot be written.
-pub fn write_importance_json(path: impl AsRef<Path>, importances: &[Importance]) -> Result<()> {
+pub fn write_importance_json(
+    path: impl AsRef<Path>,
+    importances: &[Importance],
+    provenance: &Provenance,
+) -> Result<()> {
     let path = path.as_ref();
-    let text = importance_json(importances)
+    let text = importance_json(importances, provenance)
         .map_err(|problem| Error::Unwritable { file: path.display().to_string(), problem })?;
     write_atomic(path, |file| file.write_all(text.as_bytes()))
 }
 
-fn importance_json(importances: &[Importance]) -> std::result::Result<String, String> {
+fn importance_json(
+    importances: &[Importance],
+    provenance: &Provenance,
+) -> std::result::Result<String, String> {
     if importances.is_empty() {
         return Err("there is no result, give at least one".to_owned());
     }
@@ -152,6 +204,7 @@ fn importance_json(importances: &[Importance]) -> std::result::Result<String, St
         format: FORMAT.to_owned(),
         schema_version: SCHEMA_VERSION,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        inputs: provenance.inputs.clone(),
         results: importances.iter().map(entry).collect(),
     };
     let mut text = serde_json::to_string_pretty(&file).map_err(|error| error.to_string())?;

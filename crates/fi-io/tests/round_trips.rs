@@ -4,9 +4,9 @@
 
 use fi_core::{Estimand, Importance, Interval, Replicate, Target, Warning};
 use fi_io::{
-    Cell, CsvOptions, Table, importance_rows, read_csv, read_importance_csv, read_importance_json,
-    read_npy_1d, read_npy_2d, read_npy_3d, read_table_csv, write_importance_csv,
-    write_importance_json, write_npy, write_table_csv,
+    Cell, CsvOptions, Provenance, Table, importance_rows, read_csv, read_importance_csv,
+    read_importance_json, read_npy_1d, read_npy_2d, read_npy_3d, read_table_csv,
+    write_importance_csv, write_importance_json, write_npy, write_table_csv,
 };
 use ndarray::{Array1, Array2, Array3, array};
 use proptest::prelude::*;
@@ -99,7 +99,7 @@ proptest! {
     fn importance_json(results in proptest::collection::vec(importance(), 1..3)) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("i.json");
-        write_importance_json(&path, &results).unwrap();
+        write_importance_json(&path, &results, &Provenance::default()).unwrap();
         let back = read_importance_json(&path).unwrap();
         prop_assert!(same(&back, &results), "{back:#?}\n{results:#?}");
     }
@@ -217,7 +217,7 @@ fn no_file_cut_off_anywhere_or_with_one_wrong_byte_makes_us_panic() {
     let path = |name: &str| folder.path().join(name);
     let results = [sample(), sample()];
     write_importance_csv(path("i.csv"), &results).unwrap();
-    write_importance_json(path("i.json"), &results[..1]).unwrap();
+    write_importance_json(path("i.json"), &results[..1], &Provenance::default()).unwrap();
     write_npy(path("a.npy"), &array![[1.0, 2.0], [3.0, 4.0]]).unwrap();
     std::fs::write(path("d.csv"), "\u{feff}a,\"b\",y\n1,,x\n\"2\",3e5,\"Ж\"\n").unwrap();
     for name in ["i.csv", "i.json", "a.npy", "d.csv"] {
@@ -265,7 +265,7 @@ fn each_bad_result_gets_its_own_sentence() {
          wrote it"
     );
     assert!(json("[").starts_with("this is no JSON result of importance: EOF"));
-    write_importance_json(&path, &[sample()]).unwrap();
+    write_importance_json(&path, &[sample()], &Provenance::default()).unwrap();
     let whole = std::fs::read_to_string(&path).unwrap();
     assert_eq!(
         json(&whole.replacen("\"ci_low\": 0.0", "\"ci_low\": null", 1)),
@@ -320,4 +320,21 @@ fn a_data_set_survives_its_file() {
     let data = read_csv(&path, &CsvOptions::default()).unwrap();
     assert_eq!(data.n_rows(), 2);
     assert!(matches!(data.target(), Target::Classes { names, .. } if names == &["x", "y"]));
+}
+
+#[test]
+fn a_result_names_the_files_it_was_computed_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("rows.csv");
+    std::fs::write(&input, "abc").unwrap();
+    let path = folder.path().join("i.json");
+    let provenance = Provenance::of(&[&input]).unwrap();
+    write_importance_json(&path, &[sample()], &provenance).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    // The SHA-256 of `abc`, from FIPS 180-2.
+    let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert!(text.contains(hash) && text.contains("rows.csv"), "{text}");
+    assert_eq!(read_importance_json(&path).unwrap()[0].features, sample().features);
+    let missing = Provenance::of(&[folder.path().join("none")]).unwrap_err().to_string();
+    assert!(missing.contains("none` could not be read"), "{missing}");
 }

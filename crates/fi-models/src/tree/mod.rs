@@ -17,6 +17,7 @@ mod importance;
 mod linfa;
 mod link;
 mod out_of_bag;
+mod shap;
 mod sort;
 mod split;
 mod table;
@@ -35,6 +36,9 @@ pub use importance::{impurity, split_count};
 pub use linfa::{LinfaError, LinfaModel, LinfaParams, TreeLabel, TreeParams};
 pub use link::Link;
 pub use out_of_bag::oob_permutation;
+pub use shap::{
+    Background, Block, OutputScale, Perturbation, Summary, TopFeatures, TreeExplainer, TreeShap,
+};
 pub use split::{CategorySet, Comparison, Precision};
 pub use tree::{Test, Tree};
 pub use trees::Trees;

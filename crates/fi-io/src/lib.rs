@@ -21,7 +21,8 @@
 //! |---|---|---|
 //! | data | [`read_data`], [`read_rows`], [`read_csv`], [`read_npy_2d`] | |
 //! | global importance | [`read_importance_csv`], [`read_importance_json`] | [`write_importance_csv`], [`write_importance_json`] |
-//! | local importance | [`read_npy_2d`], [`read_npy_3d`] | [`write_attribution_npy`] |
+//! | local importance | [`read_npy_2d`], [`read_npy_3d`] | [`write_attribution_npy`], [`attribution_table`] |
+//! | pairs | [`read_pairs`], [`read_npy_3d`] | [`write_interactions_npy`], [`interaction_table`] |
 //! | any table | [`read_table_csv`] | [`write_table_csv`] |
 
 mod atomic;
@@ -30,6 +31,7 @@ mod data_csv;
 mod error;
 mod importance_csv;
 mod importance_json;
+mod local_table;
 mod npy;
 mod pairs;
 mod records;
@@ -44,7 +46,8 @@ pub use importance_csv::{
     read_importance_csv_from, write_importance_csv,
 };
 pub use importance_json::{Provenance, read_importance_json, write_importance_json};
-pub use npy::{read_npy_1d, read_npy_2d, read_npy_3d, write_attribution_npy, write_npy};
+pub use local_table::{attribution_table, interaction_table};
+pub use npy::{read_npy_1d, read_npy_2d, read_npy_3d, write_attribution_npy, write_interactions_npy, write_npy};
 pub use pairs::{PAIR_PATTERN, PairScores, PairSum, pair_names, read_pairs};
 pub use table::{Cell, Table, read_table_csv, read_table_csv_from, write_table_csv};
 

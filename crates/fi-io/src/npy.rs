@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use fi_core::Attribution;
+use fi_core::{Attribution, Interactions};
 use ndarray::{
     Array, Array1, Array2, Array3, ArrayBase, Axis, Data, Dimension, IxDyn, concatenate,
 };
@@ -50,6 +50,39 @@ pub fn write_attribution_npy(path: impl AsRef<Path>, attribution: &Attribution) 
     } else {
         write_npy(path, &whole)
     }
+}
+
+/// Writes local interactions as XGBoost lays them out: `(n_rows, n_players + 1, n_players + 1)`,
+/// the base value in the last place of each matrix; for `k > 1` outputs `(n_rows, k, …)`.
+///
+/// # Errors
+///
+/// [`Error::Unwritable`] for more numbers than memory can hold; [`Error::System`] if the file
+/// cannot be written.
+pub fn write_interactions_npy(path: impl AsRef<Path>, interactions: &Interactions) -> Result<()> {
+    let path = path.as_ref();
+    let (n_rows, n_outputs, _) = interactions.values.dim();
+    let side = interactions.features.len() + 1;
+    let shape = if n_outputs == 1 {
+        vec![n_rows, side, side]
+    } else {
+        vec![n_rows, n_outputs, side, side]
+    };
+    let too_many = || Error::Unwritable {
+        file: path.display().to_string(),
+        problem: format!("an array of shape {shape:?} does not fit into memory, take fewer rows"),
+    };
+    let length = shape.iter().try_fold(1_usize, |n, &side| n.checked_mul(side));
+    let length = length.ok_or_else(too_many)?;
+    let mut values: Vec<f64> = Vec::new();
+    values.try_reserve_exact(length).map_err(|_| too_many())?;
+    for row in 0..n_rows {
+        for output in 0..n_outputs {
+            values.extend(interactions.dense(row, output));
+        }
+    }
+    let array = Array::from_shape_vec(IxDyn(&shape), values).map_err(|_| too_many())?;
+    write_npy(path, &array)
 }
 
 /// Reads a 1-D array of numbers as float64.

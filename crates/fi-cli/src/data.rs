@@ -1,0 +1,203 @@
+//! Options that say what the data are, and reading them for a model.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use fi_core::{Dataset, Model as _, Output, Players, Target};
+use fi_io::{DataOptions, TargetSource, Task, read_data, read_rows};
+use fi_models::store::Stored;
+use ndarray::Array2;
+
+use crate::failure::{Done, Failure};
+use crate::session::Session;
+
+/// A table, and what its columns are.
+#[derive(Args)]
+pub(crate) struct DataArgs {
+    /// The table: .csv with a header, or .npy (columns x0, x1, … unless --names says otherwise)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// The target: a column's name, or a .npy file of one number per row
+    #[arg(long, value_name = "COLUMN|FILE.npy")]
+    pub(crate) target: Option<String>,
+    /// What the target is [default: found out, and said]
+    #[arg(long, value_enum)]
+    pub(crate) task: Option<TaskArg>,
+    /// The names of an array's columns, one a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) names: Option<PathBuf>,
+    /// The column of sample weights
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) weights: Option<String>,
+    /// The column that says which rows belong together
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) rows_group: Option<String>,
+    /// Columns to leave out
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) drop: Vec<String>,
+}
+
+/// What a model is to predict.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TaskArg {
+    /// Classes
+    Classification,
+    /// Numbers
+    Regression,
+}
+
+impl From<TaskArg> for Task {
+    fn from(task: TaskArg) -> Self {
+        match task {
+            TaskArg::Classification => Self::Classification,
+            TaskArg::Regression => Self::Regression,
+        }
+    }
+}
+
+impl DataArgs {
+    fn options(&self, features: Option<Vec<String>>) -> DataOptions {
+        let is_file = |name: &str| {
+            Path::new(name).extension().is_some_and(|extension| extension == "npy")
+        };
+        let target = self.target.as_ref().map(|name| {
+            if is_file(name) {
+                TargetSource::File(PathBuf::from(name))
+            } else {
+                TargetSource::Column(name.clone())
+            }
+        });
+        DataOptions {
+            target,
+            task: self.task.map(Task::from),
+            names: self.names.clone(),
+            weights: self.weights.clone(),
+            groups: self.rows_group.clone(),
+            drop: self.drop.clone(),
+            features,
+        }
+    }
+
+    /// The files that the data come from.
+    pub(crate) fn files(&self) -> Vec<&Path> {
+        let target = self.target.as_deref().map(Path::new);
+        let target = target.filter(|name| name.extension().is_some_and(|e| e == "npy"));
+        let files = [Some(self.data.as_path()), target, self.names.as_deref()];
+        files.into_iter().flatten().collect()
+    }
+
+    /// The data to train on; says which task was found.
+    pub(crate) fn to_train(&self, session: &Session) -> Done<Dataset> {
+        if self.target.is_none() {
+            return Failure::call("say what to predict with --target");
+        }
+        let data = read_data(&self.data, &self.options(None))?;
+        if self.task.is_none() {
+            session.note(match data.target() {
+                Target::Values(_) => "The target is taken as numbers: regression.".to_owned(),
+                Target::Classes { names, .. } => format!(
+                    "The target is taken as {} classes ({}): classification.",
+                    names.len(),
+                    shortened(names)
+                ),
+            });
+        }
+        Ok(data)
+    }
+
+    /// The data to score a model on: its features in its order, its classes.
+    pub(crate) fn to_score(&self, model: &Stored) -> Done<Dataset> {
+        if self.target.is_none() {
+            return Failure::call("this method compares predictions with the target: give --target");
+        }
+        let mut options = self.options(Some(model.feature_names.clone()));
+        options.task = options.task.or(Some(match model.output() {
+            Output::Values => Task::Regression,
+            Output::Probabilities | Output::Margins | Output::Labels => Task::Classification,
+        }));
+        let data = read_data(&self.data, &options)?;
+        let classes = match (&model.class_names, data.target()) {
+            (Some(names), Target::Classes { .. }) => names.clone(),
+            // Classes without names are the numbers from 0.
+            (None, Target::Classes { .. }) if model.n_outputs() > 1 => {
+                (0..model.n_outputs()).map(|class| class.to_string()).collect()
+            }
+            _ => return Ok(data),
+        };
+        let target = data.target().in_classes(&classes)?;
+        Ok(data.with_target(target)?)
+    }
+
+    /// The rows of a model's features, for methods that need no target.
+    pub(crate) fn rows(&self, model: &Stored) -> Done<Array2<f64>> {
+        self.rows_of(&self.data, model)
+    }
+
+    /// The rows of a model's features in another table with the same columns.
+    pub(crate) fn rows_of(&self, path: &Path, model: &Stored) -> Done<Array2<f64>> {
+        Ok(read_rows(path, &self.options(Some(model.feature_names.clone())))?.1)
+    }
+}
+
+/// A model file.
+#[derive(Args)]
+pub(crate) struct ModelArg {
+    /// The model, told apart by its content
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+}
+
+impl ModelArg {
+    pub(crate) fn load(&self) -> Done<Stored> {
+        Ok(fi_models::import::load(&self.model)?)
+    }
+}
+
+/// Groups of features, from a TOML file.
+#[derive(Args)]
+pub(crate) struct GroupsArg {
+    /// Groups of features to score as one: lines of `name = ["column", "column"]`
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) groups: Option<PathBuf>,
+}
+
+impl GroupsArg {
+    /// The groups, or each feature for itself.
+    pub(crate) fn players(&self, features: &[String]) -> Done<Players> {
+        let Some(path) = &self.groups else { return Ok(Players::features(features.to_vec())?) };
+        let file = path.display();
+        let fail = |problem: String| Failure::Work(anyhow::anyhow!("`{file}`: {problem}"));
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| fail(format!("it cannot be read: {error}")))?;
+        let table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| fail(error.message().to_owned()))?;
+        let mut groups = Vec::new();
+        for (name, members) in table {
+            let names = members.as_array().and_then(|members| {
+                members.iter().map(toml::Value::as_str).collect::<Option<Vec<&str>>>()
+            });
+            let Some(names) = names else {
+                return Err(fail(format!(
+                    "`{name}` is no list of columns, write {name} = [\"column\", \"column\"]"
+                )));
+            };
+            let place = |column: &&str| {
+                features.iter().position(|feature| feature == column).ok_or_else(|| {
+                    fail(format!(
+                        "group `{name}` names `{column}`, the features are {}",
+                        shortened(features)
+                    ))
+                })
+            };
+            groups.push((name.clone(), names.iter().map(place).collect::<Done<Vec<usize>>>()?));
+        }
+        Players::groups(features.len(), groups).map_err(|error| fail(error.to_string()))
+    }
+}
+
+/// Names for a sentence, which must not be gigantic.
+pub(crate) fn shortened(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN { format!("{shown}, … ({} in all)", names.len()) } else { shown }
+}

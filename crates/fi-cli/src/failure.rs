@@ -1,0 +1,50 @@
+//! How a command fails: one sentence, and an exit code that says whose fault it is.
+
+use std::process::ExitCode;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The call was wrong: exit code 2.
+    Call(String),
+    /// The work failed: exit code 1, or 130 if it was interrupted.
+    Work(anyhow::Error),
+}
+
+/// What every command answers.
+pub(crate) type Done<T = ()> = Result<T, Failure>;
+
+impl Failure {
+    /// A call that cannot be answered as it stands.
+    pub(crate) fn call<T>(sentence: impl Into<String>) -> Done<T> {
+        Err(Self::Call(sentence.into()))
+    }
+
+    /// 1, 2 or 130.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Call(_) => 2,
+            Self::Work(error) if is_interrupt(error) => 130,
+            Self::Work(_) => 1,
+        })
+    }
+}
+
+fn is_interrupt(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(fi_core::Error::Cancelled { .. }))
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Call(sentence) => f.write_str(sentence),
+            Self::Work(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Work(error.into())
+    }
+}

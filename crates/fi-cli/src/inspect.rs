@@ -1,0 +1,98 @@
+//! `fi inspect`: what a model file is, before anything runs.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use fi_core::{Model as _, Output};
+use fi_models::Fitted;
+use fi_models::import::load;
+use fi_models::tree::{Aggregate, Comparison, Precision, Trees};
+
+use crate::data::shortened;
+use crate::failure::Done;
+
+/// The options of `fi inspect`.
+#[derive(Args)]
+pub(crate) struct Inspect {
+    /// The model file
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+}
+
+impl Inspect {
+    pub(crate) fn run(&self) -> Done {
+        let model = load(&self.model)?;
+        let mut lines: Vec<(&str, String)> = Vec::new();
+        let size = std::fs::metadata(&self.model).map_or(0, |metadata| metadata.len());
+        let kind = match &model.model {
+            Fitted::Trees(trees) if trees.ensemble().n_trees() == 1 => "one tree",
+            Fitted::Trees(_) => "ensemble of trees",
+            Fitted::Linear(_) => "linear model",
+            Fitted::Network(_) => "neural network",
+            _ => "black box",
+        };
+        lines.push(("file", format!("{} ({size} bytes)", self.model.display())));
+        lines.push(("kind", kind.to_owned()));
+        let n_features = model.feature_names.len();
+        lines.push(("features", format!("{n_features}: {}", shortened(&model.feature_names))));
+        let output = match model.output() {
+            Output::Values => "values",
+            Output::Margins => "one score per class",
+            Output::Probabilities => "one probability per class",
+            Output::Labels => "a label",
+        };
+        lines.push(("outputs", format!("{}: {output}", model.n_outputs())));
+        if let Some(classes) = &model.class_names {
+            lines.push(("classes", shortened(classes)));
+        }
+        if model.scaler.is_some() {
+            lines.push(("input", "scaled inside the model".to_owned()));
+        }
+        if let Fitted::Trees(trees) = &model.model {
+            lines.extend(describe(trees));
+        }
+        for (what, is) in lines {
+            println!("{what:<12}{is}");
+        }
+        Ok(())
+    }
+}
+
+fn describe(trees: &Trees) -> Vec<(&'static str, String)> {
+    let ensemble = trees.ensemble();
+    let n_leaves: usize = ensemble.trees().map(|tree| tree.n_leaves()).sum();
+    let depth = ensemble.trees().map(|tree| tree.depth()).max().unwrap_or(0);
+    let comparison = match ensemble.comparison() {
+        Comparison::Less => "x < threshold goes left",
+        Comparison::LessEqual => "x <= threshold goes left",
+    };
+    let precision = match ensemble.precision() {
+        Precision::F32 => "single",
+        Precision::F64 => "double",
+    };
+    let aggregate = match ensemble.aggregate() {
+        Aggregate::Mean => "mean of the trees",
+        Aggregate::Sum => "sum of the trees",
+    };
+    let statistics = ensemble.statistics();
+    let known: Vec<&str> = [
+        ("covers", statistics.cover),
+        ("impurities", statistics.impurity),
+        ("gains", statistics.gain),
+    ]
+    .into_iter()
+    .filter_map(|(name, known)| known.then_some(name))
+    .collect();
+    let mut splits = comparison.to_owned();
+    if ensemble.has_categories() {
+        splits.push_str(", and by categories");
+    }
+    vec![
+        ("trees", ensemble.n_trees().to_string()),
+        ("nodes", format!("{} ({n_leaves} leaves)", ensemble.n_nodes())),
+        ("depth", depth.to_string()),
+        ("splits", format!("{splits}, in {precision} precision")),
+        ("prediction", format!("{aggregate}, {:?}", trees.link())),
+        ("knows", if known.is_empty() { "no statistics of nodes".into() } else { known.join(", ") }),
+    ]
+}

@@ -1,0 +1,353 @@
+//! `fi explain` and `fi interactions`: SHAP values of rows, and what pairs add together.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use fi_core::shapley::{self, Estimator};
+use fi_core::{Attribution, Importance, Players, Removal};
+use fi_io::{Cell, Table};
+use fi_models::Fitted;
+use fi_models::store::Stored;
+use fi_models::tree::{
+    Background, OutputScale, Perturbation, Precision, TreeExplainer, TreeShap, Trees,
+};
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::data::{DataArgs, GroupsArg, ModelArg};
+use crate::failure::{Done, Failure};
+use crate::output::{Sink, aligned, print_rows};
+use crate::session::Session;
+
+/// How to score rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Method {
+    /// Shapley values of the prediction
+    Shap,
+}
+
+/// How Shapley values are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Algorithm {
+    /// Tree for models of trees, exact for up to 12 features, else kernel
+    Auto,
+    /// Exact, from the structure of the trees
+    Tree,
+    /// Exact, from all coalitions
+    Exact,
+    /// KernelSHAP
+    Kernel,
+    /// Antithetic permutations
+    Permutation,
+    /// Orders and completions drawn one by one
+    Sampling,
+}
+
+/// What a feature outside a coalition is replaced by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PerturbationArg {
+    /// Both ways of a split, weighted by the training rows that took them
+    TreePath,
+    /// The rows of --background
+    Interventional,
+}
+
+/// The scale that SHAP values add up on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ScaleArg {
+    /// Before the link: margins, log-odds
+    Raw,
+    /// Probabilities; needs --background
+    Probability,
+}
+
+/// The arithmetic of TreeSHAP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PrecisionArg {
+    /// Double precision
+    F64,
+    /// Single precision, about twice as fast
+    F32,
+}
+
+/// Options of SHAP.
+#[derive(Args)]
+pub(crate) struct ShapArgs {
+    /// How Shapley values are computed
+    #[arg(long, value_enum, default_value = "auto")]
+    algorithm: Algorithm,
+    /// What a missing feature is replaced by [default: interventional if --background is given]
+    #[arg(long, value_enum)]
+    perturbation: Option<PerturbationArg>,
+    /// Background rows: a table like --data
+    #[arg(long, value_name = "FILE")]
+    background: Option<PathBuf>,
+    /// The scale that the values add up on
+    #[arg(long, value_enum, default_value = "raw")]
+    output_scale: ScaleArg,
+    /// The arithmetic for models of trees
+    #[arg(long, value_enum, default_value = "f64")]
+    precision: PrecisionArg,
+}
+
+impl ShapArgs {
+    fn background(&self, model: &Stored, data: &DataArgs) -> Done<Option<Array2<f64>>> {
+        let Some(path) = &self.background else { return Ok(None) };
+        Ok(Some(data.rows_of(path, model)?))
+    }
+
+    fn is_interventional(&self) -> bool {
+        self.perturbation.map_or(self.background.is_some(), |p| p == PerturbationArg::Interventional)
+    }
+
+    /// The trees, if the tree algorithm is to explain them.
+    fn trees<'a>(&self, model: &'a Stored) -> Done<Option<&'a Trees>> {
+        match (self.algorithm, &model.model, &model.scaler) {
+            (Algorithm::Auto | Algorithm::Tree, Fitted::Trees(trees), None) => Ok(Some(trees)),
+            (Algorithm::Tree, ..) => {
+                Failure::call("--algorithm tree is for models of trees: leave it out")
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Calls `explain` with an explainer of these trees.
+    fn with_trees<T>(
+        &self,
+        session: &Session,
+        model: &Stored,
+        data: &DataArgs,
+        trees: &Trees,
+        explain: impl FnOnce(&TreeExplainer<'_>) -> Done<T>,
+    ) -> Done<T> {
+        let background = match (self.is_interventional(), self.background(model, data)?) {
+            (true, None) => {
+                return Failure::call("--perturbation interventional needs rows: give --background");
+            }
+            (true, Some(rows)) => Some(Background::new(rows, None)?),
+            (false, Some(_)) => {
+                return Failure::call("--perturbation tree-path takes no --background: leave one out");
+            }
+            (false, None) => None,
+        };
+        let settings = TreeShap {
+            perturbation: background
+                .as_ref()
+                .map_or(Perturbation::TreePath, Perturbation::Interventional),
+            output_scale: match self.output_scale {
+                ScaleArg::Raw => OutputScale::Raw,
+                ScaleArg::Probability => OutputScale::Probability,
+            },
+            precision: match self.precision {
+                PrecisionArg::F32 => Precision::F32,
+                PrecisionArg::F64 => Precision::F64,
+            },
+        };
+        explain(&settings.explainer(&session.run(), trees)?)
+    }
+
+    /// By an estimator that only predicts.
+    fn estimated(
+        &self,
+        session: &Session,
+        model: &Stored,
+        data: &DataArgs,
+        players: &Players,
+        rows: ArrayView2<'_, f64>,
+    ) -> Done<Attribution> {
+        if self.perturbation == Some(PerturbationArg::TreePath) {
+            return Failure::call("--perturbation tree-path is for models of trees");
+        }
+        let Some(background) = self.background(model, data)? else {
+            return Failure::call("this model is explained by predictions for background rows: give --background");
+        };
+        let (exact, kernel) = (shapley::Exact::default(), shapley::Kernel::default());
+        let (permutation, sampling) =
+            (shapley::Permutation::default(), shapley::Sampling::default());
+        let estimator: &dyn Estimator = match self.algorithm {
+            Algorithm::Exact => &exact,
+            Algorithm::Permutation => &permutation,
+            Algorithm::Sampling => &sampling,
+            Algorithm::Auto | Algorithm::Tree if players.len() <= 12 => &exact,
+            Algorithm::Auto | Algorithm::Tree | Algorithm::Kernel => &kernel,
+        };
+        let removal = Removal::marginal(background, None)?;
+        Ok(shapley::explain(&session.run(), estimator, model, rows, players, &removal)?)
+    }
+
+    /// The mean size of the values of these rows.
+    pub(crate) fn importance(
+        &self,
+        session: &Session,
+        model: &Stored,
+        data: &DataArgs,
+        players: &Players,
+        rows: ArrayView2<'_, f64>,
+        confidence: f64,
+    ) -> Done<Importance> {
+        match self.trees(model)? {
+            Some(trees) => self.with_trees(session, model, data, trees, |explainer| {
+                Ok(explainer.importance(&session.run(), players, rows, confidence)?)
+            }),
+            None => {
+                Ok(self.estimated(session, model, data, players, rows)?.mean_abs(confidence)?)
+            }
+        }
+    }
+}
+
+/// The options of `fi explain`.
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// How to score
+    #[arg(value_enum)]
+    method: Method,
+    #[command(flatten)]
+    model: ModelArg,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    groups: GroupsArg,
+    #[command(flatten)]
+    shap: ShapArgs,
+    /// Where to write: .npy (n_rows, n_players + 1), the last column the base value; with k > 1
+    /// outputs (n_rows, k, n_players + 1); or .csv [default: the first rows on stdout]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Explain {
+    pub(crate) fn run(&self, session: &Session) -> Done {
+        let Method::Shap = self.method;
+        let sink = Sink::new(self.output.as_deref(), &["npy", "csv"])?;
+        let model = self.model.load()?;
+        let rows = self.data.rows(&model)?;
+        let players = self.groups.players(&model.feature_names)?;
+        let rows = rows.view();
+        let attribution = match self.shap.trees(&model)? {
+            Some(trees) => {
+                self.shap.with_trees(session, &model, &self.data, trees, |explainer| {
+                    Ok(explainer.attribution(&session.run(), &players, rows)?)
+                })?
+            }
+            None => self.shap.estimated(session, &model, &self.data, &players, rows)?,
+        };
+        if let Some(error) = attribution.additivity_error {
+            session.note(format!(
+                "The values of each row and the base value add up to the model's answer within {}.",
+                fi_viz::number(error)
+            ));
+        }
+        match sink {
+            Sink::File { path, extension: "npy" } => {
+                fi_io::write_attribution_npy(path, &attribution)?;
+            }
+            Sink::File { path, .. } => fi_io::write_table_csv(path, &table(&attribution))?,
+            Sink::Table => {
+                let mut names = attribution.features.clone();
+                names.push("base_value".to_owned());
+                let (n_rows, n_outputs, n_players) = attribution.values.dim();
+                let mut flat = Array2::zeros((n_rows * n_outputs, n_players + 1));
+                for (i, mut line) in flat.rows_mut().into_iter().enumerate() {
+                    let (row, output) = (i / n_outputs, i % n_outputs);
+                    let values = attribution.values.index_axis(Axis(0), row);
+                    line.slice_mut(ndarray::s![..n_players]).assign(&values.row(output));
+                    line[n_players] = attribution.base_values[[row, output]];
+                }
+                print_rows(&names, flat.view());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One line per row and output; `row,output` in front if there are several outputs.
+fn table(attribution: &Attribution) -> Table {
+    let (_, n_outputs, _) = attribution.values.dim();
+    let several = n_outputs > 1;
+    let front = several.then_some(["row", "output"]).into_iter().flatten().map(str::to_owned);
+    let names = front.chain(attribution.features.iter().cloned());
+    let mut table = Table::new(names.chain(["base_value".to_owned()]));
+    for (row, outputs) in attribution.values.outer_iter().enumerate() {
+        for (output, values) in outputs.outer_iter().enumerate() {
+            let front: Vec<Cell> =
+                if several { vec![row.into(), output.into()] } else { Vec::new() };
+            let base = attribution.base_values[[row, output]];
+            let values = values.iter().copied().chain([base]).map(Cell::from);
+            table.push(front.into_iter().chain(values));
+        }
+    }
+    table
+}
+
+/// The options of `fi interactions`.
+#[derive(Args)]
+pub(crate) struct InteractionsCommand {
+    /// How to score
+    #[arg(value_enum)]
+    method: Method,
+    #[command(flatten)]
+    model: ModelArg,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    shap: ShapArgs,
+    /// Where to write: .csv, the mean size of each pair; .npy, (n_rows, n_features + 1,
+    /// n_features + 1) as XGBoost lays it out, with k after n_rows for k > 1 outputs [default: the
+    /// strongest pairs on stdout]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl InteractionsCommand {
+    pub(crate) fn run(&self, session: &Session) -> Done {
+        let Method::Shap = self.method;
+        let sink = Sink::new(self.output.as_deref(), &["csv", "npy"])?;
+        let model = self.model.load()?;
+        let rows = self.data.rows(&model)?;
+        let names = &model.feature_names;
+        let Some(trees) = self.shap.trees(&model)? else {
+            return Failure::call("interactions are computed for models of trees only");
+        };
+        self.shap.with_trees(session, &model, &self.data, trees, |explainer| {
+            if let Sink::File { path, extension: "npy" } = sink {
+                let local = explainer.interactions(&session.run(), names, rows.view())?;
+                let dense = local.dense();
+                if dense.len_of(Axis(1)) == 1 {
+                    fi_io::write_npy(path, &dense.index_axis(Axis(1), 0))?;
+                } else {
+                    fi_io::write_npy(path, &dense)?;
+                }
+                return Ok(());
+            }
+            let mean = explainer.mean_interactions(&session.run(), names, rows.view())?;
+            let mut pairs: Vec<(usize, usize, f64)> = Vec::new();
+            for a in 0..names.len() {
+                for b in a + 1..names.len() {
+                    pairs.push((a, b, mean[[a, b]]));
+                }
+            }
+            pairs.sort_by(|x, y| y.2.total_cmp(&x.2));
+            match sink {
+                Sink::File { path, .. } => {
+                    let mut table = Table::new([
+                        "feature_a", "feature_b", "importance", "std", "ci_low", "ci_high", "p_value",
+                    ]);
+                    for (a, b, value) in pairs {
+                        let names = [names[a].clone().into(), names[b].clone().into()];
+                        let empty = [Cell::Empty, Cell::Empty, Cell::Empty, Cell::Empty];
+                        table.push(names.into_iter().chain([value.into()]).chain(empty));
+                    }
+                    fi_io::write_table_csv(path, &table)?;
+                }
+                Sink::Table => {
+                    let mut table = aligned(&["feature_a", "feature_b", "mean |interaction|"], 1);
+                    for (a, b, value) in pairs.into_iter().take(20) {
+                        table.add_row([&names[a], &names[b], &fi_viz::number(value)]);
+                    }
+                    println!("{table}");
+                }
+            }
+            Ok(())
+        })
+    }
+}

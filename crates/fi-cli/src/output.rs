@@ -1,0 +1,130 @@
+//! Where results go: a file by its extension, or a table on stdout.
+
+use std::path::Path;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use fi_core::Importance;
+use fi_io::{Cell, importance_rows};
+use ndarray::ArrayView2;
+
+use crate::failure::{Done, Failure};
+
+/// A file of a kind that the command writes, or the terminal.
+pub(crate) enum Sink<'a> {
+    /// A file, and its extension in lower case.
+    File {
+        /// Where.
+        path: &'a Path,
+        /// One of those the command writes.
+        extension: &'static str,
+    },
+    /// A table on stdout.
+    Table,
+}
+
+impl<'a> Sink<'a> {
+    /// Checks the extension before any work is done.
+    pub(crate) fn new(path: Option<&'a Path>, known: &[&'static str]) -> Done<Self> {
+        let Some(path) = path else { return Ok(Self::Table) };
+        let given = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+        let found = known.iter().find(|extension| given.as_deref() == Some(**extension));
+        let Some(extension) = found else {
+            let list = known.iter().map(|e| format!(".{e}")).collect::<Vec<_>>().join(", ");
+            return Failure::call(format!(
+                "`{}` has no extension that this command writes: {list}",
+                path.display()
+            ));
+        };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+            && !folder.is_dir()
+        {
+            return Failure::call(format!(
+                "`{}` cannot be written: there is no folder `{}`",
+                path.display(),
+                folder.display()
+            ));
+        }
+        Ok(Self::File { path, extension })
+    }
+}
+
+/// Rows of numbers as a table of columns with names.
+pub(crate) fn rows_table(names: &[String], rows: ArrayView2<'_, f64>) -> fi_io::Table {
+    let mut table = fi_io::Table::new(names.to_vec());
+    for row in rows.rows() {
+        table.push(row.iter().map(|&value| Cell::from(value)));
+    }
+    table
+}
+
+/// The first rows on stdout.
+pub(crate) fn print_rows(names: &[String], rows: ArrayView2<'_, f64>) {
+    const SHOWN: usize = 20;
+    let header: Vec<&str> = std::iter::once("row").chain(names.iter().map(String::as_str)).collect();
+    let mut table = aligned(&header, 0);
+    for (i, row) in rows.rows().into_iter().take(SHOWN).enumerate() {
+        let numbers = row.iter().map(|&value| fi_viz::number(value));
+        table.add_row(std::iter::once(i.to_string()).chain(numbers));
+    }
+    println!("{table}");
+    if rows.nrows() > SHOWN {
+        println!("… {} rows in all; --output writes them.", rows.nrows());
+    }
+}
+
+/// Global results on stdout, each under the name of its metric.
+pub(crate) fn print_importance(importances: &[Importance]) {
+    for (i, importance) in importances.iter().enumerate() {
+        if i > 0 {
+            println!();
+        }
+        if let Some(metric) = &importance.metric {
+            match importance.score {
+                Some(score) => println!("{metric} (the model's own: {})", fi_viz::number(score)),
+                None => println!("{metric}"),
+            }
+        }
+        println!("{}", importance_table(importance));
+    }
+}
+
+fn importance_table(importance: &Importance) -> Table {
+    let rows = importance_rows(importance);
+    let has_std = rows.iter().any(|row| row.std.is_some());
+    let has_interval = rows.iter().any(|row| row.ci_low.is_some());
+    let has_p = rows.iter().any(|row| row.p_value.is_some());
+    let mut header = vec!["rank", "feature", "importance"];
+    header.extend(has_std.then_some("std"));
+    header.extend(has_interval.then_some(["ci_low", "ci_high"]).into_iter().flatten());
+    header.extend(has_p.then_some("p_value"));
+    let mut table = aligned(&header, 1);
+    let text = |value: Option<f64>| value.map_or_else(String::new, fi_viz::number);
+    for row in rows {
+        let mut cells = vec![row.rank.to_string(), row.feature, fi_viz::number(row.importance)];
+        if has_std {
+            cells.push(text(row.std));
+        }
+        if has_interval {
+            cells.extend([text(row.ci_low), text(row.ci_high)]);
+        }
+        if has_p {
+            cells.push(text(row.p_value));
+        }
+        table.add_row(cells);
+    }
+    table
+}
+
+/// A table whose columns stand to the right, but for one that holds names.
+pub(crate) fn aligned(header: &[&str], names: usize) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header);
+    for (i, column) in table.column_iter_mut().enumerate() {
+        if i != names || names == 0 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}

@@ -1,0 +1,75 @@
+//! `fi predict`: a model's predictions as a file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use fi_core::{Model as _, Output};
+use fi_models::Fitted;
+use ndarray::Array2;
+
+use crate::data::{DataArgs, ModelArg};
+use crate::failure::{Done, Failure};
+use crate::output::{Sink, rows_table};
+use crate::session::Session;
+
+/// The options of `fi predict`.
+#[derive(Args)]
+pub(crate) struct Predict {
+    #[command(flatten)]
+    model: ModelArg,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Raw scores before the link: margins, log-odds
+    #[arg(long)]
+    raw: bool,
+    /// Where to write: .npy (n_rows, n_outputs), .csv [default: a table on stdout]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Predict {
+    pub(crate) fn run(&self, session: &Session) -> Done {
+        let sink = Sink::new(self.output.as_deref(), &["npy", "csv"])?;
+        let model = self.model.load()?;
+        let rows = self.data.rows(&model)?;
+        let predictions = if self.raw {
+            let (Fitted::Trees(trees), None) = (&model.model, &model.scaler) else {
+                return Failure::call("only trees have raw scores: leave --raw out");
+            };
+            in_blocks(session, &rows, |block| trees.predict_raw(block))?
+        } else {
+            in_blocks(session, &rows, |block| model.predict(block))?
+        };
+        let names: Vec<String> = match (&model.class_names, model.output()) {
+            (Some(classes), Output::Probabilities) if classes.len() == predictions.ncols() => {
+                classes.clone()
+            }
+            _ if predictions.ncols() == 1 => vec!["prediction".to_owned()],
+            _ => (0..predictions.ncols()).map(|k| format!("output_{k}")).collect(),
+        };
+        match sink {
+            Sink::File { path, extension: "npy" } => fi_io::write_npy(path, &predictions)?,
+            Sink::File { path, .. } => {
+                fi_io::write_table_csv(path, &rows_table(&names, predictions.view()))?;
+            }
+            Sink::Table => crate::output::print_rows(&names, predictions.view()),
+        }
+        Ok(())
+    }
+}
+
+/// Predicts block after block of rows, in parallel.
+fn in_blocks(
+    session: &Session,
+    rows: &Array2<f64>,
+    predict: impl Fn(ndarray::ArrayView2<'_, f64>) -> fi_core::Result<Array2<f64>> + Sync,
+) -> Done<Array2<f64>> {
+    const BLOCK: usize = 4096;
+    let n_blocks = rows.nrows().div_ceil(BLOCK);
+    let blocks = session.run().map(n_blocks, |block, _| {
+        let end = ((block + 1) * BLOCK).min(rows.nrows());
+        predict(rows.slice(ndarray::s![block * BLOCK..end, ..]))
+    })?;
+    let views: Vec<_> = blocks.iter().map(Array2::view).collect();
+    Ok(ndarray::concatenate(ndarray::Axis(0), &views)?)
+}

@@ -1,0 +1,72 @@
+//! What lasts for one call of the command: threads, progress, Ctrl-C.
+
+use std::io::IsTerminal as _;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fi_core::{Progress, Run};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::Everywhere;
+use crate::failure::Done;
+
+/// The threads, the progress bar and the switch that Ctrl-C turns.
+pub(crate) struct Session {
+    pub(crate) quiet: bool,
+    pub(crate) seed: u64,
+    pool: rayon::ThreadPool,
+    bar: ProgressBar,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Session {
+    pub(crate) fn new(everywhere: &Everywhere) -> Done<Self> {
+        let threads = everywhere.threads.unwrap_or(0) as usize;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        let stopped = Arc::new(AtomicBool::new(false));
+        let switch = Arc::clone(&stopped);
+        ctrlc::set_handler(move || {
+            // The second time without waiting for a good moment.
+            if switch.swap(true, Ordering::Relaxed) {
+                std::process::exit(130);
+            }
+        })?;
+        let visible = !everywhere.quiet && std::io::stderr().is_terminal();
+        let bar = if visible { ProgressBar::new(0) } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len}, {eta} left") {
+            bar.set_style(style);
+        }
+        Ok(Self { quiet: everywhere.quiet, seed: everywhere.seed, pool, bar, stopped })
+    }
+
+    /// Does the work on this session's threads.
+    pub(crate) fn install<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let answer = self.pool.install(work);
+        self.bar.finish_and_clear();
+        answer
+    }
+
+    /// A run with this session's seed, heard by its bar.
+    pub(crate) fn run(&self) -> Run<'_> {
+        Run::new(self.seed).with_progress(self)
+    }
+
+    /// Says something on stderr, unless the session is quiet.
+    pub(crate) fn note(&self, sentence: impl std::fmt::Display) {
+        if !self.quiet {
+            self.bar.suspend(|| eprintln!("{sentence}"));
+        }
+    }
+}
+
+impl Progress for Session {
+    fn advance(&self, done: usize, total: usize) -> ControlFlow<()> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return ControlFlow::Break(());
+        }
+        self.bar.set_length(total as u64);
+        self.bar.set_position(done as u64);
+        ControlFlow::Continue(())
+    }
+}

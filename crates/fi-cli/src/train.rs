@@ -1,0 +1,197 @@
+//! `fi train`: the integrated learners, and how good they are on rows they have not seen.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use fi_core::{Dataset, Metric, Model as _, Run, Target};
+use fi_models::store::{Stored, save};
+use fi_models::tree::{DecisionTree, ExtraTrees, GradientBoosting, MaxFeatures, RandomForest, Trees};
+
+use crate::data::DataArgs;
+use crate::failure::{Done, Failure};
+use crate::output::{Sink, aligned};
+use crate::session::Session;
+
+/// What to train.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Learner {
+    /// A random forest
+    Forest,
+    /// Extremely randomised trees
+    ExtraTrees,
+    /// Gradient-boosted trees
+    Boosting,
+    /// A single decision tree
+    Tree,
+}
+
+/// The options of `fi train`.
+#[derive(Args)]
+pub(crate) struct Train {
+    /// What to train
+    #[arg(value_enum)]
+    learner: Learner,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Where to write the model: .fi
+    #[arg(long, value_name = "FILE.fi")]
+    output: PathBuf,
+    /// The share of rows that are set aside to score a model of the others; the model written is
+    /// trained on all rows. 0 for none
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+    test_size: f64,
+    /// How many trees [default: 100]
+    #[arg(long, value_name = "N")]
+    n_estimators: Option<usize>,
+    /// How deep a tree may be [default: no limit]
+    #[arg(long, value_name = "N")]
+    max_depth: Option<usize>,
+    /// How many leaves a tree may have [default: no limit; 31 for boosting]
+    #[arg(long, value_name = "N")]
+    max_leaf_nodes: Option<usize>,
+    /// The fewest rows in a leaf [default: 1; 20 for boosting]
+    #[arg(long, value_name = "N")]
+    min_samples_leaf: Option<usize>,
+    /// How many features each split may choose from: all, sqrt, log2, a number, or a share such
+    /// as 0.33 [default: sqrt for classes, all for numbers]
+    #[arg(long, value_name = "FEATURES", value_parser = parse_max_features)]
+    max_features: Option<MaxFeatures>,
+    /// The shrinkage of each tree of boosting [default: 0.1]
+    #[arg(long, value_name = "RATE")]
+    learning_rate: Option<f64>,
+}
+
+fn parse_max_features(text: &str) -> Result<MaxFeatures, String> {
+    match text {
+        "all" => Ok(MaxFeatures::All),
+        "sqrt" => Ok(MaxFeatures::Sqrt),
+        "log2" => Ok(MaxFeatures::Log2),
+        _ => match (text.parse::<usize>(), text.parse::<f64>()) {
+            (Ok(count), _) => Ok(MaxFeatures::Count(count)),
+            (_, Ok(share)) => Ok(MaxFeatures::Share(share)),
+            _ => Err("write all, sqrt, log2, a number or a share".to_owned()),
+        },
+    }
+}
+
+impl Train {
+    pub(crate) fn run(&self, session: &Session) -> Done {
+        Sink::new(Some(&self.output), &["fi"])?;
+        self.check()?;
+        let data = self.data.to_train(session)?;
+        let metrics = Metric::for_target(data.target());
+        let mut scores = Vec::new();
+        let (train, test) = self.split(session, &data)?;
+        if !test.is_empty() {
+            let model = self.fit(&session.run(), &data.select_rows(&train)?)?;
+            let test = data.select_rows(&test)?;
+            let predictions = model.predict(test.rows())?;
+            let score = |metric: &Metric| {
+                metric.score(predictions.view(), model.output(), test.target(), test.weights())
+            };
+            let values = metrics.iter().map(score).collect::<fi_core::Result<Vec<f64>>>()?;
+            scores.push((format!("{} rows set aside", test.n_rows()), values));
+        }
+        let model = self.fit(&session.run(), &data)?;
+        if self.learner == Learner::Forest {
+            let score = |metric: &Metric| model.oob_score(&data, metric);
+            if let Ok(values) = metrics.iter().map(score).collect::<fi_core::Result<Vec<f64>>>() {
+                scores.push(("out-of-bag rows".to_owned(), values));
+            }
+        }
+        save(&self.output, &Stored::new(model, &data, None)?)?;
+        if !session.quiet {
+            let names: Vec<String> = metrics.iter().map(Metric::name).collect();
+            let header: Vec<&str> =
+                std::iter::once("score on").chain(names.iter().map(String::as_str)).collect();
+            let mut table = aligned(&header, 0);
+            for (rows, values) in scores {
+                table.add_row(std::iter::once(rows).chain(values.into_iter().map(fi_viz::number)));
+            }
+            if table.row_count() > 0 {
+                println!("{table}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Options that this learner does not know are no options.
+    fn check(&self) -> Done {
+        let known = |given: bool, name: &str, learners: &[Learner]| {
+            if given && !learners.contains(&self.learner) {
+                return Failure::call(format!("--{name} has no meaning for this learner"));
+            }
+            Ok(())
+        };
+        use Learner::{Boosting, ExtraTrees, Forest, Tree};
+        known(self.n_estimators.is_some(), "n-estimators", &[Forest, ExtraTrees, Boosting])?;
+        known(self.max_features.is_some(), "max-features", &[Forest, ExtraTrees, Tree])?;
+        known(self.learning_rate.is_some(), "learning-rate", &[Boosting])?;
+        if !(0.0..1.0).contains(&self.test_size) {
+            return Failure::call(format!("--test-size is {}, it must be in [0, 1)", self.test_size));
+        }
+        Ok(())
+    }
+
+    /// The rows to train on and those set aside; rows of one group stay together.
+    fn split(&self, session: &Session, data: &Dataset) -> Done<(Vec<usize>, Vec<usize>)> {
+        let n_rows = data.n_rows();
+        let n_test = (self.test_size * n_rows as f64).round() as usize;
+        if n_test == 0 || n_test + 2 > n_rows {
+            return Ok(((0..n_rows).collect(), Vec::new()));
+        }
+        let mut rng = Run::new(session.seed).split(0x7465_7374).rng(0);
+        let group_of = |row: usize| data.groups().map_or(row, |groups| groups[row]);
+        let mut groups: Vec<usize> = (0..n_rows).map(group_of).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        rng.shuffle(&mut groups);
+        let mut place = vec![0; groups.iter().max().map_or(0, |last| last + 1)];
+        groups.iter().enumerate().for_each(|(i, &group)| place[group] = i);
+        let n_test_groups = (self.test_size * groups.len() as f64).round().max(1.0) as usize;
+        Ok((0..n_rows).partition(|&row| place[group_of(row)] >= n_test_groups))
+    }
+
+    fn fit(&self, run: &Run<'_>, data: &Dataset) -> Done<Trees> {
+        let classes = matches!(data.target(), Target::Classes { .. });
+        let tree = |base: DecisionTree| DecisionTree {
+            max_depth: self.max_depth.or(base.max_depth),
+            max_leaf_nodes: self.max_leaf_nodes.or(base.max_leaf_nodes),
+            min_samples_leaf: self.min_samples_leaf.unwrap_or(base.min_samples_leaf),
+            max_features: self.max_features.unwrap_or(base.max_features),
+            ..base
+        };
+        Ok(match self.learner {
+            Learner::Tree => {
+                let base = if classes { DecisionTree::default() } else { DecisionTree::regression() };
+                tree(base).fit(run, data)?
+            }
+            Learner::Forest => {
+                let base = if classes { RandomForest::default() } else { RandomForest::regression() };
+                let n_estimators = self.n_estimators.unwrap_or(base.n_estimators);
+                RandomForest { n_estimators, tree: tree(base.tree), ..base }.fit(run, data)?
+            }
+            Learner::ExtraTrees => {
+                let base = if classes { ExtraTrees::default() } else { ExtraTrees::regression() };
+                let n_estimators = self.n_estimators.unwrap_or(base.n_estimators);
+                ExtraTrees { n_estimators, tree: tree(base.tree), ..base }.fit(run, data)?
+            }
+            Learner::Boosting => {
+                let base = if classes {
+                    GradientBoosting::classification()
+                } else {
+                    GradientBoosting::regression()
+                };
+                let settings = GradientBoosting {
+                    n_estimators: self.n_estimators.unwrap_or(base.n_estimators),
+                    max_depth: self.max_depth.or(base.max_depth),
+                    max_leaf_nodes: self.max_leaf_nodes.or(base.max_leaf_nodes),
+                    min_samples_leaf: self.min_samples_leaf.unwrap_or(base.min_samples_leaf),
+                    learning_rate: self.learning_rate.unwrap_or(base.learning_rate),
+                    ..base
+                };
+                settings.fit(run, data)?
+            }
+        })
+    }
+}

@@ -1,0 +1,265 @@
+//! The command as a user calls it: files in, files out, exit codes, one sentence per error.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use ndarray::{Array1, Array2, Axis};
+
+/// The repository's root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A folder to work in, and the command called there.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self(tempfile::tempdir().unwrap());
+        std::fs::copy(root().join("datasets/iris.csv"), desk.path("iris.csv")).unwrap();
+        std::fs::copy(root().join("datasets/diabetes.csv"), desk.path("diabetes.csv")).unwrap();
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn call(&self, words: &str) -> Output {
+        let words = words.split_whitespace();
+        Command::new(env!("CARGO_BIN_EXE_fi")).args(words).current_dir(&self.0).output().unwrap()
+    }
+
+    /// What a call that must succeed prints.
+    fn done(&self, words: &str) -> String {
+        let output = self.call(words);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "fi {words}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The exit code and the sentence of a call that must fail.
+    fn fails(&self, words: &str) -> (i32, String) {
+        let output = self.call(words);
+        assert!(output.stdout.is_empty(), "fi {words} printed to stdout");
+        let text = String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), text.trim_end().to_owned())
+    }
+
+    fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn array(&self, name: &str) -> Array2<f64> {
+        fi_io::read_npy_2d(self.path(name)).unwrap()
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.0.path()).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+const TRAIN: &str = "train forest --data iris.csv --target target --n-estimators 20 --output m.fi";
+
+#[test]
+fn the_road_from_a_table_to_scores() {
+    let desk = Desk::new();
+    let scores = desk.done(TRAIN);
+    assert!(scores.contains("30 rows set aside") && scores.contains("out-of-bag rows"), "{scores}");
+    let what = desk.done("inspect m.fi");
+    for line in ["ensemble of trees", "3: one probability per class", "setosa, versicolor"] {
+        assert!(what.contains(line), "{what}");
+    }
+    desk.done("predict --model m.fi --data iris.csv --output p.npy");
+    let p = desk.array("p.npy");
+    assert_eq!(p.dim(), (150, 3));
+    assert!(p.sum_axis(Axis(1)).iter().all(|sum| (sum - 1.0).abs() < 1e-12));
+
+    let call = "importance permutation --model m.fi --data iris.csv --target target --repeats 5";
+    desk.done(&format!("{call} --metric log_loss,accuracy --output i.csv --plot i.svg"));
+    let csv = desk.text("i.csv");
+    let header = "metric,feature,importance,std,ci_low,ci_high,p_value,rank,rank_low,rank_high,\
+                  repeat_0,repeat_1,repeat_2,repeat_3,repeat_4";
+    assert_eq!(csv.lines().next().unwrap(), header);
+    assert!(csv.lines().nth(1).unwrap().starts_with("log loss,petal"), "{csv}");
+    assert!(desk.text("i.svg").contains("petal width"));
+    desk.done(&format!("{call} --output i.json"));
+    let json = desk.text("i.json");
+    assert!(json.contains("\"sha256\"") && json.contains("\"seed\": 0"), "{json}");
+    desk.done(&format!("{call} --output i.npy"));
+    assert_eq!(fi_io::read_npy_1d(desk.path("i.npy")).unwrap().len(), 4);
+    let table = desk.done(call);
+    assert!(table.contains("ci_low") && table.contains("petal length"), "{table}");
+
+    for method in ["impurity", "split-count", "oob-permutation", "shap"] {
+        let data = if matches!(method, "oob-permutation" | "shap") {
+            "--data iris.csv --target target"
+        } else {
+            ""
+        };
+        let table = desk.done(&format!("importance {method} --model m.fi {data}"));
+        let first = table.lines().find(|line| line.contains("| 1 ")).unwrap_or_default().to_owned();
+        assert!(first.contains("petal") || first.is_empty(), "{method}: {table}");
+        assert!(table.contains("petal width"), "{method}: {table}");
+    }
+}
+
+#[test]
+fn shap_values_and_interactions_add_up_to_the_prediction() {
+    let desk = Desk::new();
+    desk.done("train boosting --data diabetes.csv --target target --n-estimators 30 --output m.fi");
+    desk.done("predict --model m.fi --data diabetes.csv --raw --output raw.npy");
+    let raw = desk.array("raw.npy").remove_axis(Axis(1));
+    let close = |sums: Array1<f64>, bound: f64| {
+        let worst = (&sums - &raw).iter().fold(0.0, |worst: f64, gap| worst.max(gap.abs()));
+        assert!(worst < bound, "{worst}");
+    };
+    desk.done("explain shap --model m.fi --data diabetes.csv --output s.npy");
+    let shap = desk.array("s.npy");
+    assert_eq!(shap.ncols(), 11);
+    close(shap.sum_axis(Axis(1)), 1e-9);
+    let background = "--background diabetes.csv";
+    desk.done(&format!("explain shap --model m.fi --data diabetes.csv {background} --output b.npy"));
+    close(desk.array("b.npy").sum_axis(Axis(1)), 1e-9);
+    desk.done("explain shap --precision f32 --model m.fi --data diabetes.csv --output f.npy");
+    close(desk.array("f.npy").sum_axis(Axis(1)), 1e-2);
+    desk.done("explain shap --model m.fi --data diabetes.csv --output s.csv");
+    assert!(desk.text("s.csv").starts_with("age,sex,bmi"));
+
+    desk.done("interactions shap --model m.fi --data diabetes.csv --output pairs.npy");
+    let pairs = fi_io::read_npy_3d(desk.path("pairs.npy")).unwrap();
+    assert_eq!(pairs.dim(), (442, 11, 11));
+    let by_feature = pairs.sum_axis(Axis(2));
+    let gap = (&by_feature - &shap).iter().fold(0.0, |worst: f64, gap| worst.max(gap.abs()));
+    assert!(gap < 1e-9, "{gap}");
+    desk.done("interactions shap --model m.fi --data diabetes.csv --output pairs.csv");
+    assert_eq!(desk.text("pairs.csv").lines().count(), 46);
+    desk.done("plot heatmap pairs.csv --title Pairs --output pairs.svg");
+    assert!(desk.text("pairs.svg").contains("Pairs"));
+}
+
+/// The call of LEAP's `analyze_permutation_importance`: a saved model, features and label as
+/// arrays, a table of scores and a heatmap of sensor pairs with a title.
+#[test]
+fn a_model_of_sensor_pairs_gives_a_heatmap_of_sensors() {
+    let desk = Desk::new();
+    let sensors = ["Left_Ankle", "Right_Ankle", "Sacrum"];
+    let mut names = Vec::new();
+    for (i, a) in sensors.iter().enumerate() {
+        for b in &sensors[i + 1..] {
+            for channel in ["x_acc", "z_gyro"] {
+                names.push(format!("{a}.{channel}|{b}.{channel}"));
+            }
+        }
+    }
+    let mut rng = fi_core::Rng::new(5, 0);
+    let x = Array2::from_shape_simple_fn((120, names.len()), || rng.normal());
+    // The left ankle and the sacrum move together in one class.
+    let y: Array1<f64> = x.column(2).mapv(|phase| f64::from(u8::from(phase > 0.0)));
+    fi_io::write_npy(desk.path("X.npy"), &x).unwrap();
+    fi_io::write_npy(desk.path("y.npy"), &y).unwrap();
+    std::fs::write(desk.path("names.txt"), names.join("\n")).unwrap();
+    desk.done("train forest --data X.npy --names names.txt --target y.npy --output m.fi");
+    let output = Command::new(env!("CARGO_BIN_EXE_fi"))
+        .args("importance permutation --model m.fi --data X.npy --target y.npy".split(' '))
+        .args("--output importance.csv --plot heatmap.svg --title".split(' '))
+        .arg("Gait: who moves with whom")
+        .current_dir(&desk.0)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let first = desk.text("importance.csv").lines().nth(1).unwrap().to_owned();
+    assert!(first.starts_with("Left_Ankle.x_acc|Sacrum.x_acc,"), "{first}");
+    let picture = desk.text("heatmap.svg");
+    for text in ["Gait: who moves with whom", "Left_Ankle", "Sacrum"] {
+        assert!(picture.contains(text), "{text} is not in the picture");
+    }
+    assert!(!picture.contains("x_acc"), "channels have no place in it");
+    desk.done("plot pair-heatmap importance.csv --title Again --output again.png");
+    assert!(std::fs::read(desk.path("again.png")).unwrap().starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn the_answer_does_not_depend_on_the_threads() {
+    let desk = Desk::new();
+    for threads in [1, 3] {
+        let call = |words: &str| desk.done(&format!("{words} --threads {threads} --seed 7"));
+        let train = "train forest --data iris.csv --target target --n-estimators 15 --output";
+        call(&format!("{train} m{threads}.fi"));
+        let on = format!("--model m{threads}.fi --data iris.csv --target target --output");
+        call(&format!("importance permutation {on} i{threads}.csv --repeats 4"));
+        call(&format!("explain shap --model m{threads}.fi --data iris.csv --output s{threads}.csv"));
+    }
+    for (one, three) in [("m1.fi", "m3.fi"), ("i1.csv", "i3.csv"), ("s1.csv", "s3.csv")] {
+        let read = |name: &str| std::fs::read(desk.path(name)).unwrap();
+        assert_eq!(read(one), read(three), "{one}");
+    }
+}
+
+#[test]
+fn groups_are_scored_as_one() {
+    let desk = Desk::new();
+    desk.done(TRAIN);
+    let groups = "petal = ['petal length', 'petal width']\nsepal = ['sepal length']\n";
+    std::fs::write(desk.path("g.toml"), groups).unwrap();
+    let on = "--model m.fi --data iris.csv --target target --groups g.toml";
+    let table = desk.done(&format!("importance permutation {on} --repeats 3"));
+    assert!(table.contains("petal") && !table.contains("petal length"), "{table}");
+    std::fs::write(desk.path("g.toml"), "petal = ['petal breadth']\n").unwrap();
+    let (code, text) = desk.fails(&format!("importance permutation {on}"));
+    assert_eq!(
+        (code, text.as_str()),
+        (
+            1,
+            "fi: `g.toml`: group `petal` names `petal breadth`, the features are sepal length, \
+             sepal width, petal length, petal width"
+        )
+    );
+}
+
+#[test]
+fn each_wrong_call_gets_one_sentence_and_leaves_nothing_behind() {
+    let desk = Desk::new();
+    desk.done(TRAIN);
+    std::fs::write(desk.path("other.csv"), "a,b,target\n1,2,0\n").unwrap();
+    std::fs::write(desk.path("cut.fi"), &std::fs::read(desk.path("m.fi")).unwrap()[..900]).unwrap();
+    std::fs::write(desk.path("model.pkl"), b"\x80\x04\x95\x00").unwrap();
+    let before = desk.files();
+    let on_iris = "--model m.fi --data iris.csv --target target";
+    let work = [
+        ("inspect none.fi", "none.fi` cannot be read"),
+        ("inspect cut.fi", "cut.fi` is damaged"),
+        ("inspect model.pkl", "model.pkl` is a Python pickle"),
+        ("predict --model m.fi --data other.csv --output p.npy", "the model's feature `sepal length`"),
+        ("importance gain --model m.fi --output g.csv --metric r2 --data none.csv", ""),
+        ("train tree --data other.csv --target c --output t.fi", "there is no column `c`"),
+    ];
+    for (words, sentence) in work.iter().filter(|(_, sentence)| !sentence.is_empty()) {
+        let (code, text) = desk.fails(words);
+        assert_eq!(code, 1, "fi {words}: {text}");
+        assert!(text.contains(sentence) && text.lines().count() == 1, "fi {words}: {text}");
+    }
+    let calls = [
+        (format!("importance permutation {on_iris} --output i.xls"), "no extension"),
+        (format!("importance permutation {on_iris} --output no/i.csv"), "there is no folder `no`"),
+        ("importance permutation --model m.fi --output i.csv".to_owned(), "give --data"),
+        ("importance permutation --model m.fi --data iris.csv".to_owned(), "give --target"),
+        (format!("importance permutation {on_iris} --metric speed"), "speed"),
+        ("train forest --data iris.csv --output m.txt --target target".to_owned(), ".fi"),
+        ("train tree --n-estimators 3 --data iris.csv --target target --output t.fi".to_owned(), "--n-estimators"),
+        ("explain shap --model m.fi --data iris.csv --perturbation interventional".to_owned(), "give --background"),
+        ("frobnicate".to_owned(), "unrecognized"),
+    ];
+    for (words, sentence) in &calls {
+        let (code, text) = desk.fails(words);
+        assert_eq!(code, 2, "fi {words}: {text}");
+        assert!(text.contains(sentence), "fi {words}: {text}");
+    }
+    assert_eq!(desk.files(), before);
+}

@@ -15,6 +15,8 @@ pub(crate) const EMPTY: Color = Color(0xDD, 0xDD, 0xDD);
 pub(crate) const SKY: Color = Color(0x56, 0xB4, 0xE9);
 pub(crate) const ORANGE: Color = Color(0xE6, 0x9F, 0x00);
 pub(crate) const BLUE: Color = Color(0x00, 0x72, 0xB2);
+pub(crate) const GREEN: Color = Color(0x00, 0x9E, 0x73);
+pub(crate) const PURPLE: Color = Color(0xCC, 0x79, 0xA7);
 pub(crate) const VERMILLION: Color = Color(0xD5, 0x5E, 0x00);
 
 /// Light yellow over green to dark blue (ColorBrewer's YlGnBu): lightness falls throughout.

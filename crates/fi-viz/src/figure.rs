@@ -29,6 +29,7 @@ pub struct Figure {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Shape {
     Rectangle { x: i32, y: i32, width: i32, height: i32, fill: Color },
+    Line { from: (i32, i32), to: (i32, i32), color: Color },
     Circle { x: i32, y: i32, radius: i32, color: Color, filled: bool },
     Text(Text),
 }

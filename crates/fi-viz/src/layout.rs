@@ -99,6 +99,10 @@ impl Canvas {
         self.rectangle(x + width - 1, y, 1, height, color);
     }
 
+    pub(crate) fn line(&mut self, from: (i32, i32), to: (i32, i32), color: Color) {
+        self.shapes.push(Shape::Line { from, to, color });
+    }
+
     pub(crate) fn circle(&mut self, x: i32, y: i32, radius: i32, color: Color, filled: bool) {
         self.shapes.push(Shape::Circle { x, y, radius, color, filled });
     }

@@ -1,4 +1,4 @@
-//! Pictures of feature importance: bars with intervals, box plots of replicates, heatmaps.
+//! Pictures of feature importance: bars with intervals, box plots of replicates, heatmaps, lines.
 //!
 //! A chart is a plain struct of what is to be shown. Its `figure()` checks and lays it out into
 //! a [`Figure`], a list of shapes at pixel positions, which is written as SVG or PNG:
@@ -34,6 +34,7 @@ mod figure;
 mod font;
 mod heatmap;
 mod layout;
+mod lines;
 mod number;
 mod render;
 
@@ -42,6 +43,7 @@ pub use boxes::BoxPlot;
 pub use error::{Error, Result};
 pub use figure::{Figure, TextBox};
 pub use heatmap::{Annotate, ColorScale, Diagonal, Heatmap};
+pub use lines::{LineChart, Scale};
 pub use number::number;
 
 /// Runs the README's example as a test.

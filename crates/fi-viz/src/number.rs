@@ -81,6 +81,38 @@ impl Axis {
         axis
     }
 
+    /// An axis over powers of ten from `10^low` to `10^high`, with a tick at each, or at every
+    /// second or further one if there are many; in between at 2 and 5 if there are few.
+    pub(crate) fn logarithmic(low: f64, high: f64) -> Self {
+        let (low, high) = widened(low, high);
+        let room = (high - low) * 0.04;
+        let (low, high) = (low - room, high + room);
+        let (first, last) = (low.floor() as i32, high.ceil() as i32);
+        let step = ((last - first) as usize).div_ceil(8).max(1);
+        let factors: &[f64] = if high - low < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let mut ticks = Vec::new();
+        for exponent in (first..=last).step_by(step) {
+            for factor in factors {
+                let value = f64::from(exponent) + factor.log10();
+                if (low..=high).contains(&value) {
+                    let plain = (-3..6).contains(&exponent);
+                    let text = if plain {
+                        fixed(factor * power_of_ten(exponent), (-exponent).max(0) as usize)
+                    } else {
+                        let power = superscript(exponent);
+                        if *factor > 1.0 {
+                            format!("{factor}·10{power}")
+                        } else {
+                            format!("10{power}")
+                        }
+                    };
+                    ticks.push((value, text));
+                }
+            }
+        }
+        Self { low, high, ticks, exponent: 0 }
+    }
+
     fn with_about(low: f64, high: f64, n: usize) -> Self {
         let raw = (high - low) / n as f64;
         let magnitude = exponent_of(&format!("{raw:e}"));
@@ -115,21 +147,21 @@ impl Axis {
         if self.exponent == 0 {
             return label.to_owned();
         }
-        let digits: String =
-            self.exponent
-                .to_string()
-                .chars()
-                .map(|c| match c {
-                    '-' => '⁻',
-                    '1' => '¹',
-                    '2' => '²',
-                    '3' => '³',
-                    digit => char::from_u32('⁰' as u32 + digit.to_digit(10).unwrap_or(0))
-                        .unwrap_or(digit),
-                })
-                .collect();
+        let digits = superscript(self.exponent);
         format!("{label} (×10{digits})").trim_start().to_owned()
     }
+}
+
+/// An exponent as it stands above a ten.
+fn superscript(exponent: i32) -> String {
+    let raised = |c| match c {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        digit => char::from_u32('⁰' as u32 + digit.to_digit(10).unwrap_or(0)).unwrap_or(digit),
+    };
+    exponent.to_string().chars().map(raised).collect()
 }
 
 /// A range that can be divided: constant values get room around them.

@@ -120,6 +120,11 @@ fn shapes<B: DrawingBackend>(backend: &mut B, figure: &Figure, scale: i32) -> Re
                 let end = ((x + width) * scale, (y + height) * scale);
                 backend.draw_rect(start, end, &style(*fill), true).map_err(drawing)?;
             }
+            Shape::Line { from, to, color } => {
+                let point = |(x, y): (i32, i32)| (x * scale, y * scale);
+                let style = ShapeStyle { stroke_width: 2 * scale as u32, ..style(*color) };
+                backend.draw_line(point(*from), point(*to), &style).map_err(drawing)?;
+            }
             Shape::Circle { x, y, radius, color, filled } => {
                 let centre = (x * scale, y * scale);
                 let radius = (radius * scale) as u32;

@@ -5,8 +5,10 @@
 //! in an [`Ensemble`]. Scores of the features: [`impurity`] and
 //! [`split_count`] read the nodes, [`oob_permutation`] asks the rows that each tree did not see.
 
+mod boosting;
 mod bootstrap;
 mod builder;
+mod class_weight;
 mod criterion;
 mod decision_tree;
 mod ensemble;
@@ -25,8 +27,10 @@ mod table;
 mod tree;
 mod trees;
 
+pub use boosting::{EarlyStopping, GradientBoosting, Loss};
 pub use bootstrap::Bootstrap;
 pub use builder::{EnsembleBuilder, NodeStats, TreeBuilder};
+pub use class_weight::ClassWeight;
 pub use criterion::Criterion;
 pub use decision_tree::{DecisionTree, MaxFeatures};
 pub use ensemble::{Aggregate, Ensemble, Statistics};

@@ -8,9 +8,15 @@
 //! A file may come from anyone: no length that it claims is believed before the bytes are there,
 //! nesting is bounded, nothing is evaluated, and what comes out is checked like a model of ours.
 
+mod catboost;
+mod lightgbm;
+
 use std::path::{Path, PathBuf};
 
 use crate::store::Stored;
+
+pub use catboost::catboost;
+pub use lightgbm::lightgbm;
 
 /// Why bytes are no model that can be read; a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

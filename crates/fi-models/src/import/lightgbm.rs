@@ -17,7 +17,7 @@ use block::Block;
 /// Reads a model that LightGBM wrote as text (`save_model`, `model_to_string`).
 ///
 /// Every row falls into the same leaves as in LightGBM: thresholds are compared as `x ≤ t` in
-/// double precision, missing values go as the split's missing type says (`None`: as 0 would;
+/// double precision (after values up to 1e-35 in size became 0), missing values go as the split's missing type says (`None`: as 0 would;
 /// `Zero`: so do values up to 1e-35 in size; `NaN`), and the categories of a split go left,
 /// where a value is cut to a whole number. A column of categories must hold LightGBM's own whole
 /// numbers: what the data set had, or the codes of the pandas category.

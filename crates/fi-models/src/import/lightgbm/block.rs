@@ -35,6 +35,21 @@ const DEFAULT_LEFT: u8 = 2;
 /// Categories from here on cannot be held.
 const MOST_CATEGORIES: usize = 1 << 24;
 
+/// LightGBM drops values up to this size from a row, and what is not there is 0.
+const ZERO: f64 = 1e-35_f32 as f64;
+
+/// A threshold beside which values fall as they do after small ones were replaced by 0.
+fn beside_zero(threshold: f64) -> f64 {
+    if threshold.abs() > ZERO || threshold.is_nan() {
+        threshold
+    } else if threshold < 0.0 {
+        // 0, and so all small values, go right; the next larger in size go left.
+        (-ZERO).next_down()
+    } else {
+        ZERO
+    }
+}
+
 /// The lines of one tree.
 pub(super) struct Block<'a> {
     index: usize,
@@ -252,7 +267,7 @@ impl<'a> Block<'a> {
             let categories = self.categories(splits, split, name)?;
             builder.push_category_split(feature, &categories, &stats)
         } else {
-            let threshold = splits.threshold[split];
+            let threshold = beside_zero(splits.threshold[split]);
             let node = builder.push_split(feature, threshold, &stats);
             let default_left = decision & DEFAULT_LEFT != 0;
             let missing_left = match decision >> 2 & 3 {
@@ -275,7 +290,8 @@ impl<'a> Block<'a> {
             }
             node
         };
-        builder.set_gain(node, splits.gain[split]);
+        // LightGBM keeps gains in single precision.
+        builder.set_gain(node, f64::from(splits.gain[split] as f32));
         builder.set_id(node, u32::try_from(split).unwrap_or(u32::MAX));
         Ok(node)
     }

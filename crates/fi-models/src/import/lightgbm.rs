@@ -8,7 +8,7 @@
 mod block;
 mod objective;
 
-use crate::import::Problem;
+use crate::import::{Problem, shown};
 use crate::store::Stored;
 use crate::tree::{Aggregate, Comparison, Ensemble, Precision, Statistics, TreeBuilder, Trees};
 
@@ -263,17 +263,6 @@ impl<'a> Lines<'a> {
 
 fn damaged<T>(what: String) -> Result<T, Problem> {
     Err(Problem::Damaged(what))
-}
-
-/// So much of a text from a file as fits into a sentence.
-fn shown(text: &str) -> String {
-    const MOST: usize = 40;
-    let mut shown: String =
-        text.chars().take(MOST).map(|c| if c.is_control() { '?' } else { c }).collect();
-    if text.chars().nth(MOST).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -124,3 +124,14 @@ impl std::fmt::Display for Format {
 pub fn load(path: &Path) -> Result<Stored, Error> {
     Ok(crate::store::load(path)?)
 }
+
+/// So much of a text from a file as fits into a sentence.
+fn shown(text: &str) -> String {
+    const MOST: usize = 40;
+    let plain = |c: char| if c.is_control() { '?' } else { c };
+    let mut shown: String = text.chars().take(MOST).map(plain).collect();
+    if text.chars().nth(MOST).is_some() {
+        shown.push('…');
+    }
+    shown
+}

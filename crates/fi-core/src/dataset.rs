@@ -97,7 +97,12 @@ pub struct Dataset {
     weights: Option<Vec<f64>>,
     groups: Option<Vec<usize>>,
     feature_names: Vec<String>,
+    /// The categorical columns, ascending.
+    categorical: Vec<usize>,
 }
+
+/// Categories are whole numbers below this: single-precision numbers tell no more apart.
+const MOST_CATEGORIES: f64 = (1_u32 << 24) as f64;
 
 impl Dataset {
     /// A data set whose features are called `x0`, `x1`, ….
@@ -128,7 +133,8 @@ impl Dataset {
             }
         }
         let feature_names = (0..rows.ncols()).map(|i| format!("x{i}")).collect();
-        let data = Self { rows, target, weights: None, groups: None, feature_names };
+        let (weights, groups, categorical) = (None, None, Vec::new());
+        let data = Self { rows, target, weights, groups, feature_names, categorical };
         data.check_rows()?;
         Ok(data)
     }
@@ -142,7 +148,21 @@ impl Dataset {
                 column: Some(self.feature_names[column].clone()),
                 value,
             }),
+        }?;
+        for &column in &self.categorical {
+            let category = |x: f64| x.is_nan() || (x.trunc() == x && (0.0..MOST_CATEGORIES).contains(&x));
+            let values = self.rows.column(column);
+            if let Some(row) = values.iter().position(|&x| !category(x)) {
+                return Err(Error::Data(format!(
+                    "column `{}` is categorical, but `{}` in row {row} is not a whole number from \
+                     0 to {}, number its categories",
+                    self.feature_names[column],
+                    values[row],
+                    MOST_CATEGORIES - 1.0
+                )));
+            }
         }
+        Ok(())
     }
 
     /// The same data with these feature names.
@@ -190,6 +210,31 @@ impl Dataset {
     pub fn with_groups(self, groups: Vec<usize>) -> Result<Self> {
         require_shape("the list of row groups", &[self.n_rows()], &[groups.len()])?;
         Ok(Self { groups: Some(groups), ..self })
+    }
+
+    /// The same data whose columns `features` are categorical: their numbers are names without
+    /// an order, the whole numbers from 0.
+    ///
+    /// Learners that know categories (our trees) split them into sets; the others take the
+    /// numbers as they are. Replaces what was categorical before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] for a feature out of range, and for a value that is neither missing nor a
+    /// whole number from 0 to 2²⁴ − 1.
+    pub fn with_categorical(self, features: impl IntoIterator<Item = usize>) -> Result<Self> {
+        let mut categorical: Vec<usize> = features.into_iter().collect();
+        categorical.sort_unstable();
+        categorical.dedup();
+        if let Some(feature) = categorical.iter().find(|&&feature| feature >= self.n_features()) {
+            return Err(Error::Data(format!(
+                "feature {feature} cannot be categorical, the table has {} features",
+                self.n_features()
+            )));
+        }
+        let data = Self { categorical, ..self };
+        data.check_rows()?;
+        Ok(data)
     }
 
     /// The same rows with another target.
@@ -249,6 +294,11 @@ impl Dataset {
         &self.feature_names
     }
 
+    /// The categorical features, ascending.
+    pub fn categorical(&self) -> &[usize] {
+        &self.categorical
+    }
+
     /// These rows, in this order; rows may be taken several times.
     ///
     /// # Errors
@@ -271,6 +321,7 @@ impl Dataset {
             weights: None,
             groups: self.groups.as_ref().map(|all| rows.iter().map(|&row| all[row]).collect()),
             feature_names: self.feature_names.clone(),
+            categorical: self.categorical.clone(),
         };
         match &self.weights {
             None => Ok(data),
@@ -284,7 +335,10 @@ impl Dataset {
     ///
     /// If a feature is out of range.
     pub fn select_features(&self, features: &[usize]) -> Self {
+        let kept = features.iter().enumerate();
+        let kept = kept.filter(|(_, feature)| self.categorical.binary_search(feature).is_ok());
         Self {
+            categorical: kept.map(|(place, _)| place).collect(),
             rows: self.rows.select(Axis(1), features),
             feature_names: features.iter().map(|&i| self.feature_names[i].clone()).collect(),
             ..self.clone()
@@ -344,6 +398,31 @@ mod tests {
 
     fn classes(labels: &[usize]) -> Target {
         Target::Classes { labels: labels.to_vec(), names: vec!["no".into(), "yes".into()] }
+    }
+
+    #[test]
+    fn categorical_columns_stay_with_their_features() {
+        let rows = array![[0.5, 2.0, 1.0], [1.5, f64::NAN, 0.0]];
+        let data = Dataset::new(rows, Target::Values(vec![0.0, 1.0])).unwrap();
+        let data = data.with_categorical([2, 1, 2]).unwrap();
+        assert_eq!(data.categorical(), [1, 2]);
+        assert_eq!(data.select_rows(&[1]).unwrap().categorical(), [1, 2]);
+        assert_eq!(data.select_features(&[2, 0, 1]).categorical(), [0, 2]);
+        assert_eq!(data.without_features(&[1]).unwrap().categorical(), [1]);
+        let text = |result: Result<Dataset>| result.unwrap_err().to_string();
+        assert_eq!(
+            text(data.clone().with_categorical([3])),
+            "feature 3 cannot be categorical, the table has 3 features"
+        );
+        assert_eq!(
+            text(data.clone().with_categorical([0])),
+            "column `x0` is categorical, but `0.5` in row 0 is not a whole number from 0 to \
+             16777215, number its categories"
+        );
+        let negative = array![[0.5, -2.0, 1.0], [1.5, 0.0, 0.0]];
+        assert!(text(data.clone().with_rows(negative)).starts_with("column `x1` is categorical"));
+        let many = array![[0.5, 16_777_216.0, 1.0], [1.5, 0.0, 0.0]];
+        assert!(text(data.with_rows(many)).starts_with("column `x1` is categorical"));
     }
 
     #[test]

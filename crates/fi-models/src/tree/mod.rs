@@ -7,6 +7,7 @@
 
 mod bootstrap;
 mod builder;
+mod class_weight;
 mod criterion;
 mod decision_tree;
 mod ensemble;
@@ -17,7 +18,7 @@ mod importance;
 mod linfa;
 mod link;
 mod out_of_bag;
-mod sort;
+mod prune;
 mod split;
 mod table;
 #[expect(clippy::module_inception, reason = "the field's word")]
@@ -26,8 +27,9 @@ mod trees;
 
 pub use bootstrap::Bootstrap;
 pub use builder::{EnsembleBuilder, NodeStats, TreeBuilder};
+pub use class_weight::ClassWeight;
 pub use criterion::Criterion;
-pub use decision_tree::{DecisionTree, MaxFeatures};
+pub use decision_tree::{DecisionTree, MaxFeatures, PruningPath, Splitter};
 pub use ensemble::{Aggregate, Ensemble, Statistics};
 pub use forest::{MaxSamples, RandomForest};
 pub use importance::{impurity, split_count};

@@ -28,9 +28,9 @@ pub struct NodeStats<'a> {
 /// Push the root first, then every other node after its parent, and connect them.
 #[derive(Debug, Clone)]
 pub struct TreeBuilder {
-    n_values: usize,
-    nodes: Nodes,
-    sets: CategorySets,
+    pub(super) n_values: usize,
+    pub(super) nodes: Nodes,
+    pub(super) sets: CategorySets,
     /// The first call that did not fit, told by [`EnsembleBuilder::push_tree`].
     problem: Option<String>,
 }
@@ -63,12 +63,8 @@ impl TreeBuilder {
         categories: &[u32],
         stats: &NodeStats<'_>,
     ) -> usize {
-        let node = self.push_split(feature, 0.0, stats);
-        self.nodes.set[node] = self.sets.len() as u32;
-        if !self.sets.push(categories) {
-            let most = MOST_CATEGORIES - 1;
-            self.note(format!("node {node} has a category above {most}, the largest there is"));
-        }
+        let node = self.push_leaf(stats);
+        self.make_category_split(node, feature, categories);
         node
     }
 
@@ -116,6 +112,16 @@ impl TreeBuilder {
         // Not a leaf, but no child can stand before its parent: unconnected.
         self.nodes.left[node] = 0;
         self.nodes.right[node] = 0;
+    }
+
+    /// Turns a leaf into a split on categories whose children are to be connected.
+    pub(super) fn make_category_split(&mut self, node: usize, feature: usize, categories: &[u32]) {
+        self.make_split(node, feature, 0.0);
+        self.nodes.set[node] = self.sets.len() as u32;
+        if !self.sets.push(categories) {
+            let most = MOST_CATEGORIES - 1;
+            self.note(format!("node {node} has a category above {most}, the largest there is"));
+        }
     }
 
     /// Makes `left` and `right` the children of a split.

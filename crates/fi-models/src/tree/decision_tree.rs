@@ -7,10 +7,12 @@ use fi_core::{Dataset, Learner, Model, Result, Rng, Run, Target, require};
 use serde::{Deserialize, Serialize};
 
 use super::builder::TreeBuilder;
-use super::criterion::{Criterion, Entropy, Gini, SquaredError};
+use super::class_weight::ClassWeight;
+use super::criterion::Criterion;
 use super::ensemble::Ensemble;
 use super::grow::{Limits, grow};
 use super::link::Link;
+use super::prune::{Pruning, prune, pruning_path};
 use super::split::Comparison;
 use super::table::Table;
 use super::trees::Trees;
@@ -52,6 +54,18 @@ impl MaxFeatures {
     }
 }
 
+/// Where splits lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Splitter {
+    /// At the best of all thresholds.
+    Best,
+    /// At one threshold per feature, drawn uniformly from the range of the feature's values in
+    /// the node: *extremely randomized trees* (Geurts, Ernst, Wehenkel 2006,
+    /// <https://doi.org/10.1007/s10994-006-6226-1>). A categorical feature draws a set of the
+    /// node's categories, and missing values a side.
+    Random,
+}
+
 /// A classification or regression tree (CART).
 ///
 /// Each node is split at the feature `j` and threshold `t` with the greatest decrease of
@@ -66,10 +80,21 @@ impl MaxFeatures {
 /// upper). Of equally good splits the first one drawn wins. Rows without weight are not there.
 /// The settings and their defaults are scikit-learn's.
 ///
+/// *Missing values* (NaN) are tried on both sides of every threshold, and alone against all
+/// others (a split at `f64::MAX`); the split remembers the better side, and the side that holds
+/// more weight if none of its rows lacked the value.
+///
+/// *Categorical features* ([`Dataset::with_categorical`]) are split into two sets. For values
+/// and two classes, all sets are tried: the best one is an end of the categories in the order of
+/// their mean targets (Fisher 1958). For more classes the order is that of the first principal
+/// component of their class shares (Coppersmith and others 1999). Missing values are one more
+/// category; categories that a node has not seen go right, to the heavier side.
+///
 /// # Cost
 ///
-/// `O(n_rows · max_features · log n_rows)` for each level of the tree; memory for one copy of
-/// the table.
+/// `O(n_rows · max_features)` for each level of the tree: ranks are put in order by their bits
+/// and not sorted (but for three or more classes, and entropy). Memory for twice the table, as
+/// integers of 4 bytes.
 ///
 /// # When it misleads
 ///
@@ -95,6 +120,10 @@ impl MaxFeatures {
 ///
 /// - Breiman, Friedman, Olshen, Stone (1984). *Classification and Regression Trees.* Wadsworth.
 ///   <https://doi.org/10.1201/9781315139470>
+/// - Fisher (1958). *On grouping for maximum homogeneity.* JASA 53.
+///   <https://doi.org/10.1080/01621459.1958.10501479>
+/// - Coppersmith, Hong, Hosking (1999). *Partitioning nominal attributes in decision trees.*
+///   Data Mining and Knowledge Discovery 3. <https://doi.org/10.1023/A:1009869804967>
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DecisionTree {
     /// What a split is to reduce: `Gini` or `Entropy` for classes, `SquaredError` for values.
@@ -115,6 +144,21 @@ pub struct DecisionTree {
     /// How many features each split draws, without replacement; more if none of them can split
     /// the node. Default `All`.
     pub max_features: MaxFeatures,
+    /// Where splits lie: at the best threshold or at a random one. Default `Best`.
+    pub splitter: Splitter,
+    /// Splits that leave a smaller share of all training weight on a side are not made; inside
+    /// [0, 0.5]. Default 0.
+    pub min_weight_fraction_leaf: f64,
+    /// What a row of each class weighs, on top of its own weight. Default `None`: the same.
+    pub class_weight: ClassWeight,
+    /// The most bins per feature, at least 2: neighbouring values are joined so that the bins
+    /// hold about the same weight of rows, and splits lie between bins. Faster, and a little
+    /// coarser. Default `None`: every value is a bin of its own.
+    pub max_bins: Option<usize>,
+    /// Minimal cost-complexity pruning, at least 0: a branch whose impurity decrease per leaf
+    /// more, as a share of all training weight, is not above this becomes a leaf. Default 0: no
+    /// pruning.
+    pub ccp_alpha: f64,
 }
 
 impl Default for DecisionTree {
@@ -127,6 +171,11 @@ impl Default for DecisionTree {
             min_samples_leaf: 1,
             min_impurity_decrease: 0.0,
             max_features: MaxFeatures::All,
+            splitter: Splitter::Best,
+            min_weight_fraction_leaf: 0.0,
+            class_weight: ClassWeight::None,
+            max_bins: None,
+            ccp_alpha: 0.0,
         }
     }
 }
@@ -142,59 +191,117 @@ impl DecisionTree {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`](fi_core::Error::Parameter) for a setting outside its domain or a criterion for the other kind
-    /// of target; [`Error::Data`](fi_core::Error::Data) for a missing value.
+    /// [`Error::Parameter`](fi_core::Error::Parameter) for a setting outside its domain or a
+    /// criterion for the other kind of target.
     pub fn fit(&self, run: &Run<'_>, data: &Dataset) -> Result<Trees> {
         let limits = self.limits(data)?;
-        let table = Table::new(data)?;
-        let grown =
-            self.grow(&table, limits, &table.weights, table.weighted_rows(), &mut run.rng(0));
+        let table = Table::new(data, self.max_bins)?;
+        let grown = self.grow(&table, limits, None, &table.weighted_rows(), &mut run.rng(0));
         let mut builder =
             Ensemble::builder(table.n_features, table.n_outputs(), Comparison::LessEqual);
         builder.push_tree(grown)?;
         Ok(Trees { ensemble: builder.build()?, link: link(data.target()), bootstrap: None })
     }
 
+    /// The values of `ccp_alpha` at which another branch of the tree becomes a leaf, and the
+    /// impurity of the leaves from there on; scikit-learn's `cost_complexity_pruning_path`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`DecisionTree::fit`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use fi_core::{Dataset, Run, Target};
+    /// use fi_models::tree::DecisionTree;
+    /// use ndarray::array;
+    ///
+    /// let data = Dataset::new(array![[0.0], [1.0], [2.0]], Target::Values(vec![0.0, 1.0, 5.0]))?;
+    /// let path = DecisionTree::regression().cost_complexity_pruning_path(&Run::new(0), &data)?;
+    /// assert!(path.ccp_alphas.windows(2).all(|pair| pair[0] <= pair[1]));
+    /// assert_eq!(path.impurities[0], 0.0);
+    /// # Ok::<(), fi_core::Error>(())
+    /// ```
+    ///
+    /// # References
+    ///
+    /// - Breiman, Friedman, Olshen, Stone (1984). *Classification and Regression Trees.*
+    ///   Chapter 3. <https://doi.org/10.1201/9781315139470>
+    pub fn cost_complexity_pruning_path(
+        &self,
+        run: &Run<'_>,
+        data: &Dataset,
+    ) -> Result<PruningPath> {
+        let whole = Self { ccp_alpha: 0.0, ..self.clone() };
+        let limits = whole.limits(data)?;
+        let table = Table::new(data, self.max_bins)?;
+        let rows = table.weighted_rows();
+        let tree = whole.grow(&table, limits, None, &rows, &mut run.rng(0));
+        let Pruning { ccp_alphas, impurities } = pruning_path(&tree);
+        Ok(PruningPath { ccp_alphas, impurities })
+    }
+
     /// Checks every setting.
     pub(super) fn limits(&self, data: &Dataset) -> Result<Limits> {
         let Self { max_depth, max_leaf_nodes, min_samples_split, min_samples_leaf, .. } = *self;
         self.criterion.check(data.target())?;
+        self.class_weight.check(data.target())?;
         let printed = |limit: Option<usize>| limit.map_or_else(String::new, |n| n.to_string());
         require(max_depth != Some(0), "max_depth", printed(max_depth), "at least 1")?;
         let leaves = max_leaf_nodes.is_none_or(|n| n >= 2);
         require(leaves, "max_leaf_nodes", printed(max_leaf_nodes), "at least 2")?;
         require(min_samples_split >= 2, "min_samples_split", min_samples_split, "at least 2")?;
         require(min_samples_leaf >= 1, "min_samples_leaf", min_samples_leaf, "at least 1")?;
-        let min_impurity_decrease = self.min_impurity_decrease;
-        let finite = min_impurity_decrease >= 0.0 && min_impurity_decrease.is_finite();
-        require(finite, "min_impurity_decrease", min_impurity_decrease, "at least 0")?;
+        let at_least_0 = |x: f64| x >= 0.0 && x.is_finite();
+        let decrease = self.min_impurity_decrease;
+        require(at_least_0(decrease), "min_impurity_decrease", decrease, "at least 0")?;
+        let fraction = self.min_weight_fraction_leaf;
+        let half = (0.0..=0.5).contains(&fraction);
+        require(half, "min_weight_fraction_leaf", fraction, "inside [0, 0.5]")?;
+        let bins = self.max_bins.is_none_or(|n| n >= 2);
+        require(bins, "max_bins", printed(self.max_bins), "at least 2")?;
+        require(at_least_0(self.ccp_alpha), "ccp_alpha", self.ccp_alpha, "at least 0")?;
         Ok(Limits {
             max_depth: max_depth.unwrap_or(usize::MAX),
             max_leaf_nodes,
             min_samples_split,
             min_samples_leaf,
-            min_impurity_decrease,
+            min_weight_fraction_leaf: fraction,
+            min_impurity_decrease: decrease,
             max_features: self.max_features.of(data.n_features())?,
+            splitter: self.splitter,
         })
     }
 
-    /// Grows one tree on these rows with these weights of all rows.
+    /// Grows and prunes one tree on these rows, each `draws` times.
     pub(super) fn grow(
         &self,
         table: &Table,
         limits: Limits,
-        weights: &[f64],
-        rows: Vec<u32>,
+        draws: Option<&[u32]>,
+        candidates: &[u32],
         rng: &mut Rng,
     ) -> TreeBuilder {
-        match self.criterion {
-            Criterion::Gini => grow(table, limits, Gini::new(table, weights), rows, rng),
-            Criterion::Entropy => grow(table, limits, Entropy::new(table, weights), rows, rng),
-            Criterion::SquaredError => {
-                grow(table, limits, SquaredError::new(table, weights), rows, rng)
-            }
+        let mut weights = table.weights.clone();
+        self.class_weight.apply(table, draws, &mut weights);
+        let mut rows = candidates.to_vec();
+        if let Some(draws) = draws {
+            weights.iter_mut().zip(draws).for_each(|(weight, &n)| *weight *= f64::from(n));
+            rows.retain(|&row| draws[row as usize] > 0);
         }
+        let tree = grow(table, self.criterion, limits, &weights, rows, rng);
+        if self.ccp_alpha > 0.0 { prune(&tree, self.ccp_alpha) } else { tree }
     }
+}
+
+/// How a tree shrinks as `ccp_alpha` grows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PruningPath {
+    /// 0, and every value of `ccp_alpha` from which on one branch more is pruned, ascending.
+    pub ccp_alphas: Vec<f64>,
+    /// The impurity of all leaves from there on, weighted by their share of the training weight.
+    pub impurities: Vec<f64>,
 }
 
 impl Learner for DecisionTree {

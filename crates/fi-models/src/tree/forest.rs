@@ -8,7 +8,7 @@ use fi_core::{Dataset, Learner, Model, Result, Run, require};
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{Bootstrap, fingerprint};
-use super::decision_tree::{DecisionTree, MaxFeatures, link};
+use super::decision_tree::{DecisionTree, MaxFeatures, Splitter, link};
 use super::ensemble::Ensemble;
 use super::split::Comparison;
 use super::table::Table;
@@ -88,6 +88,27 @@ impl RandomForest {
         Self { tree: DecisionTree::regression(), ..Self::default() }
     }
 
+    /// The default settings of extremely randomized trees (extra-trees) for classification:
+    /// each split at the best of √n random thresholds, one per feature drawn; all trees see all
+    /// rows.
+    ///
+    /// # References
+    ///
+    /// - Geurts, Ernst, Wehenkel (2006). *Extremely randomized trees.* Machine Learning 63.
+    ///   <https://doi.org/10.1007/s10994-006-6226-1>
+    pub fn extra_trees() -> Self {
+        let plain = Self::default();
+        let tree = DecisionTree { splitter: Splitter::Random, ..plain.tree };
+        Self { tree, bootstrap: false, ..plain }
+    }
+
+    /// The default settings of extra-trees for regression: trees by squared error, each split
+    /// from all features, as in scikit-learn.
+    pub fn extra_trees_regression() -> Self {
+        let tree = DecisionTree { splitter: Splitter::Random, ..DecisionTree::regression() };
+        Self { tree, ..Self::extra_trees() }
+    }
+
     /// Trains a forest; the same bits for any number of threads.
     ///
     /// # Errors
@@ -97,20 +118,12 @@ impl RandomForest {
     pub fn fit(&self, run: &Run<'_>, data: &Dataset) -> Result<Trees> {
         require(self.n_estimators >= 1, "n_estimators", self.n_estimators, "at least 1")?;
         let limits = self.tree.limits(data)?;
-        let table = Table::new(data)?;
+        let table = Table::new(data, self.tree.max_bins)?;
         let candidates = table.weighted_rows();
         let bootstrap = self.bootstrap(run, data, candidates.len())?;
         let trees = run.map(self.n_estimators, |_tree, rng| {
-            let Some(bootstrap) = &bootstrap else {
-                let rows = candidates.clone();
-                return Ok(self.tree.grow(&table, limits, &table.weights, rows, rng));
-            };
-            let counts = bootstrap.draw(table.n_rows, &candidates, rng);
-            let weights = counts.iter().zip(&table.weights);
-            let weights: Vec<f64> = weights.map(|(&n, weight)| f64::from(n) * weight).collect();
-            let drawn = candidates.iter().copied();
-            let rows = drawn.filter(|&row| counts[row as usize] > 0).collect();
-            Ok(self.tree.grow(&table, limits, &weights, rows, rng))
+            let draws = bootstrap.as_ref().map(|b| b.draw(table.n_rows, &candidates, rng));
+            Ok(self.tree.grow(&table, limits, draws.as_deref(), &candidates, rng))
         })?;
         let mut builder =
             Ensemble::builder(table.n_features, table.n_outputs(), Comparison::LessEqual);

@@ -247,9 +247,9 @@ mod tests {
 
     #[test]
     fn our_errors_come_through() {
-        let data = linfa::Dataset::new(array![[f64::NAN]], array![1.0]);
+        let data = linfa::Dataset::new(array![[f64::INFINITY]], array![1.0]);
         let error = DecisionTree::regression().linfa(0).fit(&data).unwrap_err();
-        assert!(error.to_string().starts_with("row 0 has no value in column"), "{error}");
+        assert!(error.to_string().starts_with("the table is `inf` in row 0"), "{error}");
         let data = linfa::Dataset::new(array![[1.0]], array![1_usize]);
         let error = DecisionTree::regression().linfa(0).fit(&data).unwrap_err();
         assert_eq!(

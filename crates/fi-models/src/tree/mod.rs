@@ -19,8 +19,8 @@ mod importance;
 mod linfa;
 mod link;
 mod out_of_bag;
+mod prune;
 mod shap;
-mod sort;
 mod split;
 mod table;
 #[expect(clippy::module_inception, reason = "the field's word")]
@@ -32,7 +32,7 @@ pub use bootstrap::Bootstrap;
 pub use builder::{EnsembleBuilder, NodeStats, TreeBuilder};
 pub use class_weight::ClassWeight;
 pub use criterion::Criterion;
-pub use decision_tree::{DecisionTree, MaxFeatures};
+pub use decision_tree::{DecisionTree, MaxFeatures, PruningPath, Splitter};
 pub use ensemble::{Aggregate, Ensemble, Statistics};
 pub use forest::{MaxSamples, RandomForest};
 pub use importance::{impurity, split_count};

@@ -1,26 +1,28 @@
-//! Sorts the rows of a node by a feature's rank.
+//! Sorts the rows of a node by a feature's rank, for criteria that look at them one by one.
 //!
 //! Large nodes take a byte-wise radix sort, small ones the standard library's. Both put equal
 //! ranks in row order, so which of them ran changes no bit of the tree.
 
+use super::kernel::Index;
+
 /// Nodes with fewer rows are sorted by comparison.
 const RADIX_FROM: usize = 128;
 
-/// A row and its rank in one integer: sorting it sorts by rank, then row.
+/// A rank and a place in the node's list in one integer: sorting it sorts by rank, then place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Item(u64);
 
 impl Item {
-    fn new(rank: u32, row: u32) -> Self {
-        Self(u64::from(rank) << 32 | u64::from(row))
+    fn new(rank: usize, place: usize) -> Self {
+        Self((rank as u64) << 32 | place as u64)
     }
 
-    pub(super) fn rank(self) -> u32 {
-        (self.0 >> 32) as u32
+    pub(super) fn rank(self) -> usize {
+        (self.0 >> 32) as usize
     }
 
-    pub(super) fn row(self) -> u32 {
-        self.0 as u32
+    pub(super) fn place(self) -> usize {
+        (self.0 & 0xFFFF_FFFF) as usize
     }
 }
 
@@ -36,15 +38,15 @@ impl Sorter {
         Self { items: vec![Item::default(); n_rows], other: vec![Item::default(); n_rows] }
     }
 
-    /// The rows, ascending in number, by rank; `None` if all have the same.
-    pub(super) fn sort(&mut self, ranks: &[u32], rows: &[u32]) -> Option<&[Item]> {
-        let n_rows = rows.len();
-        let (mut low, mut high) = (u32::MAX, 0);
-        for (item, &row) in self.items.iter_mut().zip(rows) {
-            let rank = ranks[row as usize];
+    /// The places of the list by rank; `None` if all have the same.
+    pub(super) fn sort<I: Index>(&mut self, ranks: &[I], list: &[I]) -> Option<&[Item]> {
+        let n_rows = list.len();
+        let (mut low, mut high) = (usize::MAX, 0);
+        for (place, (item, id)) in self.items.iter_mut().zip(list).enumerate() {
+            let rank = ranks[id.get()].get();
             low = low.min(rank);
             high = high.max(rank);
-            *item = Item::new(rank, row);
+            *item = Item::new(rank, place);
         }
         if low >= high {
             return None;
@@ -58,10 +60,10 @@ impl Sorter {
     }
 
     /// Least significant byte first, as many bytes as the range of ranks has.
-    fn radix(&mut self, n_rows: usize, low: u32, high: u32) {
-        let n_bytes = (u32::BITS - (high - low).leading_zeros()).div_ceil(8);
+    fn radix(&mut self, n_rows: usize, low: usize, high: usize) {
+        let n_bytes = (usize::BITS - (high - low).leading_zeros()).div_ceil(8);
         for byte in 0..n_bytes {
-            let digit = |item: Item| ((item.rank() - low) >> (8 * byte)) as usize & 0xFF;
+            let digit = |item: Item| ((item.rank() - low) >> (8 * byte)) & 0xFF;
             let items = &self.items[..n_rows];
             let mut next = [0_u32; 256];
             for &item in items {
@@ -91,12 +93,12 @@ mod tests {
         for (n_rows, n_ranks) in [(2, 2), (127, 9), (128, 300), (1_000, 70_000), (5_000, 1 << 25)] {
             let mut rng = Rng::new(3, n_rows as u64);
             let ranks: Vec<u32> = (0..2 * n_rows).map(|_| rng.below(n_ranks) as u32 + 7).collect();
-            let rows: Vec<u32> = (0..n_rows as u32).map(|row| 2 * row).collect();
-            let mut expected: Vec<Item> =
-                rows.iter().map(|&row| Item::new(ranks[row as usize], row)).collect();
+            let list: Vec<u32> = (0..n_rows as u32).map(|row| 2 * row).collect();
+            let item = |(place, &row): (usize, &u32)| Item::new(ranks[row as usize] as usize, place);
+            let mut expected: Vec<Item> = list.iter().enumerate().map(item).collect();
             expected.sort_unstable();
             let mut sorter = Sorter::new(2 * n_rows);
-            if let Some(sorted) = sorter.sort(&ranks, &rows) {
+            if let Some(sorted) = sorter.sort(&ranks, &list) {
                 assert_eq!(sorted, expected);
             }
             assert_eq!(sorter.sort(&ranks, &[2, 2]), None);

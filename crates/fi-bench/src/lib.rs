@@ -5,6 +5,7 @@
 
 pub mod compare;
 pub mod data_sets;
+pub mod peers;
 
 /// The README's examples, as tests.
 #[cfg(doctest)]

@@ -16,7 +16,7 @@ use crate::session::Session;
 pub(crate) struct DataArgs {
     /// The table: .csv with a header, or .npy (columns x0, x1, … unless --names says otherwise)
     #[arg(long, value_name = "FILE")]
-    pub(crate) data: PathBuf,
+    data: Option<PathBuf>,
     /// The target: a column's name, or a .npy file of one number per row
     #[arg(long, value_name = "COLUMN|FILE.npy")]
     pub(crate) target: Option<String>,
@@ -35,6 +35,9 @@ pub(crate) struct DataArgs {
     /// Columns to leave out
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) drop: Vec<String>,
+    /// Features whose numbers (0, 1, 2, …) are categories, to train on
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(crate) categorical: Vec<String>,
 }
 
 /// What a model is to predict.
@@ -57,9 +60,8 @@ impl From<TaskArg> for Task {
 
 impl DataArgs {
     fn options(&self, features: Option<Vec<String>>) -> DataOptions {
-        let is_file = |name: &str| {
-            Path::new(name).extension().is_some_and(|extension| extension == "npy")
-        };
+        let is_file =
+            |name: &str| Path::new(name).extension().is_some_and(|extension| extension == "npy");
         let target = self.target.as_ref().map(|name| {
             if is_file(name) {
                 TargetSource::File(PathBuf::from(name))
@@ -74,7 +76,16 @@ impl DataArgs {
             weights: self.weights.clone(),
             groups: self.rows_group.clone(),
             drop: self.drop.clone(),
+            categorical: self.categorical.clone(),
             features,
+        }
+    }
+
+    /// The table's file.
+    fn file(&self) -> Done<&Path> {
+        match &self.data {
+            Some(file) => Ok(file),
+            None => Failure::call("this needs rows: give --data"),
         }
     }
 
@@ -82,16 +93,17 @@ impl DataArgs {
     pub(crate) fn files(&self) -> Vec<&Path> {
         let target = self.target.as_deref().map(Path::new);
         let target = target.filter(|name| name.extension().is_some_and(|e| e == "npy"));
-        let files = [Some(self.data.as_path()), target, self.names.as_deref()];
+        let files = [self.data.as_deref(), target, self.names.as_deref()];
         files.into_iter().flatten().collect()
     }
 
     /// The data to train on; says which task was found.
     pub(crate) fn to_train(&self, session: &Session) -> Done<Dataset> {
+        self.file()?;
         if self.target.is_none() {
             return Failure::call("say what to predict with --target");
         }
-        let data = read_data(&self.data, &self.options(None))?;
+        let data = read_data(self.file()?, &self.options(None))?;
         if self.task.is_none() {
             session.note(match data.target() {
                 Target::Values(_) => "The target is taken as numbers: regression.".to_owned(),
@@ -108,14 +120,16 @@ impl DataArgs {
     /// The data to score a model on: its features in its order, its classes.
     pub(crate) fn to_score(&self, model: &Stored) -> Done<Dataset> {
         if self.target.is_none() {
-            return Failure::call("this method compares predictions with the target: give --target");
+            return Failure::call(
+                "this method compares predictions with the target: give --target",
+            );
         }
         let mut options = self.options(Some(model.feature_names.clone()));
         options.task = options.task.or(Some(match model.output() {
             Output::Values => Task::Regression,
             Output::Probabilities | Output::Margins | Output::Labels => Task::Classification,
         }));
-        let data = read_data(&self.data, &options)?;
+        let data = read_data(self.file()?, &options)?;
         let classes = match (&model.class_names, data.target()) {
             (Some(names), Target::Classes { .. }) => names.clone(),
             // Classes without names are the numbers from 0.
@@ -130,7 +144,7 @@ impl DataArgs {
 
     /// The rows of a model's features, for methods that need no target.
     pub(crate) fn rows(&self, model: &Stored) -> Done<Array2<f64>> {
-        self.rows_of(&self.data, model)
+        self.rows_of(self.file()?, model)
     }
 
     /// The rows of a model's features in another table with the same columns.

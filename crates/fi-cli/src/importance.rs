@@ -11,7 +11,7 @@ use fi_models::tree;
 use crate::data::{DataArgs, GroupsArg, ModelArg};
 use crate::failure::{Done, Failure};
 use crate::output::{Sink, print_importance};
-use crate::plot::{Kind, Picture};
+use crate::plot::Picture;
 use crate::session::Session;
 
 /// How to score.
@@ -43,9 +43,8 @@ pub(crate) struct Command {
     method: Method,
     #[command(flatten)]
     model: ModelArg,
-    /// The table: .csv with a header, or .npy; methods that only read the model need none
     #[command(flatten)]
-    data: Option<DataArgs>,
+    data: DataArgs,
     #[command(flatten)]
     groups: GroupsArg,
     /// Metrics, by scikit-learn's names: log_loss, accuracy, roc_auc, r2, neg_mean_squared_error, …
@@ -83,7 +82,7 @@ impl Command {
             Sink::Table => print_importance(&importances),
             Sink::File { path, extension: "json" } => {
                 let mut inputs = vec![self.model.model.as_path()];
-                inputs.extend(self.data.iter().flat_map(DataArgs::files));
+                inputs.extend(self.data.files());
                 inputs.extend(self.groups.groups.as_deref());
                 fi_io::write_importance_json(path, &importances, &fi_io::Provenance::of(&inputs)?)?;
             }
@@ -104,20 +103,18 @@ impl Command {
             match self.method {
                 Method::Impurity => Some(tree::impurity),
                 Method::SplitCount => Some(tree::split_count),
-                Method::Gain => Some(tree::gain),
-                Method::TotalGain => Some(tree::total_gain),
-                Method::Cover => Some(tree::cover),
+                Method::Gain | Method::TotalGain | Method::Cover => None, // GAIN
                 Method::Permutation | Method::OobPermutation | Method::Shap => None,
             };
         if let Some(read) = read {
             if self.groups.groups.is_some() {
-                return Failure::call("scores of splits belong to single features: leave --groups out");
+                return Failure::call(
+                    "scores of splits belong to single features: leave --groups out",
+                );
             }
             return Ok(vec![read(self.trees(model)?.ensemble(), names)?]);
         }
-        let Some(data) = &self.data else {
-            return Failure::call("this method asks the model about rows: give --data");
-        };
+        let data = &self.data;
         let players = self.groups.players(names)?;
         match self.method {
             Method::Shap => {
@@ -155,7 +152,7 @@ impl Command {
         let run = session.run();
         Ok(match (&model.model, &model.scaler) {
             (Fitted::Trees(trees), None) => {
-                tree::permutation(&run, &settings, trees, data, players, &metrics)?
+                settings.importance(&run, trees, data, players, &metrics)? // PERM
             }
             _ => settings.importance(&run, model, data, players, &metrics)?,
         })
@@ -177,9 +174,8 @@ impl Command {
             let classes = data.target().n_classes().is_some();
             return Ok(vec![if classes { for_classes.clone() } else { Metric::Mse }]);
         }
-        let parse = |name: &String| {
-            Metric::parse(name).map_err(|error| Failure::Call(error.to_string()))
-        };
+        let parse =
+            |name: &String| Metric::parse(name).map_err(|error| Failure::Call(error.to_string()));
         self.metric.iter().map(parse).collect()
     }
 }

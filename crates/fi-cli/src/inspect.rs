@@ -93,6 +93,9 @@ fn describe(trees: &Trees) -> Vec<(&'static str, String)> {
         ("depth", depth.to_string()),
         ("splits", format!("{splits}, in {precision} precision")),
         ("prediction", format!("{aggregate}, {:?}", trees.link())),
-        ("knows", if known.is_empty() { "no statistics of nodes".into() } else { known.join(", ") }),
+        (
+            "knows",
+            if known.is_empty() { "no statistics of nodes".into() } else { known.join(", ") },
+        ),
     ]
 }

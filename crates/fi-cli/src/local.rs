@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use fi_core::shapley::{self, Estimator};
 use fi_core::{Attribution, Importance, Players, Removal};
-use fi_io::{Cell, Table};
 use fi_models::Fitted;
 use fi_models::store::Stored;
 use fi_models::tree::{
-    Background, OutputScale, Perturbation, Precision, TreeExplainer, TreeShap, Trees,
+    Background, OutputScale, Perturbation, Precision, Summary, TreeExplainer, TreeShap, Trees,
 };
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -96,7 +95,8 @@ impl ShapArgs {
     }
 
     fn is_interventional(&self) -> bool {
-        self.perturbation.map_or(self.background.is_some(), |p| p == PerturbationArg::Interventional)
+        self.perturbation
+            .map_or(self.background.is_some(), |p| p == PerturbationArg::Interventional)
     }
 
     /// The trees, if the tree algorithm is to explain them.
@@ -113,7 +113,6 @@ impl ShapArgs {
     /// Calls `explain` with an explainer of these trees.
     fn with_trees<T>(
         &self,
-        session: &Session,
         model: &Stored,
         data: &DataArgs,
         trees: &Trees,
@@ -121,11 +120,15 @@ impl ShapArgs {
     ) -> Done<T> {
         let background = match (self.is_interventional(), self.background(model, data)?) {
             (true, None) => {
-                return Failure::call("--perturbation interventional needs rows: give --background");
+                return Failure::call(
+                    "--perturbation interventional needs rows: give --background",
+                );
             }
             (true, Some(rows)) => Some(Background::new(rows, None)?),
             (false, Some(_)) => {
-                return Failure::call("--perturbation tree-path takes no --background: leave one out");
+                return Failure::call(
+                    "--perturbation tree-path takes no --background: leave one out",
+                );
             }
             (false, None) => None,
         };
@@ -142,7 +145,7 @@ impl ShapArgs {
                 PrecisionArg::F64 => Precision::F64,
             },
         };
-        explain(&settings.explainer(&session.run(), trees)?)
+        explain(&settings.explainer(trees)?)
     }
 
     /// By an estimator that only predicts.
@@ -158,7 +161,9 @@ impl ShapArgs {
             return Failure::call("--perturbation tree-path is for models of trees");
         }
         let Some(background) = self.background(model, data)? else {
-            return Failure::call("this model is explained by predictions for background rows: give --background");
+            return Failure::call(
+                "this model is explained by predictions for background rows: give --background",
+            );
         };
         let (exact, kernel) = (shapley::Exact::default(), shapley::Kernel::default());
         let (permutation, sampling) =
@@ -170,7 +175,7 @@ impl ShapArgs {
             Algorithm::Auto | Algorithm::Tree if players.len() <= 12 => &exact,
             Algorithm::Auto | Algorithm::Tree | Algorithm::Kernel => &kernel,
         };
-        let removal = Removal::marginal(background, None)?;
+        let removal = Removal::marginal(background)?;
         Ok(shapley::explain(&session.run(), estimator, model, rows, players, &removal)?)
     }
 
@@ -185,8 +190,14 @@ impl ShapArgs {
         confidence: f64,
     ) -> Done<Importance> {
         match self.trees(model)? {
-            Some(trees) => self.with_trees(session, model, data, trees, |explainer| {
-                Ok(explainer.importance(&session.run(), players, rows, confidence)?)
+            Some(trees) => self.with_trees(model, data, trees, |explainer| {
+                Ok(explainer.importance(
+                    &session.run(),
+                    players,
+                    rows,
+                    Summary::MeanAbsolute,
+                    confidence,
+                )?)
             }),
             None => {
                 Ok(self.estimated(session, model, data, players, rows)?.mean_abs(confidence)?)
@@ -224,11 +235,9 @@ impl Explain {
         let players = self.groups.players(&model.feature_names)?;
         let rows = rows.view();
         let attribution = match self.shap.trees(&model)? {
-            Some(trees) => {
-                self.shap.with_trees(session, &model, &self.data, trees, |explainer| {
-                    Ok(explainer.attribution(&session.run(), &players, rows)?)
-                })?
-            }
+            Some(trees) => self.shap.with_trees(&model, &self.data, trees, |explainer| {
+                Ok(explainer.attribution(&session.run(), &players, rows)?)
+            })?,
             None => self.shap.estimated(session, &model, &self.data, &players, rows)?,
         };
         if let Some(error) = attribution.additivity_error {
@@ -241,7 +250,9 @@ impl Explain {
             Sink::File { path, extension: "npy" } => {
                 fi_io::write_attribution_npy(path, &attribution)?;
             }
-            Sink::File { path, .. } => fi_io::write_table_csv(path, &table(&attribution))?,
+            Sink::File { path, .. } => {
+                fi_io::write_table_csv(path, &fi_io::attribution_table(&attribution))?;
+            }
             Sink::Table => {
                 let mut names = attribution.features.clone();
                 names.push("base_value".to_owned());
@@ -260,25 +271,6 @@ impl Explain {
     }
 }
 
-/// One line per row and output; `row,output` in front if there are several outputs.
-fn table(attribution: &Attribution) -> Table {
-    let (_, n_outputs, _) = attribution.values.dim();
-    let several = n_outputs > 1;
-    let front = several.then_some(["row", "output"]).into_iter().flatten().map(str::to_owned);
-    let names = front.chain(attribution.features.iter().cloned());
-    let mut table = Table::new(names.chain(["base_value".to_owned()]));
-    for (row, outputs) in attribution.values.outer_iter().enumerate() {
-        for (output, values) in outputs.outer_iter().enumerate() {
-            let front: Vec<Cell> =
-                if several { vec![row.into(), output.into()] } else { Vec::new() };
-            let base = attribution.base_values[[row, output]];
-            let values = values.iter().copied().chain([base]).map(Cell::from);
-            table.push(front.into_iter().chain(values));
-        }
-    }
-    table
-}
-
 /// The options of `fi interactions`.
 #[derive(Args)]
 pub(crate) struct InteractionsCommand {
@@ -290,7 +282,12 @@ pub(crate) struct InteractionsCommand {
     #[command(flatten)]
     data: DataArgs,
     #[command(flatten)]
+    groups: GroupsArg,
+    #[command(flatten)]
     shap: ShapArgs,
+    /// The coverage of the intervals of mean sizes
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
+    confidence: f64,
     /// Where to write: .csv, the mean size of each pair; .npy, (n_rows, n_features + 1,
     /// n_features + 1) as XGBoost lays it out, with k after n_rows for k > 1 outputs [default: the
     /// strongest pairs on stdout]
@@ -304,49 +301,28 @@ impl InteractionsCommand {
         let sink = Sink::new(self.output.as_deref(), &["csv", "npy"])?;
         let model = self.model.load()?;
         let rows = self.data.rows(&model)?;
-        let names = &model.feature_names;
         let Some(trees) = self.shap.trees(&model)? else {
             return Failure::call("interactions are computed for models of trees only");
         };
-        self.shap.with_trees(session, &model, &self.data, trees, |explainer| {
+        let players = self.groups.players(&model.feature_names)?;
+        self.shap.with_trees(&model, &self.data, trees, |explainer| {
             if let Sink::File { path, extension: "npy" } = sink {
-                let local = explainer.interactions(&session.run(), names, rows.view())?;
-                let dense = local.dense();
-                if dense.len_of(Axis(1)) == 1 {
-                    fi_io::write_npy(path, &dense.index_axis(Axis(1), 0))?;
-                } else {
-                    fi_io::write_npy(path, &dense)?;
-                }
-                return Ok(());
+                let local = explainer.interactions(&session.run(), &players, rows.view())?;
+                return Ok(fi_io::write_interactions_npy(path, &local)?);
             }
-            let mean = explainer.mean_interactions(&session.run(), names, rows.view())?;
-            let mut pairs: Vec<(usize, usize, f64)> = Vec::new();
-            for a in 0..names.len() {
-                for b in a + 1..names.len() {
-                    pairs.push((a, b, mean[[a, b]]));
-                }
+            let summary = Summary::MeanAbsolute;
+            let pairs =
+                explainer.mean_interactions(&session.run(), &players, rows.view(), summary)?;
+            if let Sink::File { path, .. } = sink {
+                let table = fi_io::interaction_table(&pairs, self.confidence)?;
+                return Ok(fi_io::write_table_csv(path, &table)?);
             }
-            pairs.sort_by(|x, y| y.2.total_cmp(&x.2));
-            match sink {
-                Sink::File { path, .. } => {
-                    let mut table = Table::new([
-                        "feature_a", "feature_b", "importance", "std", "ci_low", "ci_high", "p_value",
-                    ]);
-                    for (a, b, value) in pairs {
-                        let names = [names[a].clone().into(), names[b].clone().into()];
-                        let empty = [Cell::Empty, Cell::Empty, Cell::Empty, Cell::Empty];
-                        table.push(names.into_iter().chain([value.into()]).chain(empty));
-                    }
-                    fi_io::write_table_csv(path, &table)?;
-                }
-                Sink::Table => {
-                    let mut table = aligned(&["feature_a", "feature_b", "mean |interaction|"], 1);
-                    for (a, b, value) in pairs.into_iter().take(20) {
-                        table.add_row([&names[a], &names[b], &fi_viz::number(value)]);
-                    }
-                    println!("{table}");
-                }
+            let mut table = aligned(&["feature_a", "feature_b", "mean |interaction|"], 1);
+            for (a, b) in pairs.order().into_iter().take(20) {
+                let value = fi_viz::number(pairs.values[[a, b]]);
+                table.add_row([&pairs.features[a], &pairs.features[b], &value]);
             }
+            println!("{table}");
             Ok(())
         })
     }

@@ -19,7 +19,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::failure::Failure;
 use crate::session::Session;
 
 /// Which inputs of a machine-learning model matter, and how sure that is.

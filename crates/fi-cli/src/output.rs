@@ -60,7 +60,8 @@ pub(crate) fn rows_table(names: &[String], rows: ArrayView2<'_, f64>) -> fi_io::
 /// The first rows on stdout.
 pub(crate) fn print_rows(names: &[String], rows: ArrayView2<'_, f64>) {
     const SHOWN: usize = 20;
-    let header: Vec<&str> = std::iter::once("row").chain(names.iter().map(String::as_str)).collect();
+    let header: Vec<&str> =
+        std::iter::once("row").chain(names.iter().map(String::as_str)).collect();
     let mut table = aligned(&header, 0);
     for (i, row) in rows.rows().into_iter().take(SHOWN).enumerate() {
         let numbers = row.iter().map(|&value| fi_viz::number(value));

@@ -131,7 +131,8 @@ impl Plot {
         }
         if chosen.len() < rows.len() && self.metric.is_none() {
             let metric = wanted.unwrap_or_default();
-            session.note(format!("Of several metrics, `{metric}` is drawn; --metric takes another."));
+            session
+                .note(format!("Of several metrics, `{metric}` is drawn; --metric takes another."));
         }
         Ok(chosen)
     }
@@ -144,7 +145,8 @@ fn is_pairs(path: &Path) -> Done<bool> {
 }
 
 fn pair_figure(pairs: &PairScores, title: String) -> Done<Figure> {
-    let mut caption = format!("Each cell: the sum of its pair's scores, {} in all.", pairs.n_summed);
+    let mut caption =
+        format!("Each cell: the sum of its pair's scores, {} in all.", pairs.n_summed);
     if pairs.n_left_out > 0 {
         caption.push_str(&format!(
             " {} scores of 0 or less are left out, so cells lean upwards.",
@@ -180,7 +182,11 @@ fn rows_figure(kind: Kind, rows: &[ImportanceRow], title: String) -> Done<Figure
             values: rows.iter().map(|row| row.importance).collect(),
             intervals: any.then_some(intervals),
             x_label: label,
-            caption: if any { "Whiskers: the intervals of the file.".to_owned() } else { String::new() },
+            caption: if any {
+                "Whiskers: the intervals of the file.".to_owned()
+            } else {
+                String::new()
+            },
             order: Order::Descending,
             ..BarChart::default()
         };
@@ -193,8 +199,13 @@ fn rows_figure(kind: Kind, rows: &[ImportanceRow], title: String) -> Done<Figure
     if kind == Kind::Box {
         let groups = rows.iter().map(|row| (row.feature.clone(), row.repeats.clone()));
         let references = vec![("0".to_owned(), 0.0)];
-        let chart =
-            BoxPlot { title, groups: groups.collect(), x_label: label, references, ..BoxPlot::default() };
+        let chart = BoxPlot {
+            title,
+            groups: groups.collect(),
+            x_label: label,
+            references,
+            ..BoxPlot::default()
+        };
         return Ok(chart.figure()?);
     }
     let mut values = Array2::from_elem((rows.len(), n_repeats), f64::NAN);

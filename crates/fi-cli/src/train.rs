@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use fi_core::{Dataset, Metric, Model as _, Run, Target};
 use fi_models::store::{Stored, save};
-use fi_models::tree::{DecisionTree, ExtraTrees, GradientBoosting, MaxFeatures, RandomForest, Trees};
+use fi_models::tree::{DecisionTree, GradientBoosting, MaxFeatures, RandomForest, Trees};
 
 use crate::data::DataArgs;
 use crate::failure::{Done, Failure};
@@ -123,12 +123,17 @@ impl Train {
             }
             Ok(())
         };
-        use Learner::{Boosting, ExtraTrees, Forest, Tree};
-        known(self.n_estimators.is_some(), "n-estimators", &[Forest, ExtraTrees, Boosting])?;
-        known(self.max_features.is_some(), "max-features", &[Forest, ExtraTrees, Tree])?;
-        known(self.learning_rate.is_some(), "learning-rate", &[Boosting])?;
+        let forests = [Learner::Forest, Learner::ExtraTrees];
+        let [many, drawing] =
+            [Learner::Boosting, Learner::Tree].map(|l| [&forests[..], &[l]].concat());
+        known(self.n_estimators.is_some(), "n-estimators", &many)?;
+        known(self.max_features.is_some(), "max-features", &drawing)?;
+        known(self.learning_rate.is_some(), "learning-rate", &[Learner::Boosting])?;
         if !(0.0..1.0).contains(&self.test_size) {
-            return Failure::call(format!("--test-size is {}, it must be in [0, 1)", self.test_size));
+            return Failure::call(format!(
+                "--test-size is {}, it must be in [0, 1)",
+                self.test_size
+            ));
         }
         Ok(())
     }
@@ -163,18 +168,19 @@ impl Train {
         };
         Ok(match self.learner {
             Learner::Tree => {
-                let base = if classes { DecisionTree::default() } else { DecisionTree::regression() };
+                let base =
+                    if classes { DecisionTree::default() } else { DecisionTree::regression() };
                 tree(base).fit(run, data)?
             }
-            Learner::Forest => {
-                let base = if classes { RandomForest::default() } else { RandomForest::regression() };
+            Learner::Forest | Learner::ExtraTrees => {
+                let base = match (self.learner, classes) {
+                    (Learner::ExtraTrees, true) => RandomForest::extra_trees(),
+                    (Learner::ExtraTrees, false) => RandomForest::extra_trees_regression(),
+                    (_, true) => RandomForest::default(),
+                    (_, false) => RandomForest::regression(),
+                };
                 let n_estimators = self.n_estimators.unwrap_or(base.n_estimators);
                 RandomForest { n_estimators, tree: tree(base.tree), ..base }.fit(run, data)?
-            }
-            Learner::ExtraTrees => {
-                let base = if classes { ExtraTrees::default() } else { ExtraTrees::regression() };
-                let n_estimators = self.n_estimators.unwrap_or(base.n_estimators);
-                ExtraTrees { n_estimators, tree: tree(base.tree), ..base }.fit(run, data)?
             }
             Learner::Boosting => {
                 let base = if classes {

@@ -33,6 +33,8 @@ pub struct DataOptions {
     pub groups: Option<String>,
     /// Columns to leave out. Default none.
     pub drop: Vec<String>,
+    /// Features whose numbers are categories. Default none.
+    pub categorical: Vec<String>,
     /// The features of a model, in its order: the columns to take, all others being left out.
     /// If the data have no names, or the model's are `x0`, `x1`, …, the places decide. Default
     /// `None`: every column without another use.
@@ -63,16 +65,26 @@ pub struct DataOptions {
 /// ```
 pub fn read_data(path: impl AsRef<Path>, options: &DataOptions) -> Result<Dataset> {
     let path = path.as_ref();
-    if is_npy(path) {
-        return Table::read(path, options)?.dataset(options);
-    }
-    match &options.target {
+    let data = match &options.target {
+        _ if is_npy(path) => Table::read(path, options)?.dataset(options)?,
         Some(TargetSource::File(file)) => {
             let (names, rows) = read_csv_rows(path, &csv_options(path, options)?)?;
-            Table::new(path, names, rows, options)?.with_file(file, options.task)
+            Table { file: path.display().to_string(), names, rows }.with_file(file, options.task)?
         }
-        Some(TargetSource::Column(_)) | None => read_csv(path, &csv_options(path, options)?),
+        Some(TargetSource::Column(_)) | None => read_csv(path, &csv_options(path, options)?)?,
+    };
+    if options.categorical.is_empty() {
+        return Ok(data);
     }
+    let file = path.display().to_string();
+    let place = |name: &String| {
+        let place = data.feature_names().iter().position(|feature| feature == name);
+        place.ok_or_else(|| {
+            Error::content(&file, format!("the categorical column `{name}` is no feature here"))
+        })
+    };
+    let places = options.categorical.iter().map(place).collect::<Result<Vec<usize>>>()?;
+    data.with_categorical(places).map_err(|source| Error::Core { file, source })
 }
 
 /// Reads only the features of a `.csv` or `.npy` file: their names and the rows.

@@ -34,15 +34,8 @@ pub fn attribution_table(attribution: &Attribution) -> Table {
 ///
 /// [`Error::Core`] unless `confidence` is inside (0, 1).
 pub fn interaction_table(interaction: &Interaction, confidence: f64) -> Result<Table> {
-    let mut table = Table::new([
-        "feature_a",
-        "feature_b",
-        "importance",
-        "std",
-        "ci_low",
-        "ci_high",
-        "p_value",
-    ]);
+    let mut table =
+        Table::new(["feature_a", "feature_b", "importance", "std", "ci_low", "ci_high", "p_value"]);
     let core = |source| Error::Core { file: "the table of pairs".to_owned(), source };
     for (a, b) in interaction.order() {
         let value = interaction.values[[a, b]];
@@ -100,9 +93,6 @@ mod tests {
         assert_eq!(interaction_table(&pairs, 0.95).unwrap().rows[0][4], Cell::Empty);
         pairs.n_rows = 4;
         let error = interaction_table(&pairs, 1.0).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "`the table of pairs`: `confidence` is `1`, it must be inside (0, 1)"
-        );
+        assert_eq!(error, "`the table of pairs`: `confidence` is `1`, it must be inside (0, 1)");
     }
 }

@@ -63,11 +63,8 @@ pub fn write_interactions_npy(path: impl AsRef<Path>, interactions: &Interaction
     let path = path.as_ref();
     let (n_rows, n_outputs, _) = interactions.values.dim();
     let side = interactions.features.len() + 1;
-    let shape = if n_outputs == 1 {
-        vec![n_rows, side, side]
-    } else {
-        vec![n_rows, n_outputs, side, side]
-    };
+    let shape =
+        if n_outputs == 1 { vec![n_rows, side, side] } else { vec![n_rows, n_outputs, side, side] };
     let too_many = || Error::Unwritable {
         file: path.display().to_string(),
         problem: format!("an array of shape {shape:?} does not fit into memory, take fewer rows"),

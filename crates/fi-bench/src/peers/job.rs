@@ -117,6 +117,7 @@ impl Job {
     pub fn run(&self) -> Result<Option<Trees>> {
         let run = Run::new(0);
         let rows = self.rows.view();
+        let players = Players::features(self.names.clone())?;
         let model = || self.model.as_ref().context("this work has a model");
         let data = || -> Result<Dataset> {
             Ok(Dataset::new(self.rows.clone(), self.target.clone().context("a target")?)?)
@@ -128,18 +129,18 @@ impl Job {
         };
         match &self.kind {
             Kind::Attribution => {
-                let explainer = shap(Perturbation::TreePath).explainer(&run, model()?)?;
-                std::hint::black_box(explainer.attribution(&run, &self.names, rows)?);
+                let explainer = shap(Perturbation::TreePath).explainer(model()?)?;
+                std::hint::black_box(explainer.attribution(&run, &players, rows)?);
             }
             Kind::Interventional => {
                 let background = self.background.as_ref().context("a background")?;
                 let perturbation = Perturbation::Interventional(background);
-                let explainer = shap(perturbation).explainer(&run, model()?)?;
-                std::hint::black_box(explainer.attribution(&run, &self.names, rows)?);
+                let explainer = shap(perturbation).explainer(model()?)?;
+                std::hint::black_box(explainer.attribution(&run, &players, rows)?);
             }
             Kind::Interactions => {
-                let explainer = shap(Perturbation::TreePath).explainer(&run, model()?)?;
-                std::hint::black_box(explainer.interactions(&run, &self.names, rows)?);
+                let explainer = shap(Perturbation::TreePath).explainer(model()?)?;
+                std::hint::black_box(explainer.interactions(&run, &players, rows)?);
             }
             Kind::Predict => {
                 let model = model()?;
@@ -150,7 +151,6 @@ impl Job {
                 std::hint::black_box(blocks);
             }
             Kind::Permutation(metric) => {
-                let players = Players::features(self.names.clone())?;
                 let settings = Permutation { n_repeats: 5, ..Permutation::default() };
                 let metrics = [metric.clone()];
                 std::hint::black_box(permutation(

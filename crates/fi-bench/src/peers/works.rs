@@ -53,12 +53,21 @@ const SKLEARN: Peer = python("sklearn", "scikit-learn 1.9.1");
 const HISTGB: Peer = python("histgb", "scikit-learn 1.9.1 HistGradientBoosting");
 const LIGHTGBM: Peer = python("lightgbm", "lightgbm 4.7.0");
 const CATBOOST: Peer = python("catboost", "catboost 1.2.10");
-const FASTTREESHAP: Peer =
-    Peer { name: "fasttreeshap", title: "fasttreeshap 0.1.6 v2", environment: Environment::OldPython };
+const FASTTREESHAP: Peer = Peer {
+    name: "fasttreeshap",
+    title: "fasttreeshap 0.1.6 v2",
+    environment: Environment::OldPython,
+};
 const RANGER: Peer = Peer { name: "ranger", title: "ranger", environment: Environment::R };
 
 /// Path-dependent SHAP values and the like, of as many rows on both sides.
-const fn work(name: &'static str, title: &'static str, rows: usize, peer: Peer, at_least: f64) -> Work {
+const fn work(
+    name: &'static str,
+    title: &'static str,
+    rows: usize,
+    peer: Peer,
+    at_least: f64,
+) -> Work {
     Work { name, title, rows, peer, peer_rows: rows, repetitions: 3, at_least }
 }
 
@@ -83,39 +92,125 @@ pub const WORKS: &[Work] = &[
     work("path:8", "the same, depth 8", 20_000, WOODELF, 10.0).times(1),
     work("path:10", "the same, depth 10", 20_000, WOODELF, 10.0).times(1),
     work("contribs:16", "one row, XGBoost 20 trees, depth 16", 1, XGBOOST, 2.0).times(15),
-    work("contribs:lightgbm", "path-dependent SHAP, LightGBM 500 trees, 64 leaves", 10_000, LIGHTGBM, 50.0)
-        .times(1),
-    work("contribs:catboost", "path-dependent SHAP, CatBoost 500 oblivious trees, depth 6", 10_000, CATBOOST, 2.0),
-    work("forest:forest_d10", "path-dependent SHAP, forest of 100 trees, depth 10", 1_000, SHAP, 50.0).times(1),
-    work("forest:forest_deep", "path-dependent SHAP, forest of 100 trees, unlimited", 1_000, SHAP, 50.0)
-        .on(50)
-        .times(1),
-    work("forest:old_forest_d10", "the same, depth 10, trained by scikit-learn 1.2.2", 1_000, FASTTREESHAP, 20.0)
-        .times(1),
-    work("forest:old_forest_deep", "the same, unlimited, trained by scikit-learn 1.2.2", 1_000, FASTTREESHAP, 20.0)
-        .on(100)
-        .times(1),
-    work("background:6", "interventional SHAP, 1,000 background rows, depth 6, build included", 10_000, SHAP, 500.0)
-        .on(100)
-        .times(1),
+    work(
+        "contribs:lightgbm",
+        "path-dependent SHAP, LightGBM 500 trees, 64 leaves",
+        10_000,
+        LIGHTGBM,
+        50.0,
+    )
+    .times(1),
+    work(
+        "contribs:catboost",
+        "path-dependent SHAP, CatBoost 500 oblivious trees, depth 6",
+        10_000,
+        CATBOOST,
+        2.0,
+    ),
+    work(
+        "forest:forest_d10",
+        "path-dependent SHAP, forest of 100 trees, depth 10",
+        1_000,
+        SHAP,
+        50.0,
+    )
+    .times(1),
+    work(
+        "forest:forest_deep",
+        "path-dependent SHAP, forest of 100 trees, unlimited",
+        1_000,
+        SHAP,
+        50.0,
+    )
+    .on(50)
+    .times(1),
+    work(
+        "forest:old_forest_d10",
+        "the same, depth 10, trained by scikit-learn 1.2.2",
+        1_000,
+        FASTTREESHAP,
+        20.0,
+    )
+    .times(1),
+    work(
+        "forest:old_forest_deep",
+        "the same, unlimited, trained by scikit-learn 1.2.2",
+        1_000,
+        FASTTREESHAP,
+        20.0,
+    )
+    .on(100)
+    .times(1),
+    work(
+        "background:6",
+        "interventional SHAP, 1,000 background rows, depth 6, build included",
+        10_000,
+        SHAP,
+        500.0,
+    )
+    .on(100)
+    .times(1),
     work("background:6", "the same", 10_000, WOODELF, 10.0),
     work("interactions:6", "SHAP interactions 50 × 50, depth 6", 2_000, XGBOOST, 30.0),
-    work("permutation_xgboost:6", "permutation importance, 50 features, 5 repeats, depth 6", 20_000, SKLEARN, 10.0)
-        .times(1),
-    work("permutation_forest:forest_classes", "permutation importance, forest of 100 deep trees, 20 features, 5 repeats", 10_000, SKLEARN, 20.0)
-        .times(1),
-    work("forest_training:classes", "forest training, 100 trees, 20 features, classification", 50_000, SKLEARN, 4.0)
-        .times(1),
-    work("forest_training:values", "forest training, 100 trees, 20 features, regression", 50_000, SKLEARN, 4.0)
-        .times(1),
+    work(
+        "permutation_xgboost:6",
+        "permutation importance, 50 features, 5 repeats, depth 6",
+        20_000,
+        SKLEARN,
+        10.0,
+    )
+    .times(1),
+    work(
+        "permutation_forest:forest_classes",
+        "permutation importance, forest of 100 deep trees, 20 features, 5 repeats",
+        10_000,
+        SKLEARN,
+        20.0,
+    )
+    .times(1),
+    work(
+        "forest_training:classes",
+        "forest training, 100 trees, 20 features, classification",
+        50_000,
+        SKLEARN,
+        4.0,
+    )
+    .times(1),
+    work(
+        "forest_training:values",
+        "forest training, 100 trees, 20 features, regression",
+        50_000,
+        SKLEARN,
+        4.0,
+    )
+    .times(1),
     work("forest_training:classes", "the same, classification", 50_000, RANGER, 4.0).times(1),
     work("forest_training:values", "the same, regression", 50_000, RANGER, 4.0).times(1),
-    work("training:boosting", "gradient boosting, 500 trees, 20 features, 255 bins", 50_000, HISTGB, 1.5).times(1),
+    work(
+        "training:boosting",
+        "gradient boosting, 500 trees, 20 features, 255 bins",
+        50_000,
+        HISTGB,
+        1.5,
+    )
+    .times(1),
     work("training:boosting", "the same", 50_000, LIGHTGBM, 0.7).times(1),
     work("predict:6", "prediction, XGBoost 200 trees, depth 6", 20_000, XGBOOST, 1.0),
     work("predict:10", "prediction, XGBoost 200 trees, depth 10", 20_000, XGBOOST, 1.0),
     work("predict:lightgbm", "prediction, LightGBM 500 trees", 10_000, LIGHTGBM, 1.0),
     work("predict:catboost", "prediction, CatBoost 500 trees", 10_000, CATBOOST, 1.0),
-    work("forest_predict:forest_deep", "prediction, forest of 100 deep trees", 10_000, SKLEARN, 1.0),
-    work("forest_predict:forest_classes", "prediction, forest of 100 deep trees, classes", 50_000, SKLEARN, 1.0),
+    work(
+        "forest_predict:forest_deep",
+        "prediction, forest of 100 deep trees",
+        10_000,
+        SKLEARN,
+        1.0,
+    ),
+    work(
+        "forest_predict:forest_classes",
+        "prediction, forest of 100 deep trees, classes",
+        50_000,
+        SKLEARN,
+        1.0,
+    ),
 ];

@@ -146,7 +146,8 @@ pub(super) fn codes(run: &Run<'_>, data: &Dataset, bins: &[Bins]) -> Result<Vec<
 }
 
 fn check_categories(column: ArrayView1<'_, f64>, name: &str) -> Result<()> {
-    let bad = |&x: &f64| !x.is_nan() && !(x >= 0.0 && x < f64::from(MOST_CATEGORIES) && x.fract() == 0.0);
+    let bad =
+        |&x: &f64| !x.is_nan() && !(x >= 0.0 && x < f64::from(MOST_CATEGORIES) && x.fract() == 0.0);
     match column.iter().position(bad) {
         None => Ok(()),
         Some(row) => Err(Error::Data(format!(

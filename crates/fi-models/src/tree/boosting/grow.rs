@@ -137,9 +137,8 @@ impl<'a, const N: usize> Grower<'a, N> {
     /// Grows a tree on these rows, ascending.
     pub(super) fn grow(&mut self, mut rows: Vec<u32>, rng: &mut Rng) -> Result<Grown> {
         let drawn = self.draw(rng);
-        let total = rows.iter().fold([0; N], |sum, &row| {
-            histogram::plus(&sum, &self.cells[row as usize])
-        });
+        let total =
+            rows.iter().fold([0; N], |sum, &row| histogram::plus(&sum, &self.cells[row as usize]));
         let mut nodes = vec![self.node(&total, 0..rows.len(), 0)];
         let mut open = BinaryHeap::new();
         if self.size.max_leaf_nodes > 1 && self.divisible(&nodes[0], &total) {
@@ -170,8 +169,7 @@ impl<'a, const N: usize> Grower<'a, N> {
             }
             let child = |index: usize, total: Cell<N>| {
                 let node = &nodes[first + index];
-                let allowed =
-                    self.divisible(node, &total).then(|| self.allowed(&drawn, rng));
+                let allowed = self.divisible(node, &total).then(|| self.allowed(&drawn, rng));
                 Child { node: first + index, total, rows: &rows[node.rows.clone()], allowed }
             };
             let mut child = child;
@@ -262,7 +260,8 @@ impl<'a, const N: usize> Grower<'a, N> {
                 self.block(index, siblings, &small, &large, is_parents);
             }
         };
-        let n_filled = if is_parents { small.rows.len() } else { small.rows.len() + large.rows.len() };
+        let n_filled =
+            if is_parents { small.rows.len() } else { small.rows.len() + large.rows.len() };
         if n_filled * drawn.features.len() < PARALLEL_FROM {
             work.iter_mut().enumerate().for_each(|(index, siblings)| do_block(index, siblings));
         } else {
@@ -280,7 +279,9 @@ impl<'a, const N: usize> Grower<'a, N> {
         let (large_room, small_room): (Histogram<N>, Histogram<N>) =
             work.into_iter().map(|siblings| (siblings.large, siblings.small)).unzip();
         let mut open = Vec::with_capacity(2);
-        for ((child, split), room) in [large, small].into_iter().zip(best).zip([large_room, small_room]) {
+        for ((child, split), room) in
+            [large, small].into_iter().zip(best).zip([large_room, small_room])
+        {
             match split {
                 Some(split) if keep => {
                     let histogram = Some(room);

@@ -84,7 +84,13 @@ impl Scale {
             2.0_f64.powi(exponent as i32)
         };
         let (gradient, hessian) = (power(gradient_bits, gradient), power(hessian_bits, hessian));
-        Self { bits, gradient, hessian, gradient_unit: gradient.recip(), hessian_unit: hessian.recip() }
+        Self {
+            bits,
+            gradient,
+            hessian,
+            gradient_unit: gradient.recip(),
+            hessian_unit: hessian.recip(),
+        }
     }
 
     /// The cell of one row.
@@ -217,7 +223,8 @@ mod tests {
         let all = scale.sums(&times(n_rows as u64));
         let n = n_rows as f64;
         assert_eq!(all, Sums { count: n_rows as u64, gradient: -largest * n, hessian: n });
-        let small = scale.sums(&minus(&plus(&times(9), &scale.cell::<N>(largest / 3.0, 1.0)), &times(9)));
+        let small =
+            scale.sums(&minus(&plus(&times(9), &scale.cell::<N>(largest / 3.0, 1.0)), &times(9)));
         assert!((small.gradient / largest - 1.0 / 3.0).abs() < 1e-8, "{small:?}");
     }
 

@@ -202,7 +202,9 @@ impl Objective {
         match self {
             Self::Values(loss, values) => match *loss {
                 Loss::AbsoluteError => {
-                    each(pairs, values, &|z, y| [f64::from(i8::from(z > y) - i8::from(z < y)), 1.0]);
+                    each(pairs, values, &|z, y| {
+                        [f64::from(i8::from(z > y) - i8::from(z < y)), 1.0]
+                    });
                 }
                 Loss::Quantile { level } => {
                     each(pairs, values, &|z, y| [if z >= y { 1.0 - level } else { -level }, 1.0]);

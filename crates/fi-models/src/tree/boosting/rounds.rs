@@ -199,9 +199,7 @@ impl Rounds<'_> {
             covers[index] = match (children, self.weights) {
                 (_, None) => node.rows.len() as f64,
                 (Some((left, right)), _) => covers[left] + covers[right],
-                (None, Some(weights)) => {
-                    rows(index).iter().map(|&row| weights[row as usize]).sum()
-                }
+                (None, Some(weights)) => rows(index).iter().map(|&row| weights[row as usize]).sum(),
             };
             let step = match (self.objective.leaf_quantile(), children) {
                 (None, _) if node.hessian < settings.min_sum_hessian => 0.0,

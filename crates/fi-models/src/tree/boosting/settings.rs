@@ -233,9 +233,8 @@ impl GradientBoosting {
         let not_negative = |x: f64, name: &'static str| {
             require(x >= 0.0 && x.is_finite(), name, x, "at least 0 and finite")
         };
-        let share = |x: f64, name: &'static str| {
-            require(0.0 < x && x <= 1.0, name, x, "inside (0, 1]")
-        };
+        let share =
+            |x: f64, name: &'static str| require(0.0 < x && x <= 1.0, name, x, "inside (0, 1]");
         least(self.n_estimators, 1, "n_estimators")?;
         positive(self.learning_rate, "learning_rate")?;
         least(self.max_leaf_nodes.unwrap_or(2), 2, "max_leaf_nodes")?;
@@ -339,7 +338,8 @@ impl EarlyStopping {
                 "all rows are of one group, give validation rows of another one".into(),
             ));
         }
-        let n_out = ((n_units as f64 * self.validation_share).round() as usize).clamp(1, n_units - 1);
+        let n_out =
+            ((n_units as f64 * self.validation_share).round() as usize).clamp(1, n_units - 1);
         for index in 0..n_out {
             let unit = (2 * index + 1) * n_units / (2 * n_out);
             units[unit].iter().for_each(|&row| held_out[row] = true);

@@ -59,9 +59,7 @@ pub(super) fn grow(
         Criterion::Gini if table.n_outputs() != 2 => {
             grow_by(table, limits, Classes::new(table, weights, false), rows, rng)
         }
-        Criterion::Entropy => {
-            grow_by(table, limits, Classes::new(table, weights, true), rows, rng)
-        }
+        Criterion::Entropy => grow_by(table, limits, Classes::new(table, weights, true), rows, rng),
         Criterion::Gini | Criterion::SquaredError => {
             grow_by(table, limits, Moments::new(table, weights), rows, rng)
         }
@@ -121,10 +119,21 @@ struct Open<S> {
 
 /// How to split a node, in the ranks of its block.
 enum Split {
-    Cut { low: usize, high: usize, missing_left: Option<bool> },
+    Cut {
+        low: usize,
+        high: usize,
+        missing_left: Option<bool>,
+    },
     /// A cut at a threshold of its own.
-    Drawn { last: usize, threshold: f64, missing_left: Option<bool> },
-    Parts { left: Vec<usize>, missing_left: Option<bool> },
+    Drawn {
+        last: usize,
+        threshold: f64,
+        missing_left: Option<bool>,
+    },
+    Parts {
+        left: Vec<usize>,
+        missing_left: Option<bool>,
+    },
 }
 
 /// How to split a node, in the numbers of the table.
@@ -421,7 +430,8 @@ impl<K: Kernel> Grower<'_, K> {
                 (Test::Threshold(threshold), missing_left)
             }
             Split::Cut { low, high, missing_left } => {
-                let find = |wanted: usize| list.iter().find(|id| ranks.ranks[id.get()].get() == wanted);
+                let find =
+                    |wanted: usize| list.iter().find(|id| ranks.ranks[id.get()].get() == wanted);
                 let of = |wanted: usize| find(wanted).map_or(column.n_ranks(), rank);
                 (Test::Threshold(column.threshold(of(low), of(high))), missing_left)
             }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use fi_bench::peers::{Environment, Job, Measured, Records, WORKS, Work};
+use fi_bench::peers::{Environment, Job, Measured, Records, WORKS, Work, growth};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::root;
@@ -17,6 +17,9 @@ pub(crate) struct Bench {
     /// Only compute the table of this record again, and compare it with the one beside it
     #[arg(long, value_name = "DIR")]
     verify: Option<PathBuf>,
+    /// Only draw how fi's own cost grows with rows, trees, depth, features and background, as SVG
+    #[arg(long, value_name = "DIR")]
+    growth: Option<PathBuf>,
     /// Only works whose name or peer contains this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -41,6 +44,15 @@ impl Bench {
     pub(crate) fn run(self) -> Result<()> {
         if let Some(folder) = &self.verify {
             return verify(folder);
+        }
+        if let Some(folder) = &self.growth {
+            std::fs::create_dir_all(folder)?;
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+            let charts = pool.install(|| growth(cpu_seconds, |what| println!("{what}")))?;
+            for (stem, chart) in charts {
+                chart.figure()?.save(folder.join(format!("{stem}.svg")))?;
+            }
+            return Ok(());
         }
         let models = root().join("target/peers");
         if let Some(one) = &self.one {
@@ -156,21 +168,17 @@ fn one_job(models: &Path, one: &[String]) -> Result<()> {
     let [rows, threads, repetitions] = numbers[..] else { bail!("--one takes four values") };
     let job = Job::load(models, work, rows)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let cpu_now = || {
-        let time = clock_gettime(ClockId::ProcessCPUTime);
-        time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
-    };
     let (mut cpu, mut wall, mut trained) = (Vec::new(), Vec::new(), None);
     for repetition in 0..=repetitions {
         // As the peers: one to warm up, unless the work is done only once.
         if repetition == 0 && repetitions == 1 {
             continue;
         }
-        let (start, start_cpu) = (Instant::now(), cpu_now());
+        let (start, start_cpu) = (Instant::now(), cpu_seconds());
         trained = pool.install(|| job.run())?;
         if repetition > 0 {
             wall.push(start.elapsed().as_secs_f64());
-            cpu.push(cpu_now() - start_cpu);
+            cpu.push(cpu_seconds() - start_cpu);
         }
     }
     let peak_kib = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| {
@@ -181,6 +189,12 @@ fn one_job(models: &Path, one: &[String]) -> Result<()> {
     let measured = Measured { cpu, wall, peak_kib: peak_kib.unwrap_or(0), score };
     println!("{}", serde_json::to_string(&measured)?);
     Ok(())
+}
+
+/// The CPU seconds of this process so far.
+fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
 /// The training and test tables as CSV, because R reads no `.npy`.

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's runner. `cargo xtask --help` lists the commands.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its user")]
 
+mod bench;
 mod ci;
 mod compare;
 mod golden;
@@ -23,6 +24,8 @@ struct Cli {
 enum Command {
     /// Compare the feature importances of networks and a forest on a data set, and write a report
     Compare(compare::Compare),
+    /// Time fi beside its peers, and record it
+    Bench(bench::Bench),
     /// Write the golden numbers of the tests again, from pinned Python packages
     Golden(golden::Golden),
     /// Run everything that a change must pass
@@ -34,6 +37,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Compare(compare) => compare.run(),
+        Command::Bench(bench) => bench.run(),
         Command::Golden(golden) => golden.run(),
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),

@@ -60,8 +60,9 @@ use super::train::{Training, train};
 /// let trees = GradientBoosting::regression().fit(&Run::new(7), &data)?;
 /// assert_eq!(trees.ensemble().n_trees(), 100);
 /// let predicted = trees.predict(data.rows())?;
-/// assert!(Metric::R2.score(&predicted.view(), data.target(), None)? > 0.95);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// let r2 = Metric::R2.score(predicted.view(), trees.output(), data.target(), None)?;
+/// assert!(r2 > 0.95);
+/// # Ok::<(), fi_core::Error>(())
 /// ```
 ///
 /// # References

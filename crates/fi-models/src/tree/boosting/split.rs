@@ -10,7 +10,7 @@
 //! of its own the lowest threshold's with missing values on the right.
 
 use super::bins::{Bins, Block, Table};
-use super::histogram::{Cell, Column, Scale, Sums, minus, plus};
+use super::histogram::{Cell, Column, Scale, minus, plus};
 
 /// Gains below this share of the sides' scores are rounding.
 const ROUNDING: f64 = 1e-12;
@@ -50,10 +50,12 @@ pub(super) fn bit(set: &[u64; 4], code: usize) -> bool {
     set[code / 64] >> (code % 64) & 1 == 1
 }
 
-/// The best cut so far, as a fraction: comparing needs no division.
+/// The best cut so far.
 struct Best<const N: usize> {
-    /// `G(left)²/(H(left)+λ) + G(right)²/(H(right)+λ)`.
-    score: f64,
+    /// `G(left)²/(H(left)+λ) + G(right)²/(H(right)+λ)` as a fraction: comparing two needs no
+    /// division.
+    numerator: f64,
+    denominator: f64,
     /// Codes (in the feature's order) before this place go left.
     end: usize,
     missing_left: bool,
@@ -100,11 +102,6 @@ impl<const N: usize> Finder<'_, N> {
         best
     }
 
-    /// What rows of these sums score: `G²/(H+λ)`.
-    fn score(&self, sums: &Sums) -> f64 {
-        sums.gradient * sums.gradient / (sums.hessian + self.limits.l2)
-    }
-
     /// Tries all cuts between neighbouring cells, of which the first `start` lie on the left.
     fn scan<'c>(
         &self,
@@ -128,30 +125,34 @@ impl<const N: usize> Finder<'_, N> {
             let high_gradient = total.gradient - low.gradient;
             let high_hessian = total.hessian - low.hessian;
             let (low_penalized, high_penalized) = (low.hessian + l2, high_hessian + l2);
-            let score = low.gradient * low.gradient * high_penalized
+            let numerator = low.gradient * low.gradient * high_penalized
                 + high_gradient * high_gradient * low_penalized;
             let denominator = low_penalized * high_penalized;
-            if score > best.score * denominator
+            if numerator * best.denominator > best.numerator * denominator
                 && low.hessian >= min_sum_hessian
                 && high_hessian >= min_sum_hessian
             {
-                *best = Best { score: score / denominator, end: index + 1, missing_left, left };
+                *best = Best { numerator, denominator, end: index + 1, missing_left, left };
             }
         }
     }
 
     fn none(&self) -> Best<N> {
         // A score must beat the whole node's.
-        let score = self.score(&self.scale.sums(&self.total));
-        Best { score, end: 0, missing_left: false, left: [0; N] }
+        let total = self.scale.sums(&self.total);
+        let (numerator, denominator) =
+            (total.gradient * total.gradient, total.hessian + self.limits.l2);
+        Best { numerator, denominator, end: 0, missing_left: false, left: [0; N] }
     }
 
     /// The gain of a cut, if it is enough.
     fn gain(&self, best: &Best<N>) -> Option<f64> {
-        let gain = best.score - self.score(&self.scale.sums(&self.total));
+        let none = self.none();
+        let score = best.numerator / best.denominator;
+        let gain = score - none.numerator / none.denominator;
         let enough = best.end > 0
             && gain > self.limits.min_gain_to_split
-            && gain > ROUNDING * best.score
+            && gain > ROUNDING * score
             && gain.is_finite();
         enough.then_some(gain)
     }

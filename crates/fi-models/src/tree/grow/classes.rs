@@ -141,12 +141,7 @@ impl Kernel for Classes {
         value.iter_mut().zip(&node.sums).for_each(|(share, weight)| *share = weight / node.cover);
     }
 
-    fn enter<I: Index>(
-        &mut self,
-        node: &Summary<Vec<f64>>,
-        rows: &[Labelled],
-        list: &[I],
-    ) -> f64 {
+    fn enter<I: Index>(&mut self, node: &Summary<Vec<f64>>, rows: &[Labelled], list: &[I]) -> f64 {
         self.sides.node.copy_from_slice(&node.sums);
         self.sides.node_weight = node.cover;
         self.sides.node_squares = squares(&node.sums);

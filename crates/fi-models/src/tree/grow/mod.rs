@@ -60,9 +60,7 @@ pub(super) fn grow(
         Criterion::Gini if table.n_outputs() != 2 => {
             grow_by(table, limits, Classes::new(table, weights, false), rows, rng)
         }
-        Criterion::Entropy => {
-            grow_by(table, limits, Classes::new(table, weights, true), rows, rng)
-        }
+        Criterion::Entropy => grow_by(table, limits, Classes::new(table, weights, true), rows, rng),
         Criterion::Gini | Criterion::SquaredError => {
             grow_by(table, limits, Moments::new(table, weights), rows, rng)
         }
@@ -124,10 +122,21 @@ struct Open<S> {
 
 /// How to split a node, in the ranks of its block.
 enum Split {
-    Cut { low: usize, high: usize, missing_left: Option<bool> },
+    Cut {
+        low: usize,
+        high: usize,
+        missing_left: Option<bool>,
+    },
     /// A cut at a threshold of its own.
-    Drawn { last: usize, threshold: f64, missing_left: Option<bool> },
-    Parts { left: Vec<usize>, missing_left: Option<bool> },
+    Drawn {
+        last: usize,
+        threshold: f64,
+        missing_left: Option<bool>,
+    },
+    Parts {
+        left: Vec<usize>,
+        missing_left: Option<bool>,
+    },
 }
 
 /// How to split a node, in the numbers of the table.
@@ -431,7 +440,8 @@ impl<K: Kernel> Grower<'_, K> {
             }
             Split::Cut { low, high, missing_left } => {
                 let has = |wanted: usize| move |id: &&I| ranks.ranks[id.get()].get() == wanted;
-                let row = |wanted: usize| list.iter().find(has(wanted)).map_or(0, |&id| view.id(id));
+                let row =
+                    |wanted: usize| list.iter().find(has(wanted)).map_or(0, |&id| view.id(id));
                 (Test::Between(row(low), row(high)), missing_left)
             }
             Split::Parts { missing_left, .. } => {
@@ -497,7 +507,9 @@ fn partition<I: Index>(
     split: &Split,
 ) -> usize {
     match *split {
-        Split::Cut { low, missing_left: None, .. } => divide_by(list, aside, feature, |rank| rank <= low),
+        Split::Cut { low, missing_left: None, .. } => {
+            divide_by(list, aside, feature, |rank| rank <= low)
+        }
         _ => divide_by(list, aside, feature, side(feature, split)),
     }
 }

@@ -8,10 +8,10 @@
 //! No sorting: each row is added to the slot of its rank, a bit says that the slot is taken, and
 //! the bits are read in order.
 
+use super::super::table::Table;
 use super::few::{FEW, best_of_few};
 use super::kernel::{Cut, Feature, Index, Kernel, Least, Parts, Summary};
 use super::line::Line;
-use super::super::table::Table;
 
 /// A row's weight and target.
 pub(super) type Moment = [f64; 2];
@@ -37,12 +37,7 @@ struct Slots {
 
 impl Slots {
     /// Adds each row to the slot of its rank.
-    fn fill<const COUNTED: bool, I: Index>(
-        &mut self,
-        ranks: &[I],
-        list: &[I],
-        pairs: &[Moment],
-    ) {
+    fn fill<const COUNTED: bool, I: Index>(&mut self, ranks: &[I], list: &[I], pairs: &[Moment]) {
         for (&id, pair) in list.iter().zip(pairs) {
             let rank = ranks[id.get()].get();
             let sum = &mut self.sums[rank];

@@ -68,8 +68,7 @@ mod tests {
     #[test]
     fn categories_line_up_along_the_direction_they_differ_in_most() {
         // Shares of class 0 fall from 0.9 to 0.1, those of class 2 hardly change.
-        let weights =
-            [5.0, 4.0, 1.0, 0.9, 0.0, 0.1, 1.0, 8.0, 1.0, 14.0, 4.0, 2.0];
+        let weights = [5.0, 4.0, 1.0, 0.9, 0.0, 0.1, 1.0, 8.0, 1.0, 14.0, 4.0, 2.0];
         let order = by_first_component(&weights, 3);
         assert!(order == [2, 0, 3, 1] || order == [1, 3, 0, 2], "{order:?}");
         // Two classes: the order of their shares.

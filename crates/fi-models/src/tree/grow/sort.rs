@@ -94,7 +94,8 @@ mod tests {
             let mut rng = Rng::new(3, n_rows as u64);
             let ranks: Vec<u32> = (0..2 * n_rows).map(|_| rng.below(n_ranks) as u32 + 7).collect();
             let list: Vec<u32> = (0..n_rows as u32).map(|row| 2 * row).collect();
-            let item = |(place, &row): (usize, &u32)| Item::new(ranks[row as usize] as usize, place);
+            let item =
+                |(place, &row): (usize, &u32)| Item::new(ranks[row as usize] as usize, place);
             let mut expected: Vec<Item> = list.iter().enumerate().map(item).collect();
             expected.sort_unstable();
             let mut sorter = Sorter::new(2 * n_rows);

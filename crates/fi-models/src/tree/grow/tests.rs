@@ -64,7 +64,8 @@ fn best_decrease(criterion: Criterion, data: &Dataset, feature: usize, least: us
                     if categorical { side >> place & 1 == 1 } else { place < side }
                 })
             };
-            let (left, right): (Vec<usize>, Vec<usize>) = all.iter().partition(|row| goes_left(row));
+            let (left, right): (Vec<usize>, Vec<usize>) =
+                all.iter().partition(|row| goes_left(row));
             if left.len() >= least.max(1) && right.len() >= least.max(1) {
                 let sides = cost(criterion, data, &left) + cost(criterion, data, &right);
                 best = best.max(cost(criterion, data, &all) - sides);
@@ -221,8 +222,11 @@ fn a_tree_of_blocks_is_the_tree_without() {
             1..=9 => rng.below(40) as f64,
             _ => rng.normal(),
         });
-        let signal: Vec<f64> =
-            rows.rows().into_iter().map(|row| row[0].max(0.0) + row[1].sin() + rng.normal()).collect();
+        let signal: Vec<f64> = rows
+            .rows()
+            .into_iter()
+            .map(|row| row[0].max(0.0) + row[1].max(-1.0).sin() + rng.normal())
+            .collect();
         let target = if n_classes == 0 {
             Target::Values(signal)
         } else {
@@ -237,9 +241,8 @@ fn a_tree_of_blocks_is_the_tree_without() {
         };
         let (blocks, plain) = (fit(None), fit(Some(n)));
         let (a, b) = (blocks.ensemble().tree(0), plain.ensemble().tree(0));
-        assert_eq!(a.n_nodes(), b.n_nodes());
         let mut open = vec![(0, 0)];
-        let mut n_differ = 0;
+        let (mut n_same, mut n_differ) = (0, 0);
         while let Some((x, y)) = open.pop() {
             // Features that part a few rows equally well are drawn in another order.
             if (a.feature(x), a.threshold(x)) != (b.feature(y), b.threshold(y)) {
@@ -247,11 +250,12 @@ fn a_tree_of_blocks_is_the_tree_without() {
                 n_differ += 1;
                 continue;
             }
+            n_same += 1;
             if let (Some(x), Some(y)) = (a.children(x), b.children(y)) {
                 open.extend([(x.0, y.0), (x.1, y.1)]);
             }
         }
-        assert!(n_differ < a.n_nodes() / 3, "{n_differ} of {}", a.n_nodes());
+        assert!(n_same > 4 * n_differ, "{n_same} {n_differ}");
     }
 }
 

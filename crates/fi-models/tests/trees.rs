@@ -1,12 +1,13 @@
 //! Our trees against scikit-learn's: the same tree where the best splits are unique, forests
-//! that score the same within noise. The numbers come from `xtask/golden/trees.py`.
+//! that score the same within noise. The numbers come from `xtask/golden/trees.py` and
+//! `xtask/golden/growing.py`.
 
 #![expect(clippy::unwrap_used, reason = "what does not fit fails the test")]
 
 use std::path::PathBuf;
 
 use fi_core::{Dataset, Model, Run, Target};
-use fi_models::tree::{Criterion, DecisionTree, RandomForest, Tree, impurity};
+use fi_models::tree::{ClassWeight, Criterion, DecisionTree, RandomForest, Tree, impurity};
 use ndarray::{Array2, ArrayView1};
 use serde_json::Value;
 
@@ -14,8 +15,15 @@ fn golden() -> Value {
     serde_json::from_str(include_str!("golden/trees.json")).unwrap()
 }
 
+/// Missing values, class weights, pruning: from `xtask/golden/growing.py`.
+fn growing() -> Value {
+    serde_json::from_str(include_str!("golden/growing/trees.json")).unwrap()
+}
+
+/// Numbers; null is a missing one.
 fn floats(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+    let number = |x: &Value| if x.is_null() { f64::NAN } else { x.as_f64().unwrap() };
+    value.as_array().unwrap().iter().map(number).collect()
 }
 
 fn table(value: &Value) -> Array2<f64> {
@@ -31,21 +39,34 @@ fn case(case: &Value) -> (DecisionTree, Dataset) {
         "entropy" => Criterion::Entropy,
         _ => Criterion::SquaredError,
     };
+    let share = |name: &str| case["limits"][name].as_f64().unwrap_or(0.0);
+    let class_weight = match &case["limits"]["class_weight"] {
+        Value::Null => ClassWeight::None,
+        Value::String(_) => ClassWeight::Balanced,
+        weights => {
+            let weights = weights.as_object().unwrap().values();
+            ClassWeight::Weights(weights.map(|weight| weight.as_f64().unwrap()).collect())
+        }
+    };
     let learner = DecisionTree {
         criterion,
+        class_weight,
+        min_weight_fraction_leaf: share("min_weight_fraction_leaf"),
+        ccp_alpha: share("ccp_alpha"),
         max_depth: limit("max_depth"),
         max_leaf_nodes: limit("max_leaf_nodes"),
         min_samples_split: limit("min_samples_split").unwrap_or(2),
         min_samples_leaf: limit("min_samples_leaf").unwrap_or(1),
-        min_impurity_decrease: case["limits"]["min_impurity_decrease"].as_f64().unwrap_or(0.0),
+        min_impurity_decrease: share("min_impurity_decrease"),
         ..DecisionTree::default()
     };
     let values = floats(&case["target"]);
     let target = if criterion == Criterion::SquaredError {
         Target::Values(values)
     } else {
-        let labels = values.iter().map(|&class| class as usize).collect();
-        Target::Classes { labels, names: vec!["a".into(), "b".into(), "c".into()] }
+        let labels: Vec<usize> = values.iter().map(|&class| class as usize).collect();
+        let n_classes = labels.iter().max().unwrap() + 1;
+        Target::Classes { labels, names: (0..n_classes).map(|class| class.to_string()).collect() }
     };
     let data = Dataset::new(table(&case["rows"]), target).unwrap();
     match &case["weights"] {
@@ -73,7 +94,9 @@ fn assert_same(name: &str, weighted: bool, ours: Tree<'_>, theirs: &Value) {
             None => assert_eq!(at("left", b), -1.0, "{name}: {a} is a leaf"),
             Some((left, right)) => {
                 assert_eq!(ours.feature(a) as f64, at("feature", b), "{name}: feature of {a}");
-                assert_eq!(ours.threshold(a), at("threshold", b), "{name}: threshold of {a}");
+                // Missing values against all others: above every number.
+                let threshold = theirs["threshold"][b].as_f64().unwrap_or(f64::MAX);
+                assert_eq!(ours.threshold(a), threshold, "{name}: threshold of {a}");
                 if !weighted {
                     // With weights scikit-learn compares numbers of rows, we their weights.
                     let missing = theirs["missing_left"][b].as_bool().unwrap();
@@ -88,20 +111,44 @@ fn assert_same(name: &str, weighted: bool, ours: Tree<'_>, theirs: &Value) {
 
 #[test]
 fn trees_are_those_of_scikit_learn() {
-    let golden = golden();
-    let cases = golden["trees"].as_array().unwrap();
-    assert_eq!(cases.len(), 10);
-    for golden in cases {
+    let (golden, growing) = (golden(), growing());
+    let cases = |golden: &Value| golden["trees"].as_array().unwrap().clone();
+    let cases = [cases(&golden), cases(&growing)].concat();
+    assert_eq!(cases.len(), 22);
+    for golden in &cases {
         let name = golden["name"].as_str().unwrap();
         let (learner, data) = case(golden);
         for seed in 0..3 {
             let fitted = learner.fit(&Run::new(seed), &data).unwrap();
-            assert_same(name, data.weights().is_some(), fitted.ensemble().tree(0), &golden["tree"]);
+            let weighted = data.weights().is_some() || !golden["limits"]["class_weight"].is_null();
+            assert_same(name, weighted, fitted.ensemble().tree(0), &golden["tree"]);
             let ours = impurity(fitted.ensemble(), data.feature_names()).unwrap().values;
             let theirs = floats(&golden["importances"]);
             assert!(ours.iter().zip(&theirs).all(|(&a, &b)| close(a, b)), "{name}: {ours:?}");
         }
     }
+}
+
+#[test]
+fn pruning_takes_the_steps_of_scikit_learn() {
+    let growing = growing();
+    let mut n_paths = 0;
+    for golden in growing["trees"].as_array().unwrap() {
+        if golden["ccp_alphas"].is_null() {
+            continue;
+        }
+        n_paths += 1;
+        let (learner, data) = case(golden);
+        let path = learner.cost_complexity_pruning_path(&Run::new(0), &data).unwrap();
+        for (ours, theirs) in
+            [(&path.ccp_alphas, &golden["ccp_alphas"]), (&path.impurities, &golden["impurities"])]
+        {
+            let theirs = floats(theirs);
+            assert_eq!(ours.len(), theirs.len());
+            assert!(ours.iter().zip(&theirs).all(|(&a, &b)| close(a, b)), "{ours:?} {theirs:?}");
+        }
+    }
+    assert_eq!(n_paths, 2);
 }
 
 /// One of the project's data sets.

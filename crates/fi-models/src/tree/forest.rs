@@ -4,15 +4,21 @@
 //! The rows that a tree did not see, about 37 % of them, are its *out-of-bag* rows: test data
 //! that cost nothing.
 
-use fi_core::{Dataset, Learner, Model, Result, Run, require};
+use std::ops::ControlFlow;
+
+use fi_core::{Dataset, Learner, Model, Result, Rng, Run, require};
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{Bootstrap, fingerprint};
+use super::builder::TreeBuilder;
 use super::decision_tree::{DecisionTree, MaxFeatures, Splitter, link};
 use super::ensemble::Ensemble;
 use super::split::Comparison;
 use super::table::Table;
 use super::trees::Trees;
+
+/// So many trees are grown before they are moved to their place.
+const BATCH: usize = 32;
 
 /// How many rows a bootstrap sample draws.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -116,19 +122,37 @@ impl RandomForest {
     /// As for [`DecisionTree::fit`]; [`Error::Parameter`](fi_core::Error::Parameter) for `n_estimators` or `max_samples`
     /// outside their domain; [`Error::Cancelled`](fi_core::Error::Cancelled).
     pub fn fit(&self, run: &Run<'_>, data: &Dataset) -> Result<Trees> {
-        require(self.n_estimators >= 1, "n_estimators", self.n_estimators, "at least 1")?;
-        let limits = self.tree.limits(data)?;
         let table = Table::new(data, self.tree.max_bins)?;
-        let candidates = table.weighted_rows();
-        let bootstrap = self.bootstrap(run, data, candidates.len())?;
-        let trees = run.map(self.n_estimators, |_tree, rng| {
-            let draws = bootstrap.as_ref().map(|b| b.draw(table.n_rows, &candidates, rng));
-            Ok(self.tree.grow(&table, limits, draws.as_deref(), &candidates, rng))
-        })?;
         let mut builder =
             Ensemble::builder(table.n_features, table.n_outputs(), Comparison::LessEqual);
-        trees.into_iter().try_for_each(|tree| builder.push_tree(tree))?;
+        let bootstrap = self.grow(run, data, &table, |_, tree| builder.push_tree(tree))?;
         Ok(Trees { ensemble: builder.build()?, link: link(data.target()), bootstrap })
+    }
+
+    /// Grows the trees and hands them over one by one, in their order.
+    pub(super) fn grow(
+        &self,
+        run: &Run<'_>,
+        data: &Dataset,
+        table: &Table,
+        mut each: impl FnMut(usize, TreeBuilder) -> Result<()>,
+    ) -> Result<Option<Bootstrap>> {
+        require(self.n_estimators >= 1, "n_estimators", self.n_estimators, "at least 1")?;
+        let limits = self.tree.limits(data)?;
+        let candidates = table.weighted_rows();
+        let bootstrap = self.bootstrap(run, data, candidates.len())?;
+        let grow = |_tree: usize, rng: &mut Rng| {
+            let draws = bootstrap.as_ref().map(|b| b.draw(table.n_rows, &candidates, rng));
+            Ok(self.tree.grow(table, limits, draws.as_deref(), &candidates, rng))
+        };
+        let mut pushed = Ok(());
+        run.fold(self.n_estimators, BATCH, grow, |index, tree| {
+            if pushed.is_ok() {
+                pushed = each(index, tree);
+            }
+            if pushed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        pushed.map(|()| bootstrap)
     }
 
     fn bootstrap(
@@ -166,5 +190,7 @@ impl Learner for RandomForest {
     }
 }
 
+#[cfg(test)]
+mod settings_tests;
 #[cfg(test)]
 mod tests;

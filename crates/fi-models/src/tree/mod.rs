@@ -3,12 +3,14 @@
 //!
 //! [`DecisionTree`] and [`RandomForest`] are settings; `fit` answers [`Trees`], whose nodes lie
 //! in an [`Ensemble`]. Scores of the features: [`impurity`] and
-//! [`split_count`] read the nodes, [`oob_permutation`] asks the rows that each tree did not see.
+//! [`split_count`] read the nodes, [`oob_permutation`] asks the rows that each tree did not see,
+//! [`corrected_impurity`] grows a forest beside shadows of the features.
 
 mod boosting;
 mod bootstrap;
 mod builder;
 mod class_weight;
+mod corrected;
 mod criterion;
 mod decision_tree;
 mod ensemble;
@@ -31,6 +33,7 @@ pub use boosting::{EarlyStopping, GradientBoosting, Loss};
 pub use bootstrap::Bootstrap;
 pub use builder::{EnsembleBuilder, NodeStats, TreeBuilder};
 pub use class_weight::ClassWeight;
+pub use corrected::corrected_impurity;
 pub use criterion::Criterion;
 pub use decision_tree::{DecisionTree, MaxFeatures, PruningPath, Splitter};
 pub use ensemble::{Aggregate, Ensemble, Statistics};

@@ -7,6 +7,7 @@
 
 mod block;
 mod classes;
+mod few;
 mod kernel;
 mod line;
 mod moments;
@@ -41,7 +42,7 @@ pub(super) struct Limits {
 }
 
 /// Blocks of these sizes take over from each other as nodes get smaller.
-const BLOCKS: [usize; 3] = [u16::MAX as usize - 1, 2048, 160];
+const BLOCKS: [usize; 3] = [u16::MAX as usize - 1, 4096, 256];
 
 /// Nodes with fewer rows stay where they are.
 const BLOCK_FROM: usize = 24;
@@ -85,6 +86,7 @@ fn grow_by<K: Kernel>(
         features: (0..table.n_features as u32).collect(),
         value: vec![0.0; table.n_outputs()],
         tree: TreeBuilder::new(table.n_outputs()),
+        unset: Vec::new(),
         rng,
     };
     let summary = grower.kernel.summarise(view.rows, &rows);
@@ -105,6 +107,7 @@ fn grow_by<K: Kernel>(
             grower.best_first(&view, &mut rows, &mut aside, root, max_leaf_nodes);
         }
     }
+    grower.set_thresholds();
     grower.tree
 }
 
@@ -139,6 +142,8 @@ enum Split {
 /// How to split a node, in the numbers of the table.
 enum Test {
     Threshold(f64),
+    /// Between the values of these two rows.
+    Between(u32, u32),
     Categories(Vec<u32>),
 }
 
@@ -165,6 +170,9 @@ struct Grower<'a, K> {
     /// Room for one node's value.
     value: Vec<f64>,
     tree: TreeBuilder,
+    /// Splits whose thresholds are still to be looked up: node, feature, and the rows between
+    /// whose values it lies. All at once, because each look-up waits for memory.
+    unset: Vec<[u32; 4]>,
     rng: &'a mut Rng,
 }
 
@@ -285,6 +293,10 @@ impl<K: Kernel> Grower<'_, K> {
         let (start, end, depth) = (open.start, open.end, open.depth + 1);
         match test {
             Test::Threshold(threshold) => self.tree.make_split(open.node, feature, threshold),
+            Test::Between(low, high) => {
+                self.tree.make_split(open.node, feature, 0.0);
+                self.unset.push([open.node as u32, feature as u32, low, high]);
+            }
             Test::Categories(categories) => {
                 self.tree.make_category_split(open.node, feature, &categories);
             }
@@ -422,20 +434,20 @@ impl<K: Kernel> Grower<'_, K> {
         ranks: Feature<'_, I>,
         split: &Split,
     ) -> (Test, Option<bool>) {
-        let column = self.table.column(feature);
-        let table_ranks = self.table.ranks(feature);
-        let rank = |id: &I| table_ranks[view.id(*id) as usize] as usize;
         match *split {
             Split::Drawn { threshold, missing_left, .. } => {
                 (Test::Threshold(threshold), missing_left)
             }
             Split::Cut { low, high, missing_left } => {
-                let find =
-                    |wanted: usize| list.iter().find(|id| ranks.ranks[id.get()].get() == wanted);
-                let of = |wanted: usize| find(wanted).map_or(column.n_ranks(), rank);
-                (Test::Threshold(column.threshold(of(low), of(high))), missing_left)
+                let has = |wanted: usize| move |id: &&I| ranks.ranks[id.get()].get() == wanted;
+                let row =
+                    |wanted: usize| list.iter().find(has(wanted)).map_or(0, |&id| view.id(id));
+                (Test::Between(row(low), row(high)), missing_left)
             }
             Split::Parts { missing_left, .. } => {
+                let column = self.table.column(feature);
+                let table_ranks = self.table.ranks(feature);
+                let rank = |id: &I| table_ranks[view.id(*id) as usize] as usize;
                 let side = side(ranks, split);
                 let left = list.iter().filter(|id| side(ranks.ranks[id.get()].get()));
                 let mut left: Vec<usize> = left.map(rank).collect();
@@ -445,6 +457,20 @@ impl<K: Kernel> Grower<'_, K> {
                 let categories = left.map(|rank| column.value(rank) as u32).collect();
                 (Test::Categories(categories), missing_left)
             }
+        }
+    }
+}
+
+impl<K> Grower<'_, K> {
+    fn set_thresholds(&mut self) {
+        for [_, feature, low, high] in &mut self.unset {
+            let ranks = self.table.ranks(*feature as usize);
+            (*low, *high) = (ranks[*low as usize], ranks[*high as usize]);
+        }
+        for &[node, feature, low, high] in &self.unset {
+            let column = self.table.column(feature as usize);
+            let threshold = column.threshold(low as usize, high as usize);
+            self.tree.nodes.threshold[node as usize] = threshold;
         }
     }
 }
@@ -480,7 +506,21 @@ fn partition<I: Index>(
     feature: Feature<'_, I>,
     split: &Split,
 ) -> usize {
-    let goes_left = side(feature, split);
+    match *split {
+        Split::Cut { low, missing_left: None, .. } => {
+            divide_by(list, aside, feature, |rank| rank <= low)
+        }
+        _ => divide_by(list, aside, feature, side(feature, split)),
+    }
+}
+
+#[inline]
+fn divide_by<I: Index>(
+    list: &mut [I],
+    aside: &mut [I],
+    feature: Feature<'_, I>,
+    goes_left: impl Fn(usize) -> bool,
+) -> usize {
     let (mut left, mut right) = (0, 0);
     for i in 0..list.len() {
         let row = list[i];
@@ -516,3 +556,6 @@ impl<S> PartialEq for Divided<S> {
 }
 
 impl<S> Eq for Divided<S> {}
+
+#[cfg(test)]
+mod tests;

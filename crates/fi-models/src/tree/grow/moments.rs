@@ -9,6 +9,7 @@
 //! the bits are read in order.
 
 use super::super::table::Table;
+use super::few::{FEW, best_of_few};
 use super::kernel::{Cut, Feature, Index, Kernel, Least, Parts, Summary};
 use super::line::Line;
 
@@ -215,6 +216,11 @@ impl Kernel for Moments {
         least: Least,
         best: f64,
     ) -> Option<Cut> {
+        // Ranks of a block fit into 16 bits.
+        let small = list.len() <= FEW && size_of::<I>() <= size_of::<u16>();
+        if small && !feature.has_missing && least.is_nothing() {
+            return best_of_few(feature.ranks, list, &self.pairs, self.node_weight, best);
+        }
         let first = feature.ranks[list[0].get()];
         if list.iter().all(|id| feature.ranks[id.get()] == first) {
             return None;

@@ -82,3 +82,38 @@ fn mix(low: u64, high: u64) -> u64 {
 fn shift(bits: u64) -> u64 {
     bits ^ bits >> 47
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_those_that_catboost_writes() {
+        // From models that CatBoost trained on these categories.
+        for (text, expected) in [
+            ("7", -17_943_309),
+            ("2", -1_284_790_409),
+            ("b", 1_982_436_109),
+            ("98765", -1_593_606_444),
+            ("green", 1_390_465_085),
+        ] {
+            assert_eq!(hash(text.as_bytes()) as i32, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_found_by_its_hash_unless_the_file_says_that_it_is_text() {
+        let seven = hash(b"7");
+        let features = |texts: &str| -> Features {
+            serde_json::from_str(&format!("{{\"cat_features_hash\": [{texts}]}}")).unwrap()
+        };
+        let found = Categories::find(&features(""), vec![seven, seven, hash(b"red")]);
+        assert!(found.get(seven).unwrap().contains(&7));
+        let error = found.get(hash(b"red")).unwrap_err();
+        assert_eq!(error, format!("the text with the hash {}", hash(b"red")));
+        let told = features(&format!("{{\"hash\": {seven}, \"value\": \"7\"}}"));
+        assert!(Categories::find(&told, vec![seven]).get(seven).is_ok());
+        let told = features(&format!("{{\"hash\": {seven}, \"value\": \"blue\"}}"));
+        assert_eq!(Categories::find(&told, vec![seven]).get(seven).unwrap_err(), "`blue`");
+    }
+}

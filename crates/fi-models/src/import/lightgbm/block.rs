@@ -306,8 +306,7 @@ impl<'a> Block<'a> {
         let bounds = splits.boundaries.get(set).zip(splits.boundaries.get(set.saturating_add(1)));
         let Some((&start, &end)) = bounds.filter(|_| set as f64 == threshold) else {
             return damaged(format!(
-                "tree {index}: split {split} is on the set of categories {threshold}, but there \
-                 are {}",
+                "tree {index}: split {split} is on set {threshold} of categories, but there are {}",
                 splits.boundaries.len() - 1
             ));
         };

@@ -7,16 +7,31 @@
 //!
 //! A file may come from anyone: no length that it claims is believed before the bytes are there,
 //! nesting is bounded, nothing is evaluated, and what comes out is checked like a model of ours.
+//!
+//! [`load`] reads a file of any format; [`parse`] bytes of a format that is known, as the
+//! functions named like the formats do.
 
 mod catboost;
+mod detect;
 mod lightgbm;
+mod xgboost;
 
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::store::Stored;
 
 pub use catboost::catboost;
+pub use detect::detect;
 pub use lightgbm::lightgbm;
+pub use xgboost::{xgboost_json, xgboost_ubjson};
+
+/// No file above this is read: 4 GiB.
+const LARGEST: u64 = 1 << 32;
 
 /// Why bytes are no model that can be read; a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +85,24 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The file is larger than any that is read.
+    #[error("`{}` has {bytes} bytes, at most {LARGEST} can be read as a model", .path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// The file is compressed, or an archive.
+    #[error(
+        "`{}` is compressed or an archive, unpack it first: fi reads the model itself and no \
+         pickle in it",
+        .path.display()
+    )]
+    Compressed {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is a pickle, which runs code when it is read.
     #[error(
         "`{}` is a Python pickle, which fi never loads because reading one runs code: export the \
@@ -83,7 +116,7 @@ pub enum Error {
     },
 }
 
-/// Whose model a file is.
+/// Whose model a file is: what [`detect`] tells apart, readable or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
@@ -93,36 +126,137 @@ pub enum Format {
     XgboostJson,
     /// XGBoost's UBJSON.
     XgboostUbjson,
+    /// XGBoost's binary format, which version 3.1 stopped reading; not readable.
+    XgboostBinary,
+    /// What XGBoost's `dump_model` writes, which is no model; not readable.
+    XgboostDump,
     /// LightGBM's text.
     Lightgbm,
+    /// What LightGBM's `dump_model` writes; not readable.
+    LightgbmDump,
     /// CatBoost's JSON.
     Catboost,
+    /// CatBoost's own binary format; not readable.
+    CatboostBinary,
     /// An ONNX graph.
     Onnx,
     /// scikit-learn's trees, exported to JSON by the documented snippet.
     ScikitLearn,
+    /// A Python pickle, joblib's too; never read.
+    Pickle,
+    /// A compressed file or an archive; not readable.
+    Compressed,
 }
 
 impl std::fmt::Display for Format {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Fi => "fi",
-            Self::XgboostJson | Self::XgboostUbjson => "XGBoost",
-            Self::Lightgbm => "LightGBM",
-            Self::Catboost => "CatBoost",
+            Self::XgboostJson | Self::XgboostUbjson | Self::XgboostBinary | Self::XgboostDump => {
+                "XGBoost"
+            }
+            Self::Lightgbm | Self::LightgbmDump => "LightGBM",
+            Self::Catboost | Self::CatboostBinary => "CatBoost",
             Self::Onnx => "ONNX",
             Self::ScikitLearn => "scikit-learn",
+            Self::Pickle => "Python's pickle",
+            Self::Compressed => "a compressed file",
         })
     }
 }
 
 /// Reads a model of any library from a file.
 ///
+/// # Cost
+///
+/// The file is read as a whole; memory is a small multiple of its size.
+///
 /// # Errors
 ///
 /// [`Error`], each a sentence that names the file.
+///
+/// # Example
+///
+/// ```no_run
+/// use fi_core::Model;
+/// use fi_models::import::load;
+/// use ndarray::array;
+///
+/// // Saved in Python by `booster.save_model("model.ubj")`.
+/// let stored = load("model.ubj".as_ref())?;
+/// let predictions = stored.predict(array![[0.5, f64::NAN, 3.0]].view())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn load(path: &Path) -> Result<Stored, Error> {
-    Ok(crate::store::load(path)?)
+    let path_buf = || path.to_owned();
+    let bytes = read(path)?;
+    match detect(&bytes) {
+        None => Err(Error::Unknown { path: path_buf() }),
+        Some(Format::Fi) => Ok(crate::store::load(path)?),
+        Some(Format::Pickle) => Err(Error::Pickle { path: path_buf() }),
+        Some(Format::Compressed) => Err(Error::Compressed { path: path_buf() }),
+        Some(format) => parse(format, &bytes).map_err(|problem| Error::Unusable {
+            path: path_buf(),
+            format,
+            problem,
+        }),
+    }
+}
+
+/// Reads a model from the bytes of a file in a format that is known, by [`detect`] for example.
+///
+/// # Errors
+///
+/// [`Problem::Damaged`] for bytes that do not hold together; [`Problem::Unsupported`] for what
+/// no model here can hold, for a format that is not readable, and for [`Format::Fi`], which is
+/// read from files by [`store::load`](crate::store::load).
+pub fn parse(format: Format, bytes: &[u8]) -> Result<Stored, Problem> {
+    let unsupported = |why: &str| Err(Problem::Unsupported(why.into()));
+    match format {
+        Format::XgboostJson => xgboost_json(bytes),
+        Format::XgboostUbjson => xgboost_ubjson(bytes),
+        Format::XgboostBinary => unsupported(
+            "it is in the binary format that XGBoost gave up in version 3.1: load it with an \
+             older XGBoost (2.1, for example) and save it with `save_model(\"model.ubj\")`",
+        ),
+        Format::XgboostDump => unsupported(
+            "it is the text of `dump_model`, which lacks what predictions need: write the model \
+             with `save_model(\"model.json\")`",
+        ),
+        Format::LightgbmDump => unsupported(
+            "it is the text of `dump_model`: write the model with `save_model(\"model.txt\")`",
+        ),
+        Format::CatboostBinary => unsupported(
+            "it is in CatBoost's binary format: write the model with \
+             `save_model(\"model.json\", format=\"json\")`",
+        ),
+        Format::Lightgbm => lightgbm(bytes),
+        Format::Catboost => catboost(bytes),
+        Format::Onnx | Format::ScikitLearn => {
+            Err(Problem::Unsupported(format!("models of {format} cannot be read yet")))
+        }
+        Format::Fi => unsupported("it is one of fi's own, read it from its file"),
+        Format::Pickle => unsupported("it is a Python pickle, which runs code when it is read"),
+        Format::Compressed => unsupported("it is compressed or an archive, unpack it first"),
+    }
+}
+
+/// The file's bytes, if they are not too many.
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let unreadable = |source| Error::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(unreadable(std::io::Error::other("it is not a file")));
+    }
+    let too_large = |bytes| Err(Error::TooLarge { path: path.to_owned(), bytes });
+    if metadata.len() > LARGEST {
+        return too_large(metadata.len());
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    // It may have grown since.
+    if bytes.len() as u64 > LARGEST { too_large(bytes.len() as u64) } else { Ok(bytes) }
 }
 
 /// So much of a text from a file as fits into a sentence.

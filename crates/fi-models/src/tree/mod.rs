@@ -7,6 +7,7 @@
 
 mod bootstrap;
 mod builder;
+mod compiled;
 mod criterion;
 mod decision_tree;
 mod ensemble;
@@ -17,6 +18,8 @@ mod importance;
 mod linfa;
 mod link;
 mod out_of_bag;
+mod permutation;
+mod predict;
 mod sort;
 mod split;
 mod table;
@@ -35,9 +38,12 @@ pub use importance::{impurity, split_count};
 pub use linfa::{LinfaError, LinfaModel, LinfaParams, TreeLabel, TreeParams};
 pub use link::Link;
 pub use out_of_bag::oob_permutation;
+pub use permutation::permutation;
 pub use split::{CategorySet, Comparison, Precision};
 pub use tree::{Test, Tree};
 pub use trees::Trees;
 
+#[cfg(test)]
+mod random;
 #[cfg(test)]
 mod tests;

@@ -108,7 +108,7 @@ pub use lofo::Lofo;
 pub use metric::{Average, Custom, Direction, Metric, MultiClass, Score};
 pub use model::{Function, Learner, Model, Output, check_columns, predict_checked};
 pub use occlusion::Occlusion;
-pub use permutation::Permutation;
+pub use permutation::{Permutation, Shuffle, Shuffled};
 pub use players::Players;
 pub use rng::Rng;
 pub use run::{Progress, Run};

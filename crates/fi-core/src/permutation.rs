@@ -12,7 +12,7 @@ use ndarray::{Array2, ArrayView2, s};
 
 use crate::dataset::Dataset;
 use crate::donor::Donors;
-use crate::error::{Error, Result, require};
+use crate::error::{Error, Result, require, require_shape};
 use crate::importance::{Importance, Replicate};
 use crate::metric::Metric;
 use crate::model::{Model, predict_checked};
@@ -155,6 +155,25 @@ impl Permutation {
         players: &Players,
         metrics: &[Metric],
     ) -> Result<Vec<Importance>> {
+        let predict = PredictAgain { model, batch_rows: self.batch_rows };
+        self.importance_by(run, model, data, players, metrics, &predict)
+    }
+
+    /// As [`Permutation::importance`], where the predictions of shuffled rows come from a way of
+    /// the caller's that is faster than asking the model again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Permutation::importance`], and those of `shuffled`.
+    pub fn importance_by(
+        &self,
+        run: &Run<'_>,
+        model: &dyn Model,
+        data: &Dataset,
+        players: &Players,
+        metrics: &[Metric],
+        shuffled: &dyn Shuffled,
+    ) -> Result<Vec<Importance>> {
         require(self.n_repeats >= 1, "n_repeats", self.n_repeats, "at least 1")?;
         require(self.batch_rows >= 1, "batch_rows", self.batch_rows, "at least 1")?;
         let max_rows = self.max_rows.unwrap_or(usize::MAX);
@@ -181,11 +200,11 @@ impl Permutation {
             .map(|metric| Scorer::new(metric, model, data, &units, &blocks, &predictions))
             .collect::<Result<Vec<_>>>()?;
         let shuffles = Shuffles {
-            model,
+            shuffled,
+            run: run.split(BLOCKS),
             rows,
             players,
             keys: (0..self.n_repeats as u64).map(|repeat| run.split(repeat).seed()).collect(),
-            batch_rows: self.batch_rows,
             row_names: &used,
         };
         self.accumulate(run, &shuffles, &scorers)
@@ -200,13 +219,14 @@ impl Permutation {
     ) -> Result<Vec<Importance>> {
         let (n_players, n_repeats) = (shuffles.players.len(), self.n_repeats);
         let n_jobs = n_players * n_repeats;
-        let per_task = shuffles.jobs_per_task();
+        let at_once = shuffles.shuffled.at_once(shuffles.rows.nrows());
+        let per_task = at_once.clamp(1, n_jobs);
         let mut replicates = vec![Array2::zeros((n_players, n_repeats)); scorers.len()];
         let mut errors: Vec<Option<Vec<(f64, usize)>>> = vec![Some(Vec::new()); scorers.len()];
         let mut noises: Vec<Option<Noise>> = vec![Some(Noise::default()); scorers.len()];
         run.fold(
             n_jobs.div_ceil(per_task),
-            TASKS_AT_ONCE,
+            shuffles.shuffled.calls_at_once().max(1),
             |task, _| shuffles.run(task * per_task..((task + 1) * per_task).min(n_jobs), scorers),
             |task, answers| {
                 for (offset, answers) in answers.into_iter().enumerate() {
@@ -267,78 +287,161 @@ impl Permutation {
     }
 }
 
+/// One player, shuffled once.
+#[derive(Debug, Clone, Copy)]
+pub struct Shuffle<'a> {
+    /// The player's name.
+    pub name: &'a str,
+    /// Its columns.
+    pub members: &'a [usize],
+    /// Which of the repeats it is.
+    pub repeat: usize,
+    /// The row that gives its values to each row; the same for all players of a repeat.
+    pub donors: &'a [usize],
+}
+
+impl Shuffle<'_> {
+    /// What an error says that it happened in.
+    pub fn task(&self) -> String {
+        format!("permutation of `{}`, repeat {}", self.name, self.repeat)
+    }
+}
+
+/// Where [`Permutation`] gets the predictions of shuffled rows from.
+///
+/// The predictions must be those of the model that goes with it.
+pub trait Shuffled: Sync {
+    /// How many shuffles of so many rows to ask for in one call; all of their predictions are held.
+    fn at_once(&self, n_rows: usize) -> usize;
+
+    /// How many calls to make at once, on as many threads as there are; 1 for a way that has
+    /// threads of its own.
+    fn calls_at_once(&self) -> usize;
+
+    /// Predicts all rows once per shuffle, shuffle after shuffle:
+    /// `(n_shuffles · n_rows, n_outputs)`. The shuffles are ordered by player, then repeat.
+    ///
+    /// # Errors
+    ///
+    /// An [`Error::NotFinite`] names a row of the answer; other errors come back as they are.
+    fn predict(
+        &self,
+        run: &Run<'_>,
+        rows: ArrayView2<'_, f64>,
+        shuffles: &[Shuffle<'_>],
+    ) -> Result<Array2<f64>>;
+}
+
+/// The plain way, for any model: builds the rows and predicts them.
+struct PredictAgain<'a> {
+    model: &'a dyn Model,
+    batch_rows: usize,
+}
+
+impl Shuffled for PredictAgain<'_> {
+    /// Copies of a small table are predicted together.
+    fn at_once(&self, n_rows: usize) -> usize {
+        (self.batch_rows / n_rows).max(1)
+    }
+
+    fn calls_at_once(&self) -> usize {
+        TASKS_AT_ONCE
+    }
+
+    fn predict(
+        &self,
+        _run: &Run<'_>,
+        rows: ArrayView2<'_, f64>,
+        shuffles: &[Shuffle<'_>],
+    ) -> Result<Array2<f64>> {
+        let (n_rows, n_features) = rows.dim();
+        let n_stacked = shuffles.len() * n_rows;
+        let mut predictions = Array2::zeros((n_stacked, self.model.n_outputs()));
+        let mut batch = Array2::zeros((self.batch_rows.min(n_stacked), n_features));
+        for start in (0..n_stacked).step_by(self.batch_rows) {
+            let end = (start + self.batch_rows).min(n_stacked);
+            for stacked in start..end {
+                let (shuffle, row) = (&shuffles[stacked / n_rows], stacked % n_rows);
+                let mut into = batch.row_mut(stacked - start);
+                into.assign(&rows.row(row));
+                for &column in shuffle.members {
+                    into[column] = rows[[shuffle.donors[row], column]];
+                }
+            }
+            let predicted = predict_checked(self.model, batch.slice(s![..end - start, ..]));
+            let predicted = predicted.map_err(|error| match error {
+                Error::NotFinite { what, row, column, value } => {
+                    Error::NotFinite { what, row: start + row, column, value }
+                }
+                error => error.in_task(shuffles[start / n_rows].task()),
+            })?;
+            predictions.slice_mut(s![start..end, ..]).assign(&predicted);
+        }
+        Ok(predictions)
+    }
+}
+
 /// What the tasks share.
 struct Shuffles<'a> {
-    model: &'a dyn Model,
+    shuffled: &'a dyn Shuffled,
+    /// For the threads of a task; silent.
+    run: Run<'static>,
     rows: ArrayView2<'a, f64>,
     players: &'a Players,
     /// One per repeat.
     keys: Vec<u64>,
-    batch_rows: usize,
     /// The rows' numbers in the caller's table.
     row_names: &'a [usize],
 }
 
 impl Shuffles<'_> {
-    /// Copies of a small table are predicted together.
-    fn jobs_per_task(&self) -> usize {
-        (self.batch_rows / self.rows.nrows()).max(1)
-    }
-
     /// Predicts and scores some (player, repeat), numbered player by player.
     fn run(
         &self,
         jobs: std::ops::Range<usize>,
         scorers: &[Scorer<'_>],
     ) -> Result<Vec<Vec<Answer>>> {
-        let (n_rows, n_features) = self.rows.dim();
-        let (first, n_repeats) = (jobs.start, self.keys.len());
-        let donors: Vec<Vec<usize>> =
-            jobs.clone().map(|job| Donors::new(n_rows, self.keys[job % n_repeats]).all()).collect();
-        let n_stacked = donors.len() * n_rows;
-        let mut predictions = Array2::zeros((n_stacked, self.model.n_outputs()));
-        let mut batch = Array2::zeros((self.batch_rows.min(n_stacked), n_features));
-        for start in (0..n_stacked).step_by(self.batch_rows) {
-            let end = (start + self.batch_rows).min(n_stacked);
-            for stacked in start..end {
-                let (copy, row) = (stacked / n_rows, stacked % n_rows);
-                let mut into = batch.row_mut(stacked - start);
-                into.assign(&self.rows.row(row));
-                for &column in self.players.members((first + copy) / n_repeats) {
-                    into[column] = self.rows[[donors[copy][row], column]];
-                }
-            }
-            let predicted = predict_checked(self.model, batch.slice(s![..end - start, ..]))
-                .map_err(|error| self.place(error, start, first))?;
-            predictions.slice_mut(s![start..end, ..]).assign(&predicted);
-        }
-        let score = |(copy, donors): (usize, &Vec<usize>)| {
+        let (n_rows, n_repeats) = (self.rows.nrows(), self.keys.len());
+        // All players of a repeat have the same donors.
+        let n_drawn = jobs.len().min(n_repeats);
+        let donors = |offset: usize, _: &mut _| {
+            Ok(Donors::new(n_rows, self.keys[(jobs.start + offset) % n_repeats]).all())
+        };
+        let donors: Vec<Vec<usize>> = self.run.map(n_drawn, donors)?;
+        let shuffle = |job: usize| Shuffle {
+            name: &self.players.names()[job / n_repeats],
+            members: self.players.members(job / n_repeats),
+            repeat: job % n_repeats,
+            // Either few jobs, each with donors of its own, or all repeats in turn.
+            donors: &donors[(job - jobs.start) % n_drawn],
+        };
+        let shuffles: Vec<Shuffle<'_>> = jobs.clone().map(shuffle).collect();
+        let predictions = self
+            .shuffled
+            .predict(&self.run, self.rows, &shuffles)
+            .map_err(|error| self.place(error, &shuffles))?;
+        let shape = [shuffles.len() * n_rows, predictions.ncols()];
+        require_shape("the prediction", &shape, predictions.shape())?;
+        self.run.map(shuffles.len(), |copy, _| {
             let predictions = predictions.slice(s![copy * n_rows..(copy + 1) * n_rows, ..]);
             scorers
                 .iter()
-                .map(|scorer| scorer.answer(predictions, Some(donors)))
+                .map(|scorer| scorer.answer(predictions, Some(shuffles[copy].donors)))
                 .collect::<Result<Vec<Answer>>>()
-                .map_err(|error| error.in_task(self.name(first + copy)))
-        };
-        donors.iter().enumerate().map(score).collect()
+                .map_err(|error| error.in_task(shuffles[copy].task()))
+        })
     }
 
-    fn name(&self, job: usize) -> String {
-        let (player, repeat) = (job / self.keys.len(), job % self.keys.len());
-        format!("permutation of `{}`, repeat {repeat}", self.players.names()[player])
-    }
-
-    /// Says in which player, repeat and row of the caller's table a batch failed.
-    fn place(&self, error: Error, start: usize, first: usize) -> Error {
+    /// Says in which player, repeat and row of the caller's table a prediction is not finite.
+    fn place(&self, error: Error, shuffles: &[Shuffle<'_>]) -> Error {
         let n_rows = self.rows.nrows();
         match error {
-            Error::NotFinite { what, row, column, value } => {
-                let stacked = start + row;
+            Error::NotFinite { what, row: stacked, column, value } => {
                 let row = self.row_names[stacked % n_rows];
                 let error = Error::NotFinite { what, row, column, value };
-                error.in_task(self.name(first + stacked / n_rows))
+                error.in_task(shuffles[stacked / n_rows].task())
             }
-            error => error.in_task(self.name(first + start / n_rows)),
+            error => error,
         }
     }
 }

@@ -13,6 +13,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::builder::{EnsembleBuilder, check_tree};
+use super::predict::compile;
 use super::split::{CategorySets, Comparison, Precision};
 use super::tree::Tree;
 
@@ -231,8 +232,12 @@ impl Ensemble {
     /// [`Error::Shape`](fi_core::Error::Shape) for another number of columns.
     pub fn apply(&self, rows: ArrayView2<'_, f64>) -> Result<Array2<usize>> {
         check_columns(self.n_features, rows)?;
-        let rows = rows.as_standard_layout();
         let mut leaves = Array2::zeros((rows.nrows(), self.n_trees()));
+        if let Some(compiled) = compile(self, rows.nrows()) {
+            compiled.apply(self, rows, &mut leaves);
+            return Ok(leaves);
+        }
+        let rows = rows.as_standard_layout();
         let trees: Vec<Tree<'_>> = self.trees().collect();
         for (row, mut leaves) in rows.rows().into_iter().zip(leaves.rows_mut()) {
             let row = row.to_slice().unwrap_or(&[]);
@@ -263,7 +268,8 @@ impl Ensemble {
     ///
     /// # Cost
     ///
-    /// One walk from root to leaf per row and tree, on the calling thread.
+    /// One walk from root to leaf per row and tree, sixteen rows at a time, on the calling
+    /// thread. With many rows the trees are laid out for walking first, 16 bytes a node.
     ///
     /// # Errors
     ///
@@ -271,8 +277,16 @@ impl Ensemble {
     pub fn predict(&self, rows: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check_columns(self.n_features, rows)?;
         let mut predictions = Array2::zeros((rows.nrows(), self.n_outputs));
-        let trees: Vec<Tree<'_>> = self.trees().collect();
-        add(&trees, rows, &mut predictions);
+        match compile(self, rows.nrows()) {
+            Some(compiled) => compiled.add(self, rows, &mut predictions),
+            None => add(&self.trees().collect::<Vec<_>>(), rows, &mut predictions),
+        }
+        self.finish(&mut predictions);
+        Ok(predictions)
+    }
+
+    /// Sums over the trees become answers: divided in a mean, and on top of the base scores.
+    pub(super) fn finish(&self, predictions: &mut Array2<f64>) {
         if self.aggregate == Aggregate::Mean {
             let n_trees = self.trees_per_output() as f64;
             predictions.mapv_inplace(|sum| sum / n_trees);
@@ -280,7 +294,6 @@ impl Ensemble {
         for mut row in predictions.rows_mut() {
             row.iter_mut().zip(&self.base).for_each(|(sum, base)| *sum += base);
         }
-        Ok(predictions)
     }
 
     /// Checks everything the methods rely on: for an ensemble that came from a file.
@@ -297,8 +310,8 @@ impl Ensemble {
     }
 }
 
-/// Adds the trees' answers to `sums`, for each row in the order of the trees.
-fn add(trees: &[Tree<'_>], rows: ArrayView2<'_, f64>, sums: &mut Array2<f64>) {
+/// Adds the trees' answers to `sums`, for each row in the order of the trees: the plain way.
+pub(super) fn add(trees: &[Tree<'_>], rows: ArrayView2<'_, f64>, sums: &mut Array2<f64>) {
     let rows = rows.as_standard_layout();
     let blocks = rows.axis_chunks_iter(Axis(0), BLOCK_ROWS);
     for (rows, mut sums) in blocks.zip(sums.axis_chunks_iter_mut(Axis(0), BLOCK_ROWS)) {

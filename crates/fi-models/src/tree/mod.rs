@@ -11,6 +11,7 @@ mod bootstrap;
 mod builder;
 mod class_weight;
 mod corrected;
+mod compiled;
 mod criterion;
 mod decision_tree;
 mod ensemble;
@@ -23,6 +24,8 @@ mod link;
 mod out_of_bag;
 mod prune;
 mod shap;
+mod permutation;
+mod predict;
 mod split;
 mod table;
 #[expect(clippy::module_inception, reason = "the field's word")]
@@ -46,9 +49,12 @@ pub use out_of_bag::oob_permutation;
 pub use shap::{
     Background, Block, OutputScale, Perturbation, Summary, TopFeatures, TreeExplainer, TreeShap,
 };
+pub use permutation::permutation;
 pub use split::{CategorySet, Comparison, Precision};
 pub use tree::{Test, Tree};
 pub use trees::Trees;
 
+#[cfg(test)]
+mod random;
 #[cfg(test)]
 mod tests;

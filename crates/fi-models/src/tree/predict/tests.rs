@@ -1,0 +1,70 @@
+//! The fast way gives the bits of the plain one, on every kind of split.
+
+use fi_core::Rng;
+use ndarray::{Array2, s};
+use proptest::prelude::*;
+
+use super::super::ensemble::add;
+use super::super::random::Shape;
+use super::*;
+
+/// The plain way, whatever the number of rows.
+fn plain(ensemble: &Ensemble, rows: ArrayView2<'_, f64>) -> (Array2<f64>, Array2<usize>) {
+    let trees: Vec<_> = ensemble.trees().collect();
+    let mut sums = Array2::zeros((rows.nrows(), ensemble.n_outputs()));
+    add(&trees, rows, &mut sums);
+    ensemble.finish(&mut sums);
+    let leaf = |(row, tree): (usize, usize)| trees[tree].leaf_of(rows.row(row));
+    (sums, Array2::from_shape_fn((rows.nrows(), trees.len()), leaf))
+}
+
+fn bits(values: &Array2<f64>) -> Vec<u64> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+proptest! {
+    #[test]
+    fn predictions_and_leaves_are_those_of_the_plain_walk(seed: u64, n_rows in 0_usize..70) {
+        let rng = &mut Rng::new(seed, 0);
+        let shape = Shape::draw(rng);
+        let ensemble = shape.ensemble(rng);
+        let rows = shape.rows(n_rows, rng);
+        let (predictions, leaves) = plain(&ensemble, rows.view());
+        prop_assert_eq!(bits(&ensemble.predict(rows.view()).unwrap()), bits(&predictions));
+        prop_assert_eq!(&ensemble.apply(rows.view()).unwrap(), &leaves);
+        let compiled = Compiled::new(&ensemble).unwrap();
+        let mut sums = Array2::zeros(predictions.dim());
+        compiled.add(&ensemble, rows.view(), &mut sums);
+        ensemble.finish(&mut sums);
+        prop_assert_eq!(bits(&sums), bits(&predictions));
+        // Rows in any memory order, and each row as if it were alone.
+        let turned = rows.t().as_standard_layout().into_owned();
+        prop_assert_eq!(bits(&ensemble.predict(turned.t()).unwrap()), bits(&predictions));
+        for row in 0..n_rows {
+            let alone = ensemble.predict(rows.slice(s![row..=row, ..])).unwrap();
+            prop_assert_eq!(alone.row(0), predictions.row(row));
+        }
+    }
+}
+
+#[test]
+fn a_tree_as_deep_as_a_chain_is_walked_without_recursion() {
+    use super::super::{Comparison, NodeStats, TreeBuilder};
+    let depth = 50_000;
+    let mut tree = TreeBuilder::new(1);
+    for node in 0..depth {
+        let split = tree.push_split(0, node as f64, &NodeStats { cover: 1.0, impurity: 0.0, value: &[0.0] });
+        let leaf = tree.push_leaf(&NodeStats { cover: 1.0, impurity: 0.0, value: &[node as f64] });
+        tree.connect(split, leaf, split + 2);
+    }
+    tree.push_leaf(&NodeStats { cover: 1.0, impurity: 0.0, value: &[-1.0] });
+    let mut builder = Ensemble::builder(1, 1, Comparison::LessEqual);
+    builder.push_tree(tree).unwrap();
+    let ensemble = builder.build().unwrap();
+    let rows = Array2::from_shape_fn((40, 1), |(row, _)| 1_500.0 * row as f64);
+    let compiled = Compiled::new(&ensemble).unwrap();
+    let mut sums = Array2::zeros((40, 1));
+    compiled.add(&ensemble, rows.view(), &mut sums);
+    let expected = rows.mapv(|x| if x < depth as f64 { x } else { -1.0 });
+    assert_eq!(sums, expected);
+}

@@ -152,7 +152,7 @@ impl Command {
         let run = session.run();
         Ok(match (&model.model, &model.scaler) {
             (Fitted::Trees(trees), None) => {
-                settings.importance(&run, trees, data, players, &metrics)? // PERM
+                tree::permutation(&run, &settings, trees, data, players, &metrics)?
             }
             _ => settings.importance(&run, model, data, players, &metrics)?,
         })

@@ -119,6 +119,7 @@ impl DataArgs {
 
     /// The data to score a model on: its features in its order, its classes.
     pub(crate) fn to_score(&self, model: &Stored) -> Done<Dataset> {
+        self.file()?;
         if self.target.is_none() {
             return Failure::call(
                 "this method compares predictions with the target: give --target",

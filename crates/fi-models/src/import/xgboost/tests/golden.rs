@@ -135,8 +135,8 @@ fn leaves_margins_predictions_and_statistics_are_those_of_xgboost() {
         if let Some(scores) = golden.scores {
             let theirs = [scores.weight, scores.total_gain, scores.total_cover];
             for (ours, theirs) in statistics(ensemble).iter().zip(&theirs) {
-                let (ours, theirs) = (matrix(&[ours.clone()]), matrix(&[theirs.clone()]));
-                assert_near(&ours, &theirs, 1e-6, name);
+                let row = |sums: &Vec<f64>| matrix(std::slice::from_ref(sums));
+                assert_near(&row(ours), &row(theirs), 1e-6, name);
             }
         }
     }

@@ -257,7 +257,7 @@ fn absurd_lengths_are_not_believed() {
         let said = xgboost_ubjson(&file).unwrap_err().to_string();
         assert!(said.starts_with(&format!("it is damaged: {sentence} at byte ")), "{said}");
     }
-    let nested = [b"{U\x01a".as_slice(), &[b'['; 100_000]].concat();
+    let nested = [b"{U\x01a".as_slice(), &vec![b'['; 100_000]].concat();
     let said = xgboost_ubjson(&nested).unwrap_err().to_string();
     assert!(said.starts_with("it is damaged: more than 64 lists are nested at byte "), "{said}");
     // serde_json passes over what is not asked for without recursion.
@@ -269,7 +269,7 @@ fn absurd_lengths_are_not_believed() {
 /// A tree that goes on to the right, with as many splits.
 fn chain(n_splits: usize, categories: &[u32]) -> Vec<u8> {
     let n = 2 * n_splits + 1;
-    let split = |node: usize| node % 2 == 0 && node + 1 < n;
+    let split = |node: usize| node.is_multiple_of(2) && node + 1 < n;
     let child = |step: i64| -> Vec<i64> {
         (0..n).map(|node| if split(node) { node as i64 + step } else { -1 }).collect()
     };

@@ -18,7 +18,7 @@ NAME.golden.json:
                    last column is the base value; null where this version cannot
     interactions   (n_shap_rows, n_outputs, n_features + 1, n_features + 1) pred_interactions
 
-Versions: XGBoost 3.4.1 with NumPy 2.5.5 (Python 3.12). Run with another version of XGBoost, only
+Versions: XGBoost 3.4.1 with NumPy 2.5.5 and pandas 3.1.1 (Python 3.12). Run with another version of XGBoost, only
 its own file of each kind that it has is written; 1.7.6 (Python 3.9, NumPy 1.23.5), 2.1.4, 3.0.5
 and 3.2.0 (Python 3.12) made the others. Seed 20261121, nthread 1.
 """
@@ -28,6 +28,7 @@ import pathlib
 import warnings
 
 import numpy as np
+import pandas
 import xgboost as xgb
 
 SEED = 20261121
@@ -148,17 +149,16 @@ def write(name, booster, rows, feature_types, ubjson=False):
         booster.save_model(OUT / f"{name}.ubj")
 
 
-def train(params, x, y, rounds, feature_types=None, feature_names=None, weight=None, group=None):
+def train(params, x, y, rounds, feature_types=None, feature_names=None, group=None, categories=False):
     params = dict(params, nthread=1, seed=SEED, verbosity=0)
     params.setdefault("max_depth", 4)
     params.setdefault("tree_method", "hist")
     matrix = xgb.DMatrix(
         x,
         label=y,
-        weight=weight,
         feature_types=feature_types,
         feature_names=feature_names,
-        enable_categorical=feature_types is not None,
+        enable_categorical=categories or feature_types is not None,
     )
     if group is not None:
         matrix.set_group(group)
@@ -236,6 +236,13 @@ def main():
     case("absolute", {"objective": "reg:absoluteerror", "max_depth": 2}, y, **small)
     case("quantile", {"objective": "reg:quantileerror", "quantile_alpha": 0.7, "max_depth": 2}, y, **small)
     case("certain", {"objective": "binary:logistic", "max_depth": 2}, binary * 0 + 1, rounds=2, ubjson=True)
+    # From a data frame: the file holds the categories' names too, the rows their codes.
+    frame = pandas.DataFrame({name: plain[:, column] for column, name in enumerate(names)})
+    for name, values in (("colour", list("rgb")), ("town", [3 * code for code in range(12)])):
+        codes = frame[name].fillna(-1).astype(int)
+        frame[name] = pandas.Categorical.from_codes(codes, categories=values)
+    booster = train({"max_cat_to_onehot": 2}, frame, y, 3, feature_types=None, categories=True)
+    write("frame", booster, probes(rng, booster, plain, True), kinds[:2] + ["float"] * 2 + ["c"] * 2, True)
     # Columns where only missing or not tells something: thresholds at infinity.
     marked = plain.copy()
     marked[~np.isnan(marked)] = 1.0

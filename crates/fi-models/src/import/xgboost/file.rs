@@ -16,7 +16,8 @@ pub(super) struct Learner {
     #[serde(default)]
     pub(super) feature_names: Vec<String>,
     pub(super) gradient_booster: Booster,
-    pub(super) learner_model_param: LearnerModelParam,
+    #[serde(rename = "learner_model_param")]
+    pub(super) param: LearnerModelParam,
     pub(super) objective: Objective,
 }
 
@@ -90,7 +91,8 @@ pub(super) struct Tree {
     /// With several values per leaf, since 3.2: those of the leaves.
     #[serde(default)]
     pub(super) leaf_weights: Vec<Single>,
-    pub(super) tree_param: TreeParam,
+    #[serde(rename = "tree_param")]
+    pub(super) param: TreeParam,
 }
 
 #[derive(Deserialize)]

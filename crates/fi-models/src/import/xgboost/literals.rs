@@ -67,7 +67,7 @@ mod tests {
     fn literals_become_numbers_and_texts_stay() {
         let json = br#"["NaN \" NaN", 1E0]"#;
         assert!(matches!(replace(json), Cow::Borrowed(same) if same == json));
-        let json = br#"[NaN,Infinity, -Infinity ,-2.5E-1,3,1e-45,16777217E0]"#;
+        let json = br"[NaN,Infinity, -Infinity ,-2.5E-1,3,1e-45,16777217E0]";
         let replaced = replace(json);
         let numbers: Vec<Single> = serde_json::from_slice(&replaced).unwrap();
         let numbers: Vec<f32> = numbers.into_iter().map(|Single(x)| x).collect();

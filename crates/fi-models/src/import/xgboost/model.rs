@@ -42,11 +42,11 @@ pub(super) fn convert_file(mut file: File, n_bytes: usize) -> Result<Stored, Pro
         check_length("weight_drop", weights.len(), trees.len())?;
     }
 
-    let n_values = first.tree_param.size_leaf_vector.0.max(1);
+    let n_values = first.param.size_leaf_vector.0.max(1);
     let n_outputs = n_outputs(&file, n_values, first, trees.len())?;
     let feature_names = feature_names(&mut file)?;
     let (link, scale) = link(&file, n_outputs)?;
-    let base = match file.learner.learner_model_param.base_score.0.as_slice() {
+    let base = match file.learner.param.base_score.0.as_slice() {
         &[one] => vec![f64::from(scale.margin(one)); n_outputs],
         many if many.len() == n_outputs => {
             many.iter().map(|&one| f64::from(scale.margin(one))).collect()
@@ -125,7 +125,7 @@ fn n_outputs(
     first: &super::file::Tree,
     n_trees: usize,
 ) -> Result<usize, Problem> {
-    let param = &file.learner.learner_model_param;
+    let param = &file.learner.param;
     let claimed = param.num_class.0.max(param.num_target.0).max(1);
     let most = if n_values > 1 {
         if n_values != claimed {
@@ -147,7 +147,7 @@ fn n_outputs(
 /// The names in the file, or `x0`, `x1` and so on.
 fn feature_names(file: &mut File) -> Result<Vec<String>, Problem> {
     let names = std::mem::take(&mut file.learner.feature_names);
-    let claimed = file.learner.learner_model_param.num_feature.0;
+    let claimed = file.learner.param.num_feature.0;
     if !names.is_empty() {
         if names.len() as u64 != claimed {
             let n_names = names.len();

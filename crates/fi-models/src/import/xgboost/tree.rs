@@ -98,13 +98,13 @@ impl<'a> Checked<'a> {
     fn new(tree: &'a file::Tree, index: usize, shape: &Shape) -> Result<Self, Problem> {
         let damaged = |what: String| Err(Problem::Damaged(format!("tree {index}: {what}")));
         let n_nodes = tree.left_children.len();
-        let claimed = tree.tree_param.num_nodes.0;
+        let claimed = tree.param.num_nodes.0;
         if n_nodes == 0 || claimed != n_nodes as u64 {
             return damaged(format!("it has {n_nodes} nodes, but claims {claimed}"));
         }
-        let n_values = usize::try_from(tree.tree_param.size_leaf_vector.0.max(1));
+        let n_values = usize::try_from(tree.param.size_leaf_vector.0.max(1));
         if n_values != Ok(shape.n_values) {
-            let size = tree.tree_param.size_leaf_vector.0;
+            let size = tree.param.size_leaf_vector.0;
             return damaged(format!("its leaves hold {size} values, expected {}", shape.n_values));
         }
         let optional = |length: usize, known: bool| if known { length } else { n_nodes };

@@ -75,7 +75,7 @@ fn all_nodes_of_a_level_of_an_oblivious_tree_ask_the_same() {
         assert_eq!((tree.n_nodes(), tree.depth()), (15, 3));
         for level in 0..3 {
             let first = (1 << level) - 1;
-            for node in first..2 * first + 1 {
+            for node in first..=2 * first {
                 assert_eq!(tree.test(node), tree.test(first));
                 assert_eq!(tree.feature(node), tree.feature(first));
                 assert_eq!(tree.missing_left(node), tree.missing_left(first));

@@ -131,7 +131,7 @@ fn what_the_layout_cannot_hold_is_refused_with_a_remedy() {
         ),
         (
             "text",
-            "tree 0 tests whether `colour` is the text with the hash 2983592183, which is no \
+            "tree 0 tests whether `colour` is the text with the hash 3052168893, which is no \
              whole number below 131072: replace its categories by whole numbers from 0 and train \
              again",
         ),

@@ -75,7 +75,7 @@ pub fn lightgbm(bytes: &[u8]) -> Result<Stored, Problem> {
             "the model has no trees, train it for at least one iteration".into(),
         ));
     }
-    if n_outputs == 0 || n_trees % n_outputs != 0 {
+    if n_outputs == 0 || !n_trees.is_multiple_of(n_outputs) {
         return damaged(format!(
             "it has {n_trees} trees, which is no multiple of `num_tree_per_iteration={n_outputs}`"
         ));

@@ -354,7 +354,9 @@ pub(super) fn check_ensemble(ensemble: &Ensemble) -> Result<()> {
     if ensemble.aggregate == Aggregate::Mean && !tree_outputs.is_empty() {
         // One number per output, of which there are no more than trees: all were named.
         let mut counts = BTreeMap::<u32, usize>::new();
-        tree_outputs.iter().for_each(|&output| *counts.entry(output).or_default() += 1);
+        for &output in tree_outputs {
+            *counts.entry(output).or_default() += 1;
+        }
         let each = ensemble.n_trees() / n_outputs;
         if counts.len() != *n_outputs || counts.values().any(|&count| count != each) {
             return Err(Error::Data(format!(

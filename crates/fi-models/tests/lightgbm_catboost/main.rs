@@ -1,6 +1,8 @@
 //! Models of LightGBM and CatBoost, compared with what these libraries say of hard rows: missing
 //! values, zeros, infinities, values equal to thresholds and next to them, unseen categories.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its file must fail")]
+
 mod catboost;
 mod lightgbm;
 

@@ -3,6 +3,8 @@
 //! CatBoost writes `null` for empty lists. Nesting is bounded by the parser (128 levels; trees of
 //! CatBoost are at most 16 deep).
 
+#![expect(clippy::struct_field_names, reason = "the keys of the file")]
+
 use serde::Deserialize;
 
 #[derive(Deserialize)]

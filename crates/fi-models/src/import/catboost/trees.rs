@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
         }
         let n_leaves = 1_usize << depth;
         let n_values = tree.leaf_values.len() / n_leaves;
-        if tree.leaf_values.len() % n_leaves != 0 || n_values == 0 {
+        if !tree.leaf_values.len().is_multiple_of(n_leaves) || n_values == 0 {
             return damaged(format!(
                 "tree {index} has {} leaf values, no multiple of its {n_leaves} leaves",
                 tree.leaf_values.len()
@@ -164,8 +164,8 @@ impl<'a> Reader<'a> {
         for (level, split) in splits.iter().rev().enumerate() {
             let question = self.question(index, split)?;
             let first = (1 << level) - 1;
-            for node in first..2 * first + 1 {
-                let stats = NodeStats { cover: covers[node], impurity: 0.0, value: &nothing };
+            for (node, &cover) in covers.iter().enumerate().skip(first).take(first + 1) {
+                let stats = NodeStats { cover, impurity: 0.0, value: &nothing };
                 if node == first {
                     question.push(&mut builder, &stats);
                 } else {

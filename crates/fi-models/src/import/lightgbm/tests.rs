@@ -228,6 +228,19 @@ fn a_text_that_does_not_hold_together_is_told_in_one_sentence() {
             "decision_type=1 14",
             "tree 0: split 1 has the decision type 14, whose missing type does not exist",
         ),
+    ] {
+        assert_eq!(problem(from, to), format!("it is damaged: {expected}"), "{to}");
+    }
+    let mut bytes = TEXT.as_bytes().to_vec();
+    let at = TEXT.find("width").unwrap();
+    bytes[at] = 0xff;
+    let error = lightgbm(&bytes).unwrap_err().to_string();
+    assert_eq!(error, "it is damaged: line 8 is no text in UTF-8");
+}
+
+#[test]
+fn children_and_categories_that_lead_nowhere_are_told_in_one_sentence() {
+    for (from, to, expected) in [
         ("left_child=1 -2", "left_child=0 -2", "tree 0: split 0 is a child twice"),
         ("left_child=1 -2", "left_child=1 1", "tree 0: split 1 is a child twice"),
         ("left_child=1 -2", "left_child=1 -3", "tree 0: leaf 2 is a child twice"),
@@ -263,11 +276,6 @@ fn a_text_that_does_not_hold_together_is_told_in_one_sentence() {
     ] {
         assert_eq!(problem(from, to), format!("it is damaged: {expected}"), "{to}");
     }
-    let mut bytes = TEXT.as_bytes().to_vec();
-    let at = TEXT.find("width").unwrap();
-    bytes[at] = 0xff;
-    let error = lightgbm(&bytes).unwrap_err().to_string();
-    assert_eq!(error, "it is damaged: line 8 is no text in UTF-8");
 }
 
 #[test]
@@ -357,7 +365,9 @@ proptest! {
     #[test]
     fn no_change_of_bytes_panics(changes in prop::collection::vec((0..TEXT.len(), any::<u8>()), 1..6)) {
         let mut bytes = TEXT.as_bytes().to_vec();
-        changes.iter().for_each(|&(at, byte)| bytes[at] = byte);
+        for (at, byte) in changes {
+            bytes[at] = byte;
+        }
         match lightgbm(&bytes) {
             Err(problem) => prop_assert!(is_a_sentence(&problem), "{}", problem),
             Ok(stored) => {

@@ -150,7 +150,8 @@ impl Dataset {
             }),
         }?;
         for &column in &self.categorical {
-            let category = |x: f64| x.is_nan() || (x.trunc() == x && (0.0..MOST_CATEGORIES).contains(&x));
+            let category =
+                |x: f64| x.is_nan() || (x.trunc() == x && (0.0..MOST_CATEGORIES).contains(&x));
             let values = self.rows.column(column);
             if let Some(row) = values.iter().position(|&x| !category(x)) {
                 return Err(Error::Data(format!(

@@ -18,7 +18,7 @@ use super::split::{Finder, Limits, Split};
 const PARALLEL_FROM: usize = 1 << 16;
 
 /// Histograms of waiting leaves are kept up to this many bytes; beyond, they are filled anew.
-const KEPT_BYTES: usize = 1 << 28;
+pub(super) const KEPT_BYTES: usize = 1 << 28;
 
 /// How large a tree may get.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +119,14 @@ struct Siblings<const N: usize> {
 }
 
 impl<'a, const N: usize> Grower<'a, N> {
-    pub(super) fn new(run: Run<'static>, table: &'a Table, limits: Limits, size: Size) -> Self {
+    /// `kept_bytes` is how much of histograms may wait: beyond, they are filled anew.
+    pub(super) fn new(
+        run: Run<'static>,
+        table: &'a Table,
+        limits: Limits,
+        size: Size,
+        kept_bytes: usize,
+    ) -> Self {
         let bytes = table.bins.len() * size_of::<Column<N>>();
         Self {
             run,
@@ -130,16 +137,15 @@ impl<'a, const N: usize> Grower<'a, N> {
             cells: vec![[0; N]; table.n_rows],
             spare: Vec::new(),
             right: Vec::new(),
-            keep: (KEPT_BYTES / bytes).max(2),
+            keep: kept_bytes / bytes,
         }
     }
 
     /// Grows a tree on these rows, ascending.
     pub(super) fn grow(&mut self, mut rows: Vec<u32>, rng: &mut Rng) -> Result<Grown> {
         let drawn = self.draw(rng);
-        let total = rows.iter().fold([0; N], |sum, &row| {
-            histogram::plus(&sum, &self.cells[row as usize])
-        });
+        let total =
+            rows.iter().fold([0; N], |sum, &row| histogram::plus(&sum, &self.cells[row as usize]));
         let mut nodes = vec![self.node(&total, 0..rows.len(), 0)];
         let mut open = BinaryHeap::new();
         if self.size.max_leaf_nodes > 1 && self.divisible(&nodes[0], &total) {
@@ -168,13 +174,11 @@ impl<'a, const N: usize> Grower<'a, N> {
                 self.spare.extend(histogram);
                 break;
             }
-            let child = |index: usize, total: Cell<N>| {
+            let mut child = |index: usize, total: Cell<N>| {
                 let node = &nodes[first + index];
-                let allowed =
-                    self.divisible(node, &total).then(|| self.allowed(&drawn, rng));
+                let allowed = self.divisible(node, &total).then(|| self.allowed(&drawn, rng));
                 Child { node: first + index, total, rows: &rows[node.rows.clone()], allowed }
             };
-            let mut child = child;
             let children = [child(0, left), child(1, right)];
             let keep = open.len() + 2 <= self.keep;
             open.extend(self.children(children, histogram, &drawn, keep)?);
@@ -205,7 +209,9 @@ impl<'a, const N: usize> Grower<'a, N> {
             features.sort_unstable();
         }
         let mut allowed = vec![false; n_features];
-        features.iter().for_each(|&feature| allowed[feature] = true);
+        for &feature in &features {
+            allowed[feature] = true;
+        }
         Drawn { features, allowed }
     }
 
@@ -262,12 +268,15 @@ impl<'a, const N: usize> Grower<'a, N> {
                 self.block(index, siblings, &small, &large, is_parents);
             }
         };
-        let n_filled = if is_parents { small.rows.len() } else { small.rows.len() + large.rows.len() };
+        let n_filled =
+            if is_parents { small.rows.len() } else { small.rows.len() + large.rows.len() };
         if n_filled * drawn.features.len() < PARALLEL_FROM {
             work.iter_mut().enumerate().for_each(|(index, siblings)| do_block(index, siblings));
         } else {
             self.run.for_chunks(&mut work, 1, |index, _, siblings| {
-                siblings.iter_mut().for_each(|siblings| do_block(index, siblings));
+                for siblings in siblings {
+                    do_block(index, siblings);
+                }
                 Ok(())
             })?;
         }
@@ -280,7 +289,9 @@ impl<'a, const N: usize> Grower<'a, N> {
         let (large_room, small_room): (Histogram<N>, Histogram<N>) =
             work.into_iter().map(|siblings| (siblings.large, siblings.small)).unzip();
         let mut open = Vec::with_capacity(2);
-        for ((child, split), room) in [large, small].into_iter().zip(best).zip([large_room, small_room]) {
+        for ((child, split), room) in
+            [large, small].into_iter().zip(best).zip([large_room, small_room])
+        {
             match split {
                 Some(split) if keep => {
                     let histogram = Some(room);

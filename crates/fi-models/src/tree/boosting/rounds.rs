@@ -54,11 +54,11 @@ struct Validation<'a> {
 impl Rounds<'_> {
     /// Goes through the rounds and answers the trees that are kept.
     pub(super) fn train<const N: usize>(&self) -> Result<Forest> {
-        let Training { settings, limits, size, .. } = self.training;
+        let Training { settings, limits, size, kept_bytes, .. } = self.training;
         let n_rows = self.table.n_rows;
         let silent = self.run.split(4);
         let mut state = State::<N> {
-            grower: Grower::new(silent, self.table, *limits, *size),
+            grower: Grower::new(silent, self.table, *limits, *size, *kept_bytes),
             raw: self.base.repeat(n_rows),
             pairs: vec![[0.0; 2]; n_rows],
             trees: Vec::new(),
@@ -199,9 +199,7 @@ impl Rounds<'_> {
             covers[index] = match (children, self.weights) {
                 (_, None) => node.rows.len() as f64,
                 (Some((left, right)), _) => covers[left] + covers[right],
-                (None, Some(weights)) => {
-                    rows(index).iter().map(|&row| weights[row as usize]).sum()
-                }
+                (None, Some(weights)) => rows(index).iter().map(|&row| weights[row as usize]).sum(),
             };
             let step = match (self.objective.leaf_quantile(), children) {
                 (None, _) if node.hessian < settings.min_sum_hessian => 0.0,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::super::class_weight::ClassWeight;
 use super::super::trees::Trees;
 use super::bins::MOST_BINS;
-use super::grow::Size;
+use super::grow::{KEPT_BYTES, Size};
 use super::loss::Loss;
 use super::split::Limits;
 use super::train::{Training, train};
@@ -234,9 +234,8 @@ impl GradientBoosting {
         let not_negative = |x: f64, name: &'static str| {
             require(x >= 0.0 && x.is_finite(), name, x, "at least 0 and finite")
         };
-        let share = |x: f64, name: &'static str| {
-            require(0.0 < x && x <= 1.0, name, x, "inside (0, 1]")
-        };
+        let share =
+            |x: f64, name: &'static str| require(0.0 < x && x <= 1.0, name, x, "inside (0, 1]");
         least(self.n_estimators, 1, "n_estimators")?;
         positive(self.learning_rate, "learning_rate")?;
         least(self.max_leaf_nodes.unwrap_or(2), 2, "max_leaf_nodes")?;
@@ -260,7 +259,7 @@ impl GradientBoosting {
         require(!for_forests, "class_weight", given, "None, Balanced or Weights for boosting")
     }
 
-    fn training<'a>(
+    pub(super) fn training<'a>(
         &'a self,
         data: &'a Dataset,
         validation: Option<(&'a Dataset, &'a EarlyStopping)>,
@@ -293,6 +292,7 @@ impl GradientBoosting {
                 features_per_node: drawn(features_per_tree, self.colsample_bynode),
             },
             n_words: None,
+            kept_bytes: KEPT_BYTES,
         })
     }
 }
@@ -307,7 +307,7 @@ impl EarlyStopping {
     }
 
     /// The rows to train on and those held out.
-    fn split(&self, run: &Run<'_>, data: &Dataset) -> Result<(Dataset, Dataset)> {
+    pub(super) fn split(&self, run: &Run<'_>, data: &Dataset) -> Result<(Dataset, Dataset)> {
         let n_rows = data.n_rows();
         let too_few = || Error::TooFewRows {
             what: "holding out rows for early stopping".to_owned(),
@@ -340,7 +340,8 @@ impl EarlyStopping {
                 "all rows are of one group, give validation rows of another one".into(),
             ));
         }
-        let n_out = ((n_units as f64 * self.validation_share).round() as usize).clamp(1, n_units - 1);
+        let n_out =
+            ((n_units as f64 * self.validation_share).round() as usize).clamp(1, n_units - 1);
         for index in 0..n_out {
             let unit = (2 * index + 1) * n_units / (2 * n_out);
             units[unit].iter().for_each(|&row| held_out[row] = true);

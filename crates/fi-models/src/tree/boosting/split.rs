@@ -84,9 +84,11 @@ impl<const N: usize> Finder<'_, N> {
                 continue;
             }
             let split = match &table.bins[feature] {
-                Bins::Numeric(thresholds) => {
-                    self.numeric(feature, &column[..thresholds.len() + 2], table.has_missing[feature])
-                }
+                Bins::Numeric(thresholds) => self.numeric(
+                    feature,
+                    &column[..thresholds.len() + 2],
+                    table.has_missing[feature],
+                ),
                 Bins::Categories(categories) => {
                     self.categorical(feature, &column[..=categories.len()])
                 }

@@ -5,10 +5,8 @@
 //! holds the missing values. Codes lie twice in memory: column by column for dividing rows by one
 //! feature, and row by row in blocks of a few features for filling histograms.
 
-use fi_core::{Dataset, Error, Result, Run};
+use fi_core::{Dataset, Result, Run};
 use ndarray::ArrayView1;
-
-use super::super::split::MOST_CATEGORIES;
 
 /// So many bins at most, so that a code with the missing bin fits in a byte.
 pub(super) const MOST_BINS: usize = 255;
@@ -37,8 +35,8 @@ impl Bins {
         let code = match self {
             _ if x.is_nan() => self.n_bins(),
             Self::Numeric(thresholds) => thresholds.partition_point(|&t| t < x),
-            // What is no category (a fraction, a negative number) is checked before training and
-            // as good as missing in validation rows.
+            // Columns of training rows hold categories only; others in validation rows are as
+            // good as missing.
             Self::Categories(categories) => {
                 let known = categories.binary_search_by(|&c| f64::from(c).total_cmp(&x));
                 known.unwrap_or(categories.len())
@@ -81,12 +79,8 @@ impl Table {
         categorical: &[bool],
     ) -> Result<Self> {
         let rows = data.rows();
-        let names = data.feature_names();
         let bins = run.map(data.n_features(), |feature, _| {
             let column = rows.column(feature);
-            if categorical[feature] {
-                check_categories(column, &names[feature])?;
-            }
             let distinct = distinct(column, weights);
             Ok(if categorical[feature] {
                 categories(distinct, max_bins)
@@ -145,20 +139,6 @@ pub(super) fn codes(run: &Run<'_>, data: &Dataset, bins: &[Bins]) -> Result<Vec<
     Ok(codes)
 }
 
-fn check_categories(column: ArrayView1<'_, f64>, name: &str) -> Result<()> {
-    let bad =
-        |&x: &f64| !x.is_nan() && !(x >= 0.0 && x < f64::from(MOST_CATEGORIES) && x.fract() == 0.0);
-    match column.iter().position(bad) {
-        None => Ok(()),
-        Some(row) => Err(Error::Data(format!(
-            "column `{name}` is categorical but holds `{}` in row {row}, give categories as whole \
-             numbers from 0 to {}",
-            column[row],
-            MOST_CATEGORIES - 1
-        ))),
-    }
-}
-
 /// The different values of a column, ascending, and the summed weight of each.
 fn distinct(column: ArrayView1<'_, f64>, weights: Option<&[f64]>) -> Vec<(f64, f64)> {
     let mut distinct: Vec<(f64, f64)> = Vec::new();
@@ -170,14 +150,18 @@ fn distinct(column: ArrayView1<'_, f64>, weights: Option<&[f64]>) -> Vec<(f64, f
         None => {
             let mut values: Vec<f64> = column.iter().copied().filter(|x| !x.is_nan()).collect();
             values.sort_unstable_by(f64::total_cmp);
-            values.into_iter().for_each(|x| add(x, 1.0));
+            for x in values {
+                add(x, 1.0);
+            }
         }
         Some(weights) => {
             let pairs = column.iter().copied().zip(weights.iter().copied());
             let mut pairs: Vec<(f64, f64)> = pairs.filter(|(x, _)| !x.is_nan()).collect();
             // Stable: the sums run in the order of the rows.
             pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-            pairs.into_iter().for_each(|(x, weight)| add(x, weight));
+            for (x, weight) in pairs {
+                add(x, weight);
+            }
         }
     }
     distinct
@@ -266,8 +250,9 @@ mod tests {
         let column: Vec<f64> = (0..1000).map(f64::from).collect();
         let even = table(&column, 10, false).unwrap();
         assert_eq!(even.bins[0].n_bins(), 10);
-        let count = |bin: u8| even.column(0).iter().filter(|&&code| code == bin).count();
-        assert!((0..10).all(|bin| count(bin) == 100));
+        let mut counts = [0; 10];
+        even.column(0).iter().for_each(|&code| counts[usize::from(code)] += 1);
+        assert_eq!(counts, [100; 10]);
         // A value that half of the rows have gets a bin alone.
         let heavy: Vec<f64> = column.iter().map(|&x| if x < 500.0 { 100.5 } else { x }).collect();
         let heavy = table(&heavy, 5, false).unwrap();
@@ -283,20 +268,6 @@ mod tests {
         assert_eq!(table.column(0), [1, 1, 0, 0, 2, 2]);
         let codes = [7.5, -1.0, 1e300].map(|x| table.bins[0].code(x));
         assert_eq!(codes, [2, 2, 2]);
-    }
-
-    #[test]
-    fn what_is_no_category_is_named() {
-        for (x, text) in [(-1.0, "-1"), (2.5, "2.5"), (16_777_216.0, "16777216")] {
-            let error = table(&[0.0, x], 255, true).err().unwrap().to_string();
-            assert_eq!(
-                error,
-                format!(
-                    "column `x0` is categorical but holds `{text}` in row 1, give categories as \
-                     whole numbers from 0 to 16777215"
-                )
-            );
-        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::split::{Finder, Limits, Split};
 const PARALLEL_FROM: usize = 1 << 16;
 
 /// Histograms of waiting leaves are kept up to this many bytes; beyond, they are filled anew.
-const KEPT_BYTES: usize = 1 << 28;
+pub(super) const KEPT_BYTES: usize = 1 << 28;
 
 /// How large a tree may get.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +119,14 @@ struct Siblings<const N: usize> {
 }
 
 impl<'a, const N: usize> Grower<'a, N> {
-    pub(super) fn new(run: Run<'static>, table: &'a Table, limits: Limits, size: Size) -> Self {
+    /// `kept_bytes` is how much of histograms may wait: beyond, they are filled anew.
+    pub(super) fn new(
+        run: Run<'static>,
+        table: &'a Table,
+        limits: Limits,
+        size: Size,
+        kept_bytes: usize,
+    ) -> Self {
         let bytes = table.bins.len() * size_of::<Column<N>>();
         Self {
             run,
@@ -130,7 +137,7 @@ impl<'a, const N: usize> Grower<'a, N> {
             cells: vec![[0; N]; table.n_rows],
             spare: Vec::new(),
             right: Vec::new(),
-            keep: (KEPT_BYTES / bytes).max(2),
+            keep: kept_bytes / bytes,
         }
     }
 
@@ -167,12 +174,11 @@ impl<'a, const N: usize> Grower<'a, N> {
                 self.spare.extend(histogram);
                 break;
             }
-            let child = |index: usize, total: Cell<N>| {
+            let mut child = |index: usize, total: Cell<N>| {
                 let node = &nodes[first + index];
                 let allowed = self.divisible(node, &total).then(|| self.allowed(&drawn, rng));
                 Child { node: first + index, total, rows: &rows[node.rows.clone()], allowed }
             };
-            let mut child = child;
             let children = [child(0, left), child(1, right)];
             let keep = open.len() + 2 <= self.keep;
             open.extend(self.children(children, histogram, &drawn, keep)?);
@@ -203,7 +209,9 @@ impl<'a, const N: usize> Grower<'a, N> {
             features.sort_unstable();
         }
         let mut allowed = vec![false; n_features];
-        features.iter().for_each(|&feature| allowed[feature] = true);
+        for &feature in &features {
+            allowed[feature] = true;
+        }
         Drawn { features, allowed }
     }
 
@@ -266,7 +274,9 @@ impl<'a, const N: usize> Grower<'a, N> {
             work.iter_mut().enumerate().for_each(|(index, siblings)| do_block(index, siblings));
         } else {
             self.run.for_chunks(&mut work, 1, |index, _, siblings| {
-                siblings.iter_mut().for_each(|siblings| do_block(index, siblings));
+                for siblings in siblings {
+                    do_block(index, siblings);
+                }
                 Ok(())
             })?;
         }

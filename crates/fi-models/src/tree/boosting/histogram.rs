@@ -78,7 +78,8 @@ impl Scale {
             2 => (62 - bits, 63 - 2 * bits),
             _ => (62 - bits, 62 - bits),
         };
-        let (gradient_bits, hessian_bits) = (gradient_bits.min(MOST_BITS), hessian_bits.min(MOST_BITS));
+        let (gradient_bits, hessian_bits) =
+            (gradient_bits.min(MOST_BITS), hessian_bits.min(MOST_BITS));
         let power = |bits: u32, largest: f64| {
             if largest <= 0.0 {
                 return 1.0;
@@ -88,7 +89,13 @@ impl Scale {
             2.0_f64.powi(exponent as i32)
         };
         let (gradient, hessian) = (power(gradient_bits, gradient), power(hessian_bits, hessian));
-        Self { bits, gradient, hessian, gradient_unit: gradient.recip(), hessian_unit: hessian.recip() }
+        Self {
+            bits,
+            gradient,
+            hessian,
+            gradient_unit: gradient.recip(),
+            hessian_unit: hessian.recip(),
+        }
     }
 
     /// The cell of one row.
@@ -229,7 +236,8 @@ mod tests {
             assert_eq!((all.count, all.hessian), (n as u64, n as f64));
             assert!((all.gradient / largest / n as f64 + 1.0).abs() < 1e-8, "{all:?}");
         }
-        let small = scale.sums(&minus(&plus(&times(9), &scale.cell::<N>(largest / 3.0, 1.0)), &times(9)));
+        let small =
+            scale.sums(&minus(&plus(&times(9), &scale.cell::<N>(largest / 3.0, 1.0)), &times(9)));
         assert!((small.gradient / largest - 1.0 / 3.0).abs() < 1e-8, "{small:?}");
     }
 

@@ -176,9 +176,13 @@ impl Objective {
         run.for_chunks(&mut probabilities, CHUNK * n_classes, |_, _, chunk| {
             for row in chunk.chunks_exact_mut(*n_classes) {
                 let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                row.iter_mut().for_each(|z| *z = (*z - largest).exp());
+                for z in row.iter_mut() {
+                    *z = (*z - largest).exp();
+                }
                 let sum: f64 = row.iter().sum();
-                row.iter_mut().for_each(|p| *p /= sum);
+                for p in row {
+                    *p /= sum;
+                }
             }
             Ok(())
         })?;
@@ -261,15 +265,16 @@ impl Objective {
             Self::Values(loss, values) => {
                 let y = values[row];
                 match *loss {
-                    Loss::SquaredError | Loss::LogLoss => 0.5 * (z - y) * (z - y),
                     Loss::AbsoluteError => (z - y).abs(),
                     Loss::Quantile { level } => (level * (y - z)).max((1.0 - level) * (z - y)),
                     Loss::Huber { delta } if (z - y).abs() > delta => {
                         delta * ((z - y).abs() - 0.5 * delta)
                     }
-                    Loss::Huber { .. } => 0.5 * (z - y) * (z - y),
                     Loss::Poisson => z.exp() - y * z,
                     Loss::Gamma => z + y * (-z).exp(),
+                    Loss::SquaredError | Loss::Huber { .. } | Loss::LogLoss => {
+                        0.5 * (z - y) * (z - y)
+                    }
                 }
             }
             // ln(1 + eᶻ) − y z, without overflow.

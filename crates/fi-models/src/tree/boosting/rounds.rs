@@ -54,11 +54,11 @@ struct Validation<'a> {
 impl Rounds<'_> {
     /// Goes through the rounds and answers the trees that are kept.
     pub(super) fn train<const N: usize>(&self) -> Result<Forest> {
-        let Training { settings, limits, size, .. } = self.training;
+        let Training { settings, limits, size, kept_bytes, .. } = self.training;
         let n_rows = self.table.n_rows;
         let silent = self.run.split(4);
         let mut state = State::<N> {
-            grower: Grower::new(silent, self.table, *limits, *size),
+            grower: Grower::new(silent, self.table, *limits, *size, *kept_bytes),
             raw: self.base.repeat(n_rows),
             pairs: vec![[0.0; 2]; n_rows],
             trees: Vec::new(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::super::class_weight::ClassWeight;
 use super::super::trees::Trees;
 use super::bins::MOST_BINS;
-use super::grow::Size;
+use super::grow::{KEPT_BYTES, Size};
 use super::loss::Loss;
 use super::split::Limits;
 use super::train::{Training, train};
@@ -259,7 +259,7 @@ impl GradientBoosting {
         require(!for_forests, "class_weight", given, "None, Balanced or Weights for boosting")
     }
 
-    fn training<'a>(
+    pub(super) fn training<'a>(
         &'a self,
         data: &'a Dataset,
         validation: Option<(&'a Dataset, &'a EarlyStopping)>,
@@ -292,6 +292,7 @@ impl GradientBoosting {
                 features_per_node: drawn(features_per_tree, self.colsample_bynode),
             },
             n_words: None,
+            kept_bytes: KEPT_BYTES,
         })
     }
 }
@@ -306,7 +307,7 @@ impl EarlyStopping {
     }
 
     /// The rows to train on and those held out.
-    fn split(&self, run: &Run<'_>, data: &Dataset) -> Result<(Dataset, Dataset)> {
+    pub(super) fn split(&self, run: &Run<'_>, data: &Dataset) -> Result<(Dataset, Dataset)> {
         let n_rows = data.n_rows();
         let too_few = || Error::TooFewRows {
             what: "holding out rows for early stopping".to_owned(),

@@ -26,6 +26,8 @@ pub(super) struct Training<'a> {
     pub(super) size: Size,
     /// How many words a cell of a histogram has; `None`: the fewest that do. For tests.
     pub(super) n_words: Option<usize>,
+    /// How many bytes of histograms may wait for their leaves to be split.
+    pub(super) kept_bytes: usize,
 }
 
 /// Trains, and puts the trees together.
@@ -72,7 +74,9 @@ fn weights(class_weight: &ClassWeight, data: &Dataset) -> Option<Vec<f64>> {
         (ClassWeight::Weights(weights), ..) => weights.clone(),
         (_, Some(labels), Some(n_classes)) => {
             let mut counts = vec![0.0_f64; n_classes];
-            labels.iter().for_each(|&label| counts[label] += 1.0);
+            for &label in labels {
+                counts[label] += 1.0;
+            }
             let n_present = counts.iter().filter(|&&count| count > 0.0).count() as f64;
             // A class that does not occur needs no weight.
             let n = labels.len() as f64;

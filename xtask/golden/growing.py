@@ -74,7 +74,7 @@ def main():
         case(rng, "entropy, missing", "three", "entropy", 4, missing=0.2, **small),
         case(rng, "squared error, missing", "values", "squared_error", 4, missing=0.2, **small),
         case(rng, "squared error, much missing", "values", "squared_error", 3, missing=0.6, **small),
-        case(rng, "gini, balanced", "two", "gini", 3, class_weight="balanced", **small),
+        case(rng, "gini, balanced", "two", "gini", 1, class_weight="balanced", **small),
         case(rng, "gini, class weights", "three", "gini", 3, class_weight={0: 0.5, 1: 2.0, 2: 1.25}, **small),
         case(rng, "gini, share of weight", "two", "gini", 3, weighted=True, min_weight_fraction_leaf=0.125),
         case(rng, "squared error, share of weight", "values", "squared_error", 3, weighted=True, min_weight_fraction_leaf=0.125),

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use fi_core::{Dataset, Metric, Model, Players, Rng, Run, Target};
 use fi_models::tree::{
-    DecisionTree, MaxFeatures, RandomForest, impurity, oob_permutation, split_count,
+    DecisionTree, MaxFeatures, RandomForest, Splitter, impurity, oob_permutation, split_count,
 };
 use ndarray::Array2;
 
@@ -53,6 +53,34 @@ fn training(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The size that other libraries are compared at; ten trees, to keep it short.
+fn large(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("forest of 10 trees on 50000 x 20, one thread");
+    group.sample_size(10);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
+    for classes in [true, false] {
+        let data = data(50_000, 20, classes);
+        let kind = if classes { "classification" } else { "regression" };
+        let plain = RandomForest { n_estimators: 10, ..learner(classes) };
+        let binned = DecisionTree { max_bins: Some(255), ..plain.tree.clone() };
+        let random = DecisionTree { splitter: Splitter::Random, ..plain.tree.clone() };
+        for (name, tree) in
+            [("", plain.tree.clone()), (", 255 bins", binned), (", extra-trees", random)]
+        {
+            let learner = RandomForest { tree, ..plain.clone() };
+            let train = || learner.fit(&Run::new(0), black_box(&data));
+            group.bench_function(BenchmarkId::new("train", format!("{kind}{name}")), |bencher| {
+                bencher.iter(|| pool.install(train));
+            });
+        }
+        let forest = plain.fit(&Run::new(0), &data).expect("the data fit");
+        group.bench_function(BenchmarkId::new("predict 50000 rows", kind), |bencher| {
+            bencher.iter(|| pool.install(|| forest.predict(black_box(data.rows()))));
+        });
+    }
+    group.finish();
+}
+
 fn reading(criterion: &mut Criterion) {
     let data = data(2_000, 20, true);
     let forest = learner(true).fit(&Run::new(0), &data).expect("the data fit");
@@ -76,5 +104,5 @@ fn reading(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, training, reading);
+criterion_group!(benches, training, large, reading);
 criterion_main!(benches);

@@ -331,31 +331,10 @@ fn text<T>(result: Result<T>) -> String {
 }
 
 #[test]
-fn each_bad_setting_gets_its_own_sentence() {
-    let data = drawn(1, 20, 3, Some(2));
-    let values = drawn(1, 20, 3, None);
+fn each_bad_share_weight_or_cost_gets_its_own_sentence() {
+    let (data, values) = (drawn(1, 20, 3, Some(2)), drawn(1, 20, 3, None));
     let tree = |params: DecisionTree| text(params.fit(&Run::new(0), &data));
     let plain = DecisionTree::default;
-    assert_eq!(
-        tree(DecisionTree { max_depth: Some(0), ..plain() }),
-        "`max_depth` is `0`, it must be at least 1"
-    );
-    assert_eq!(
-        tree(DecisionTree { max_leaf_nodes: Some(1), ..plain() }),
-        "`max_leaf_nodes` is `1`, it must be at least 2"
-    );
-    assert_eq!(
-        tree(DecisionTree { min_samples_split: 1, ..plain() }),
-        "`min_samples_split` is `1`, it must be at least 2"
-    );
-    assert_eq!(
-        tree(DecisionTree { min_samples_leaf: 0, ..plain() }),
-        "`min_samples_leaf` is `0`, it must be at least 1"
-    );
-    assert_eq!(
-        tree(DecisionTree { min_impurity_decrease: f64::NAN, ..plain() }),
-        "`min_impurity_decrease` is `NaN`, it must be at least 0"
-    );
     assert_eq!(
         tree(DecisionTree { min_weight_fraction_leaf: 0.6, ..plain() }),
         "`min_weight_fraction_leaf` is `0.6`, it must be inside [0, 0.5]"
@@ -382,6 +361,34 @@ fn each_bad_setting_gets_its_own_sentence() {
     assert_eq!(
         text(regression.fit(&Run::new(0), &values)),
         "`class_weight` is `Balanced`, it must be None for regression"
+    );
+}
+
+#[test]
+fn each_bad_setting_gets_its_own_sentence() {
+    let data = drawn(1, 20, 3, Some(2));
+    let values = drawn(1, 20, 3, None);
+    let tree = |params: DecisionTree| text(params.fit(&Run::new(0), &data));
+    let plain = DecisionTree::default;
+    assert_eq!(
+        tree(DecisionTree { max_depth: Some(0), ..plain() }),
+        "`max_depth` is `0`, it must be at least 1"
+    );
+    assert_eq!(
+        tree(DecisionTree { max_leaf_nodes: Some(1), ..plain() }),
+        "`max_leaf_nodes` is `1`, it must be at least 2"
+    );
+    assert_eq!(
+        tree(DecisionTree { min_samples_split: 1, ..plain() }),
+        "`min_samples_split` is `1`, it must be at least 2"
+    );
+    assert_eq!(
+        tree(DecisionTree { min_samples_leaf: 0, ..plain() }),
+        "`min_samples_leaf` is `0`, it must be at least 1"
+    );
+    assert_eq!(
+        tree(DecisionTree { min_impurity_decrease: f64::NAN, ..plain() }),
+        "`min_impurity_decrease` is `NaN`, it must be at least 0"
     );
     assert_eq!(
         tree(DecisionTree { max_features: MaxFeatures::Count(4), ..plain() }),

@@ -174,7 +174,7 @@ fn pruning_leaves_fewer_leaves_the_more_they_cost() {
 #[test]
 fn leaves_hold_their_share_of_the_weight() {
     let data = drawn(6, 300, 2);
-    let weights: Vec<f64> = (0..300).map(|row| 0.5 + (row % 7) as f64).collect();
+    let weights: Vec<f64> = (0..300).map(|row| 0.5 + f64::from(row % 7)).collect();
     let total: f64 = weights.iter().sum();
     let data = data.with_weights(weights).unwrap();
     for splitter in [Splitter::Best, Splitter::Random] {

@@ -189,7 +189,9 @@ impl Kernel for Classes {
         if has_missing {
             sides.restart();
             let (present, absent) = sorted.split_at(n_present);
-            absent.iter().for_each(|item| sides.move_left(inside[item.place()]));
+            for item in absent {
+                sides.move_left(inside[item.place()]);
+            }
             scan(sides, present, true);
         }
         found

@@ -15,7 +15,7 @@ pub(super) struct Line {
 pub(super) struct Place {
     pub(super) score: f64,
     /// The last entry that goes left.
-    pub(super) place: usize,
+    pub(super) entry: usize,
     /// Whether the last entry of the line, missing values, goes left too.
     pub(super) last_left: bool,
 }
@@ -72,7 +72,7 @@ impl Line {
                 let mut entries = weights.iter().zip(sums);
                 let place = entries.position(|(&weight, &sum)| score(weight, sum) == greatest);
                 best = greatest;
-                found = place.map(|place| Place { score: best, place: from + place, last_left });
+                found = place.map(|place| Place { score: best, entry: from + place, last_left });
             }
         }
         found

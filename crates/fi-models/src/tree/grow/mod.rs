@@ -12,6 +12,7 @@ mod kernel;
 mod line;
 mod moments;
 mod order;
+mod part;
 mod sort;
 
 use std::cmp::Ordering;
@@ -23,6 +24,7 @@ use self::block::{Block, View, infos};
 use self::classes::Classes;
 use self::kernel::{Feature, Index, Kernel, Least, Summary};
 use self::moments::Moments;
+use self::part::{Split, partition, side};
 use super::builder::{NodeStats, TreeBuilder};
 use super::criterion::Criterion;
 use super::decision_tree::Splitter;
@@ -118,25 +120,6 @@ struct Open<S> {
     end: usize,
     depth: usize,
     summary: Summary<S>,
-}
-
-/// How to split a node, in the ranks of its block.
-enum Split {
-    Cut {
-        low: usize,
-        high: usize,
-        missing_left: Option<bool>,
-    },
-    /// A cut at a threshold of its own.
-    Drawn {
-        last: usize,
-        threshold: f64,
-        missing_left: Option<bool>,
-    },
-    Parts {
-        left: Vec<usize>,
-        missing_left: Option<bool>,
-    },
 }
 
 /// How to split a node, in the numbers of the table.
@@ -361,7 +344,7 @@ impl<K: Kernel> Grower<'_, K> {
             (Splitter::Random, _) => {
                 let split = self.drawn_split(feature, ranks, list)?;
                 let score = {
-                    let side = side(ranks, &split);
+                    let side = side(ranks.n_ranks, &split);
                     let goes_left = list.iter().map(|id| side(ranks.ranks[id.get()].get()));
                     self.kernel.score(self.least, goes_left)?
                 };
@@ -448,7 +431,7 @@ impl<K: Kernel> Grower<'_, K> {
                 let column = self.table.column(feature);
                 let table_ranks = self.table.ranks(feature);
                 let rank = |id: &I| table_ranks[view.id(*id) as usize] as usize;
-                let side = side(ranks, split);
+                let side = side(ranks.n_ranks, split);
                 let left = list.iter().filter(|id| side(ranks.ranks[id.get()].get()));
                 let mut left: Vec<usize> = left.map(rank).collect();
                 left.sort_unstable();
@@ -473,66 +456,6 @@ impl<K> Grower<'_, K> {
             self.tree.nodes.threshold[node as usize] = threshold;
         }
     }
-}
-
-/// Whether a rank goes left.
-fn side<I>(feature: Feature<'_, I>, split: &Split) -> impl Fn(usize) -> bool {
-    let missing = feature.n_ranks;
-    let (cut, left, missing_left) = match split {
-        Split::Cut { low, missing_left, .. } => (*low, &[][..], *missing_left),
-        Split::Drawn { last, missing_left, .. } => (*last, &[][..], *missing_left),
-        Split::Parts { left, missing_left } => (0, &left[..], *missing_left),
-    };
-    let in_parts = matches!(split, Split::Parts { .. }).then(|| {
-        let mut sides = vec![false; missing + 1];
-        left.iter().for_each(|&rank| sides[rank] = true);
-        sides
-    });
-    move |rank| {
-        if rank == missing {
-            return missing_left == Some(true);
-        }
-        match &in_parts {
-            None => rank <= cut,
-            Some(sides) => sides[rank],
-        }
-    }
-}
-
-/// Moves the rows that go left to the front, both sides in their order.
-fn partition<I: Index>(
-    list: &mut [I],
-    aside: &mut [I],
-    feature: Feature<'_, I>,
-    split: &Split,
-) -> usize {
-    match *split {
-        Split::Cut { low, missing_left: None, .. } => {
-            divide_by(list, aside, feature, |rank| rank <= low)
-        }
-        _ => divide_by(list, aside, feature, side(feature, split)),
-    }
-}
-
-#[inline]
-fn divide_by<I: Index>(
-    list: &mut [I],
-    aside: &mut [I],
-    feature: Feature<'_, I>,
-    goes_left: impl Fn(usize) -> bool,
-) -> usize {
-    let (mut left, mut right) = (0, 0);
-    for i in 0..list.len() {
-        let row = list[i];
-        let goes_left = goes_left(feature.ranks[row.get()].get());
-        // Both are written and one is kept: no branch to guess.
-        list[left] = row;
-        aside[right] = row;
-        left += usize::from(goes_left);
-        right += usize::from(!goes_left);
-    }
-    list[left..].copy_from_slice(&aside[..right]);
-    left
 }
 
 // The heap hands out the greatest decrease first, ties in the order the nodes were made.

@@ -231,7 +231,7 @@ impl Kernel for Moments {
             feature.has_missing && self.slots.taken[missing / 64] >> (missing % 64) & 1 == 1;
         let found = self.line.best(n, self.node_weight, has_missing, least, best);
         let cut = found.map(|found| {
-            let mut ranks = self.slots.ranks().skip(found.place);
+            let mut ranks = self.slots.ranks().skip(found.entry);
             let low = ranks.next().unwrap_or(0);
             let high = ranks.next().unwrap_or(missing);
             let missing_left = has_missing.then_some(found.last_left);
@@ -276,8 +276,8 @@ impl Kernel for Moments {
             line.counts[place] = count;
         }
         let found = line.best(entries.len(), *node_weight, false, least, best)?;
-        let left_weight = line.weights[found.place];
-        let (low, high) = entries.split_at(found.place + 1);
+        let left_weight = line.weights[found.entry];
+        let (low, high) = entries.split_at(found.entry + 1);
         // Categories that the node has not seen go right: to the heavier side.
         let (left, right) =
             if left_weight > *node_weight - left_weight { (high, low) } else { (low, high) };

@@ -51,7 +51,9 @@ fn first_component(matrix: &[f64], n: usize) -> Vec<f64> {
         if norm <= 0.0 {
             break;
         }
-        vector.iter_mut().for_each(|x| *x /= norm);
+        for x in &mut vector {
+            *x /= norm;
+        }
         vector = (0..n).map(|i| dot(row(i), &vector)).collect();
     }
     vector

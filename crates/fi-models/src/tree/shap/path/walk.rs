@@ -87,8 +87,8 @@ pub(super) fn walk<T: Real, const L: usize, const FMA: bool>(
         }
         for step in &program.steps {
             match *step {
-                Step::Enter(split) => walk.enter::<L, FMA>(split, columns, scratch),
-                Step::Between(split) => walk.between::<L, FMA>(split, scratch),
+                Step::Enter(split) => walk.enter::<L, FMA, false>(split, columns, scratch),
+                Step::Between(split) => walk.between::<L, FMA, false>(split, scratch),
                 Step::Leave(split) => walk.leave::<L, FMA>(split, n_features, phi, scratch),
             }
         }
@@ -96,13 +96,13 @@ pub(super) fn walk<T: Real, const L: usize, const FMA: bool>(
 }
 
 /// A walk with the `nodes` nodes of the quadrature rule from `first`.
-struct Walk<'a, T> {
-    program: &'a Program<'a, T>,
-    first: usize,
-    nodes: usize,
+pub(super) struct Walk<'w, 'a, T> {
+    pub(super) program: &'w Program<'a, T>,
+    pub(super) first: usize,
+    pub(super) nodes: usize,
 }
 
-impl<T: Real> Walk<'_, T> {
+impl<T: Real> Walk<'_, '_, T> {
     #[inline(always)]
     fn factor(&self, split: &Split<'_, T>, k: usize) -> T {
         match split.repeat {
@@ -112,7 +112,7 @@ impl<T: Real> Walk<'_, T> {
     }
 
     #[inline(always)]
-    fn enter<const L: usize, const FMA: bool>(
+    pub(super) fn enter<const L: usize, const FMA: bool, const KEEP: bool>(
         &self,
         split: u32,
         columns: &[Lanes<T, L>],
@@ -131,7 +131,7 @@ impl<T: Real> Walk<'_, T> {
         if split.above != NONE {
             (g1, g2) = (g1.times(known), g2.times(known));
         }
-        if split.keep {
+        if KEEP || split.keep {
             let one = first.times(known);
             scratch.h[2 * depth] = one;
             scratch.h[2 * depth + 1] = known.minus(one);
@@ -143,10 +143,14 @@ impl<T: Real> Walk<'_, T> {
     }
 
     #[inline(always)]
-    fn between<const L: usize, const FMA: bool>(&self, split: u32, scratch: &mut Scratch<T, L>) {
+    pub(super) fn between<const L: usize, const FMA: bool, const KEEP: bool>(
+        &self,
+        split: u32,
+        scratch: &mut Scratch<T, L>,
+    ) {
         let split = &self.program.splits[split as usize];
         let depth = split.depth as usize;
-        if split.keep {
+        if KEEP || split.keep {
             scratch.h.swap(2 * depth, 2 * depth + 1);
         }
         self.descend::<L, FMA>(split, split.share[1], scratch.g[2 * depth + 1], scratch);
@@ -177,34 +181,45 @@ impl<T: Real> Walk<'_, T> {
         scratch: &mut Scratch<T, L>,
     ) {
         let split = &self.program.splits[split as usize];
+        for value in 0..self.program.n_values {
+            let mut sum = Lanes::ZERO;
+            self.sums::<L, FMA>(split, value, scratch, |_, term| sum = sum.plus(term));
+            let phi = &mut phi[(self.program.output + value) * n_features + split.feature as usize];
+            *phi = phi.plus(sum);
+        }
+    }
+
+    /// The sum of a split's subtree, and the term that each node adds to the split's feature.
+    #[inline(always)]
+    pub(super) fn sums<const L: usize, const FMA: bool>(
+        &self,
+        split: &Split<'_, T>,
+        value: usize,
+        scratch: &mut Scratch<T, L>,
+        mut each: impl FnMut(usize, Lanes<T, L>),
+    ) {
         let depth = split.depth as usize;
         let (g1, g2) = (scratch.g[2 * depth], scratch.g[2 * depth + 1]);
         let [share1, share2] = split.share.map(Lanes::all);
-        for value in 0..self.program.n_values {
-            let mut sum = Lanes::ZERO;
-            for k in 0..self.nodes {
-                let child = |child: usize| match split.leaf[child] {
-                    NONE => scratch.s[self.slot(2 * depth + child, value) + k],
-                    leaf => Lanes::all(self.program.leaves[leaf as usize + value]),
-                };
-                let (s1, s2) = (child(0), child(1));
-                let factor = Lanes::all(self.factor(split, k));
-                let y1 = g1.fma::<FMA>(factor, share1);
-                let y2 = g2.fma::<FMA>(factor, share2);
-                let mut a = scratch.a[depth * self.nodes + k];
-                if split.repeat != NONE {
-                    let n_nodes = self.program.t.len();
-                    let weight = split.repeat as usize + n_nodes + self.first + k;
-                    a = a.times(Lanes::all(self.program.repeats[weight]));
-                }
-                sum = a.fma::<FMA>(g1.fma::<FMA>(s1, g2.times(s2)), sum);
-                if split.slot != NONE {
-                    let slot = self.slot(split.slot as usize, value) + k;
-                    scratch.s[slot] = y1.fma::<FMA>(s1, y2.times(s2));
-                }
+        for k in 0..self.nodes {
+            let child = |child: usize| match split.leaf[child] {
+                NONE => scratch.s[self.slot(2 * depth + child, value) + k],
+                leaf => Lanes::all(self.program.leaves[leaf as usize + value]),
+            };
+            let (s1, s2) = (child(0), child(1));
+            let factor = Lanes::all(self.factor(split, k));
+            let y1 = g1.fma::<FMA>(factor, share1);
+            let y2 = g2.fma::<FMA>(factor, share2);
+            let mut a = scratch.a[depth * self.nodes + k];
+            if split.repeat != NONE {
+                let weight = split.repeat as usize + self.program.t.len() + self.first + k;
+                a = a.times(Lanes::all(self.program.repeats[weight]));
             }
-            let feature = (self.program.output + value) * n_features + split.feature as usize;
-            phi[feature] = phi[feature].plus(sum);
+            each(k, a.times(g1.fma::<FMA>(s1, g2.times(s2))));
+            if split.slot != NONE {
+                let slot = self.slot(split.slot as usize, value) + k;
+                scratch.s[slot] = y1.fma::<FMA>(s1, y2.times(s2));
+            }
         }
     }
 

@@ -3,3 +3,5 @@
 mod agreement;
 mod oracle;
 mod random;
+#[cfg(test)]
+mod speed;

@@ -41,7 +41,7 @@ const LONG: usize = 1 << 12;
 /// One tree and one group of rows.
 pub(super) struct Task<'t, 'a, T, const L: usize> {
     pub(super) program: &'t Program<'a, T>,
-    pub(super) fast: Option<&'t Fast<'a, T>>,
+    pub(super) fast: Option<&'t Fast<T>>,
     pub(super) n_features: usize,
     pub(super) columns: &'t [Lanes<T, L>],
 }

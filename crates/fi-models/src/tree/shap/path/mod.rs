@@ -75,7 +75,7 @@ fn engine_at(
 /// The trees of an ensemble, ready to be walked, `L` rows at a time.
 struct PathEngine<'a, T, const L: usize> {
     columns: Columns,
-    programs: Vec<(Program<'a, T>, Option<Fast<'a, T>>)>,
+    programs: Vec<(Program<'a, T>, Option<Fast<T>>)>,
     speed: Speed,
     base: Vec<f64>,
     scale: f64,
@@ -84,6 +84,8 @@ struct PathEngine<'a, T, const L: usize> {
     /// The place of each feature among those that some split is on, and how many those are.
     ranks: Vec<u32>,
     n_used: usize,
+    /// The largest number of tests of categories that a tree has.
+    spare: usize,
 }
 
 impl<'a, T: Real, const L: usize> PathEngine<'a, T, L> {
@@ -91,7 +93,7 @@ impl<'a, T: Real, const L: usize> PathEngine<'a, T, L> {
         let mut rules: std::collections::BTreeMap<usize, Rule> = std::collections::BTreeMap::new();
         let mut rule = |n: usize| rules.entry(n).or_insert_with(|| Rule::new(n)).clone();
         let mut above = vec![None; ensemble.n_features()];
-        let programs: Vec<(Program<'a, T>, Option<Fast<'a, T>>)> = ensemble
+        let programs: Vec<(Program<'a, T>, Option<Fast<T>>)> = ensemble
             .trees()
             .map(|tree| {
                 let program = Program::new(tree, &columns, &mut above, &mut rule);
@@ -113,7 +115,9 @@ impl<'a, T: Real, const L: usize> PathEngine<'a, T, L> {
         }
         let used = ranks.iter_mut().filter(|rank| **rank != NONE);
         let n_used = used.zip(0..).map(|(rank, place)| *rank = place).count();
-        Self { columns, programs, speed, base, scale, n_features, n_outputs, ranks, n_used }
+        let spare = programs.iter().map(|(program, _)| program.categories.len()).max();
+        let spare = spare.unwrap_or(0);
+        Self { columns, programs, speed, base, scale, n_features, n_outputs, ranks, n_used, spare }
     }
 }
 
@@ -128,22 +132,24 @@ impl<T: Real, const L: usize> Engine for PathEngine<'_, T, L> {
 
     fn attribute(&self, rows: ArrayView2<'_, f64>, values: &mut [f64]) {
         let per_row = self.n_outputs * self.n_features;
+        let stride = self.columns.len() + self.spare;
         values.fill(0.0);
         let mut columns = Vec::new();
         let mut scratch = Scratch { a: vec![], s: vec![], g: vec![], h: vec![] };
         let blocks = rows.axis_chunks_iter(Axis(0), BLOCK_ROWS);
         for (rows, values) in blocks.zip(values.chunks_mut((BLOCK_ROWS * per_row).max(1))) {
-            self.columns.read::<T, L>(rows, &mut columns);
+            self.columns.read::<T, L>(rows, self.spare, &mut columns);
             let n_groups = rows.nrows().div_ceil(L);
             let mut phi = vec![Lanes::<T, L>::ZERO; n_groups * per_row];
             for batch in self.programs.chunks(BATCH_TREES) {
                 for (program, fast) in batch {
+                    self.ask_categories(program, &mut columns);
                     for group in 0..n_groups {
                         let task = Task {
                             program,
                             fast: fast.as_ref(),
                             n_features: self.n_features,
-                            columns: &columns[group * self.columns.len()..][..self.columns.len()],
+                            columns: &columns[group * stride..][..stride],
                         };
                         let phi = &mut phi[group * per_row..][..per_row];
                         kernel::attribute(self.speed, &task, phi, &mut scratch);
@@ -158,9 +164,10 @@ impl<T: Real, const L: usize> Engine for PathEngine<'_, T, L> {
     fn interact(&self, rows: ArrayView2<'_, f64>, values: &mut [f64]) {
         let n = self.n_features;
         let (per_row, per_pair) = (self.n_outputs * n, self.n_outputs * n_pairs(n));
+        let stride = self.columns.len() + self.spare;
         values.fill(0.0);
         let mut columns = Vec::new();
-        self.columns.read::<T, L>(rows, &mut columns);
+        self.columns.read::<T, L>(rows, self.spare, &mut columns);
         let mut scratch = Scratch { a: vec![], s: vec![], g: vec![], h: vec![] };
         let n_groups = rows.nrows().div_ceil(L);
         let mut phi = vec![Lanes::<T, L>::ZERO; n_groups * per_row];
@@ -170,13 +177,14 @@ impl<T: Real, const L: usize> Engine for PathEngine<'_, T, L> {
         let mut totals = vec![0.0; rows.nrows() * per_row];
         for batch in self.programs.chunks(BATCH_PAIR_TREES) {
             for (program, _) in batch {
+                self.ask_categories(program, &mut columns);
                 let factors = PairFactors::new(program);
                 for group in 0..n_groups {
                     let task = Task {
                         program,
                         fast: None,
                         n_features: n,
-                        columns: &columns[group * self.columns.len()..][..self.columns.len()],
+                        columns: &columns[group * stride..][..stride],
                     };
                     let mut sums = Sums {
                         phi: &mut phi[group * per_row..][..per_row],
@@ -204,6 +212,20 @@ impl<T: Real, const L: usize> Engine for PathEngine<'_, T, L> {
 }
 
 impl<T: Real, const L: usize> PathEngine<'_, T, L> {
+    /// Writes the answers to the tree's tests of categories behind the columns.
+    fn ask_categories(&self, program: &Program<'_, T>, columns: &mut [Lanes<T, L>]) {
+        if program.categories.is_empty() {
+            return;
+        }
+        let n_columns = self.columns.len();
+        for group in columns.chunks_exact_mut(n_columns + self.spare) {
+            let (columns, answers) = group.split_at_mut(n_columns);
+            for (test, answer) in program.categories.iter().zip(answers) {
+                *answer = test.ask(columns[test.column]);
+            }
+        }
+    }
+
     /// Adds the sums of pairs of features in use to the rows' values, and empties them.
     fn flush_pairs(&self, pairs: &mut [Lanes<T, L>], values: &mut [f64], per_row: usize) {
         let used: Vec<usize> =

@@ -17,7 +17,6 @@
 //!
 //! where `A`, the product of all `y` above and the weight of the node, came down the path.
 
-use super::columns::passes;
 use super::lanes::{Lanes, Real};
 use super::program::{NONE, Program, Split, Step};
 
@@ -52,18 +51,10 @@ fn grow<T: Real, const L: usize>(lanes: &mut Vec<Lanes<T, L>>, len: usize) {
 /// Which rows pass a test: 1 or 0.
 #[inline(always)]
 pub(super) fn test<T: Real, const L: usize>(
-    split: &Split<'_, T>,
+    split: &Split<T>,
     columns: &[Lanes<T, L>],
 ) -> Lanes<T, L> {
-    let x = columns[split.column as usize];
-    let bit = |passes: bool| if passes { T::ONE } else { T::ZERO };
-    match split.categories {
-        None => {
-            let (sign, threshold) = (split.numeric.sign, split.numeric.threshold);
-            x.map(|x| bit(x * sign <= threshold))
-        }
-        Some(categories) => x.map(|x| bit(passes(categories.set, categories.turned, x.to_f64()))),
-    }
+    columns[split.column as usize].map(|x| if x <= split.threshold { T::ONE } else { T::ZERO })
 }
 
 /// Adds the Shapley values of one tree for one group of rows to `phi[output][feature]`.
@@ -104,7 +95,7 @@ pub(super) struct Walk<'w, 'a, T> {
 
 impl<T: Real> Walk<'_, '_, T> {
     #[inline(always)]
-    fn factor(&self, split: &Split<'_, T>, k: usize) -> T {
+    fn factor(&self, split: &Split<T>, k: usize) -> T {
         match split.repeat {
             NONE => self.program.t[self.first + k],
             repeat => self.program.repeats[repeat as usize + self.first + k],
@@ -159,7 +150,7 @@ impl<T: Real> Walk<'_, '_, T> {
     #[inline(always)]
     fn descend<const L: usize, const FMA: bool>(
         &self,
-        split: &Split<'_, T>,
+        split: &Split<T>,
         share: T,
         g: Lanes<T, L>,
         scratch: &mut Scratch<T, L>,
@@ -193,7 +184,7 @@ impl<T: Real> Walk<'_, '_, T> {
     #[inline(always)]
     pub(super) fn sums<const L: usize, const FMA: bool>(
         &self,
-        split: &Split<'_, T>,
+        split: &Split<T>,
         value: usize,
         scratch: &mut Scratch<T, L>,
         mut each: impl FnMut(usize, Lanes<T, L>),

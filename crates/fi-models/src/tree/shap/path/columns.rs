@@ -13,7 +13,7 @@ use ndarray::ArrayView2;
 use super::super::super::ensemble::Ensemble;
 use super::super::super::split::{CategorySet, Comparison, MOST_CATEGORIES, Precision, ZERO};
 use super::super::super::tree::{Test, Tree};
-use super::lanes::{Lanes, Real};
+use super::lanes::{Lanes, Layout, Real};
 
 /// Ranks beyond this cannot be told apart in single precision.
 pub(super) const MOST_RANKS: usize = 1 << 24;
@@ -49,7 +49,7 @@ struct Column {
 
 /// A test of categories: a row passes if its category is in the set, or with `turned`, if it is
 /// not; NaN never does.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Categories<'a> {
     pub(super) column: usize,
     pub(super) set: CategorySet<'a>,
@@ -127,11 +127,11 @@ impl Columns {
 
     /// Reads rows into groups of `L`, `columns[group][column][lane]`, behind the last row zeros.
     /// Each group has `spare` more columns.
-    pub(super) fn read<T: Real, const L: usize>(
+    pub(super) fn read<T: Real, A: Layout, const L: usize>(
         &self,
         rows: ArrayView2<'_, f64>,
         spare: usize,
-        into: &mut Vec<Lanes<T, L>>,
+        into: &mut Vec<Lanes<T, A, L>>,
     ) {
         let stride = self.len() + spare;
         into.clear();
@@ -172,7 +172,10 @@ impl Column {
 
 impl Categories<'_> {
     /// The test as one of numbers: 0 for rows that pass, which are not above [`HALF`], else 1.
-    pub(super) fn ask<T: Real, const L: usize>(&self, column: Lanes<T, L>) -> Lanes<T, L> {
+    pub(super) fn ask<T: Real, A: Layout, const L: usize>(
+        &self,
+        column: Lanes<T, A, L>,
+    ) -> Lanes<T, A, L> {
         column.map(|x| {
             let x = x.to_f64();
             let passes = !x.is_nan() && self.set.contains(x) != self.turned;

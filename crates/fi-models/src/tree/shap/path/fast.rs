@@ -15,7 +15,7 @@
 //!
 //! The number of nodes `K` is known when the code is compiled.
 
-use super::lanes::{Lanes, Real};
+use super::lanes::{Lanes, Layout, Real};
 use super::program::{NONE, Program, Split, Step};
 use super::walk::Scratch;
 
@@ -93,7 +93,7 @@ impl<T: Real> Fast<T> {
         let mut at = 0;
         // The places of the splits that were entered and not left.
         let mut open: Vec<u32> = Vec::new();
-        let mut push = |fast: &mut Self, kind: Kind, splits: &[u32]| {
+        let push = |fast: &mut Self, kind: Kind, splits: &[u32]| {
             let place = fast.nodes.len() as u32;
             let nodes = splits.iter().map(|&split| node(program, split, n_features));
             fast.nodes.extend(nodes);
@@ -152,13 +152,13 @@ impl<T: Real> Fast<T> {
     /// Adds the Shapley values of the tree for one group of rows to `phi[output][feature]`, by
     /// `K` nodes of the quadrature rule from `first`.
     #[inline(always)]
-    pub(super) fn walk<const L: usize, const K: usize, const FMA: bool>(
+    pub(super) fn walk<A: Layout, const L: usize, const K: usize, const FMA: bool>(
         &self,
         program: &Program<'_, T>,
         first: usize,
-        columns: &[Lanes<T, L>],
-        phi: &mut [Lanes<T, L>],
-        scratch: &mut Scratch<T, L>,
+        columns: &[Lanes<T, A, L>],
+        phi: &mut [Lanes<T, A, L>],
+        scratch: &mut Scratch<T, A, L>,
     ) {
         let Some(t) = program.t[first..].first_chunk::<K>() else { return };
         let Some(w) = program.w[first..].first_chunk::<K>() else { return };
@@ -206,7 +206,7 @@ impl<T: Real> Fast<T> {
                         sum = above.fma::<FMA>(difference, sum);
                         s[node.slot as usize][k] = y.fma::<FMA>(difference, second);
                     }
-                    add::<T, L, FMA>(phi, node, step, sum);
+                    add::<T, A, L, FMA>(phi, node, step, sum);
                 }
                 Kind::LeaveOne => {
                     let (step, share, ts) = (g[depth], Lanes::all(node.start), factors.of(node));
@@ -220,7 +220,7 @@ impl<T: Real> Fast<T> {
                         sum = above.fma::<FMA>(difference, sum);
                         s[node.slot as usize][k] = y.fma::<FMA>(difference, second);
                     }
-                    add::<T, L, FMA>(phi, node, step, sum);
+                    add::<T, A, L, FMA>(phi, node, step, sum);
                 }
                 Kind::Leaves => {
                     let step = node.direction(columns, h);
@@ -231,35 +231,47 @@ impl<T: Real> Fast<T> {
                         sum = weigh(a[depth][k], weights, k).plus(sum);
                         s[node.slot as usize][k] = step.fma::<FMA>(Lanes::all(ts[k]), start);
                     }
-                    add::<T, L, FMA>(phi, node, step, sum);
+                    add::<T, A, L, FMA>(phi, node, step, sum);
                 }
                 Kind::Three => {
                     let [node, one, ..] = nodes else { return };
                     let (step, step1) = (node.compare(columns), one.compare(columns));
-                    let [m0, m1] = moments::<T, L, K, FMA>(&a[depth], t);
+                    let [m0, m1] = moments::<T, A, L, K, FMA>(&a[depth], t);
                     // D = c + t e.
                     let (c, e) = (Lanes::all(one.start - node.second), step1);
                     let share = Lanes::all(node.start);
-                    add::<T, L, FMA>(phi, one, e, m0.times(share).plus(step.times(m1)));
-                    add::<T, L, FMA>(phi, node, step, m0.times(c).plus(e.times(m1)));
+                    add::<T, A, L, FMA>(phi, one, e, m0.times(share).plus(step.times(m1)));
+                    add::<T, A, L, FMA>(phi, node, step, m0.times(c).plus(e.times(m1)));
                     let s0 = Lanes::all(fma_of::<FMA, T>(node.start, c.0[0], node.second));
                     let s1 = share.fma::<FMA>(e, step.times(c));
-                    quadratic::<T, L, K, FMA>(&mut s[node.slot as usize], t, s0, s1, step.times(e));
+                    quadratic::<T, A, L, K, FMA>(
+                        &mut s[node.slot as usize],
+                        t,
+                        s0,
+                        s1,
+                        step.times(e),
+                    );
                 }
                 Kind::Four => {
                     let [node, one, two, ..] = nodes else { return };
                     let step = node.compare(columns);
                     let (e1, e2) = (one.compare(columns), two.compare(columns));
-                    let [m0, m1] = moments::<T, L, K, FMA>(&a[depth], t);
+                    let [m0, m1] = moments::<T, A, L, K, FMA>(&a[depth], t);
                     let (c, e) = (Lanes::all(one.start - two.start), e1.minus(e2));
                     let share = Lanes::all(node.start);
                     let below = m0.times(share).plus(step.times(m1));
-                    add::<T, L, FMA>(phi, one, e1, below);
-                    add::<T, L, FMA>(phi, two, e2, m0.minus(below));
-                    add::<T, L, FMA>(phi, node, step, m0.times(c).plus(e.times(m1)));
+                    add::<T, A, L, FMA>(phi, one, e1, below);
+                    add::<T, A, L, FMA>(phi, two, e2, m0.minus(below));
+                    add::<T, A, L, FMA>(phi, node, step, m0.times(c).plus(e.times(m1)));
                     let s0 = Lanes::all(fma_of::<FMA, T>(node.start, c.0[0], two.start));
                     let s1 = share.fma::<FMA>(e, step.fma::<FMA>(c, e2));
-                    quadratic::<T, L, K, FMA>(&mut s[node.slot as usize], t, s0, s1, step.times(e));
+                    quadratic::<T, A, L, K, FMA>(
+                        &mut s[node.slot as usize],
+                        t,
+                        s0,
+                        s1,
+                        step.times(e),
+                    );
                 }
                 Kind::FourRepeated => {
                     let [node, one, two, ..] = nodes else { return };
@@ -290,9 +302,9 @@ impl<T: Real> Fast<T> {
                         sum = above.times(Lanes::all(ws[k])).fma::<FMA>(difference, sum);
                         s[node.slot as usize][k] = y.fma::<FMA>(difference, second);
                     }
-                    add::<T, L, FMA>(phi, one, e1, sum1);
-                    add::<T, L, FMA>(phi, two, e2, sum2);
-                    add::<T, L, FMA>(phi, node, step, sum);
+                    add::<T, A, L, FMA>(phi, one, e1, sum1);
+                    add::<T, A, L, FMA>(phi, two, e2, sum2);
+                    add::<T, A, L, FMA>(phi, node, step, sum);
                 }
             }
         }
@@ -335,18 +347,18 @@ impl<'p, T: Real, const K: usize> Factors<'p, T, K> {
 impl<T: Real> Node<T> {
     /// `b₁ − r₁`.
     #[inline(always)]
-    fn compare<const L: usize>(&self, columns: &[Lanes<T, L>]) -> Lanes<T, L> {
+    fn compare<A: Layout, const L: usize>(&self, columns: &[Lanes<T, A, L>]) -> Lanes<T, A, L> {
         let (threshold, pass, fail) = (self.threshold, self.pass, self.fail);
         columns[self.column as usize].map(|x| if x <= threshold { pass } else { fail })
     }
 
     /// `g`; keeps what splits below on the same feature need.
     #[inline(always)]
-    fn direction<const L: usize>(
+    fn direction<A: Layout, const L: usize>(
         &self,
-        columns: &[Lanes<T, L>],
-        h: &mut [Lanes<T, L>],
-    ) -> Lanes<T, L> {
+        columns: &[Lanes<T, A, L>],
+        h: &mut [Lanes<T, A, L>],
+    ) -> Lanes<T, A, L> {
         let mut g = self.compare(columns);
         if self.keep || self.above != NONE {
             let known =
@@ -399,11 +411,11 @@ fn node<T: Real>(program: &Program<'_, T>, split: u32, n_features: usize) -> Nod
 }
 
 #[inline(always)]
-fn weigh<T: Real, const L: usize, const K: usize>(
-    a: Lanes<T, L>,
+fn weigh<T: Real, A: Layout, const L: usize, const K: usize>(
+    a: Lanes<T, A, L>,
     weights: Option<&[T; K]>,
     k: usize,
-) -> Lanes<T, L> {
+) -> Lanes<T, A, L> {
     match weights {
         Some(weights) => a.times(Lanes::all(weights[k])),
         None => a,
@@ -411,11 +423,11 @@ fn weigh<T: Real, const L: usize, const K: usize>(
 }
 
 #[inline(always)]
-fn add<T: Real, const L: usize, const FMA: bool>(
-    phi: &mut [Lanes<T, L>],
+fn add<T: Real, A: Layout, const L: usize, const FMA: bool>(
+    phi: &mut [Lanes<T, A, L>],
     node: &Node<T>,
-    step: Lanes<T, L>,
-    sum: Lanes<T, L>,
+    step: Lanes<T, A, L>,
+    sum: Lanes<T, A, L>,
 ) {
     let phi = &mut phi[node.feature as usize];
     *phi = step.fma::<FMA>(sum, *phi);
@@ -423,10 +435,10 @@ fn add<T: Real, const L: usize, const FMA: bool>(
 
 /// `∑ₖ Aₖ` and `∑ₖ Aₖ tₖ`.
 #[inline(always)]
-fn moments<T: Real, const L: usize, const K: usize, const FMA: bool>(
-    a: &[Lanes<T, L>; K],
+fn moments<T: Real, A: Layout, const L: usize, const K: usize, const FMA: bool>(
+    a: &[Lanes<T, A, L>; K],
     t: &[T; K],
-) -> [Lanes<T, L>; 2] {
+) -> [Lanes<T, A, L>; 2] {
     let (mut m0, mut m1) = (Lanes::ZERO, Lanes::ZERO);
     for k in 0..K {
         m0 = m0.plus(a[k]);
@@ -437,12 +449,12 @@ fn moments<T: Real, const L: usize, const K: usize, const FMA: bool>(
 
 /// `s0 + s1 t + s2 t²` at each node.
 #[inline(always)]
-fn quadratic<T: Real, const L: usize, const K: usize, const FMA: bool>(
-    s: &mut [Lanes<T, L>; K],
+fn quadratic<T: Real, A: Layout, const L: usize, const K: usize, const FMA: bool>(
+    s: &mut [Lanes<T, A, L>; K],
     t: &[T; K],
-    s0: Lanes<T, L>,
-    s1: Lanes<T, L>,
-    s2: Lanes<T, L>,
+    s0: Lanes<T, A, L>,
+    s1: Lanes<T, A, L>,
+    s2: Lanes<T, A, L>,
 ) {
     for k in 0..K {
         let t = Lanes::all(t[k]);

@@ -12,7 +12,7 @@
 //! from which a split takes out the one that it replaces, and puts it back when it is left.
 
 use super::super::engine::pair;
-use super::lanes::{Lanes, Real};
+use super::lanes::{Lanes, Layout, Real};
 use super::program::{NONE, Program, Step};
 use super::walk::{Scratch, Walk};
 
@@ -74,12 +74,12 @@ struct Link {
 }
 
 /// The sums that a walk adds to.
-pub(super) struct Sums<'s, T, const L: usize> {
+pub(super) struct Sums<'s, T, A, const L: usize> {
     /// `[output][feature]`, and how many features there are.
-    pub(super) phi: &'s mut [Lanes<T, L>],
+    pub(super) phi: &'s mut [Lanes<T, A, L>],
     pub(super) n_features: usize,
     /// `[output][pair]` of the features in use.
-    pub(super) pairs: &'s mut [Lanes<T, L>],
+    pub(super) pairs: &'s mut [Lanes<T, A, L>],
     /// The place of each feature among those in use, and how many those are.
     pub(super) ranks: &'s [u32],
     pub(super) n_used: usize,
@@ -87,13 +87,13 @@ pub(super) struct Sums<'s, T, const L: usize> {
 
 /// Adds the Shapley values and interactions of one tree for one group of rows to `sums`.
 #[inline(always)]
-pub(super) fn walk_pairs<T: Real, const L: usize, const FMA: bool>(
+pub(super) fn walk_pairs<T: Real, A: Layout, const L: usize, const FMA: bool>(
     program: &Program<'_, T>,
     factors: &PairFactors<T>,
     step: usize,
-    columns: &[Lanes<T, L>],
-    sums: &mut Sums<'_, T, L>,
-    scratch: &mut Scratch<T, L>,
+    columns: &[Lanes<T, A, L>],
+    sums: &mut Sums<'_, T, A, L>,
+    scratch: &mut Scratch<T, A, L>,
 ) {
     let mut links = vec![Link::default(); program.depth];
     let mut e = vec![Lanes::ZERO; step.min(program.t.len())];
@@ -112,16 +112,16 @@ pub(super) fn walk_pairs<T: Real, const L: usize, const FMA: bool>(
                 Step::Enter(_) => {
                     enter_list(&mut links, depth, split.above);
                     (links[depth].feature, links[depth].hot) = (split.feature, hot(0));
-                    walk.enter::<L, FMA, true>(index, columns, scratch);
+                    walk.enter::<A, L, FMA, true>(index, columns, scratch);
                 }
                 Step::Between(_) => {
                     links[depth].hot = hot(1);
-                    walk.between::<L, FMA, true>(index, scratch);
+                    walk.between::<A, L, FMA, true>(index, scratch);
                 }
                 Step::Leave(_) => {
                     for value in 0..program.n_values {
                         let e = &mut e[..nodes];
-                        walk.sums::<L, FMA>(split, value, scratch, |k, term| e[k] = term);
+                        walk.sums::<A, L, FMA>(split, value, scratch, |k, term| e[k] = term);
                         let output = program.output + value;
                         let mut total = Lanes::ZERO;
                         let mut cold = Lanes::ZERO;

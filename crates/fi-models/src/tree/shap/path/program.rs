@@ -16,7 +16,7 @@ pub(super) const NONE: u32 = u32::MAX;
 const ADDITIVE: f64 = 1e-6;
 
 /// One tree, ready to be walked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Program<'a, T> {
     pub(super) splits: Vec<Split<T>>,
     pub(super) steps: Vec<Step>,
@@ -101,7 +101,6 @@ pub(super) struct Above {
 /// One split on the path that the walk is on.
 struct Frame {
     split: u32,
-    node: usize,
     children: [usize; 2],
     feature: usize,
     before: Option<Above>,
@@ -226,7 +225,7 @@ impl<'a, T: Real> Program<'a, T> {
             keep: false,
         });
         self.steps.push(Step::Enter(index));
-        Frame { split: index, node, children, feature, before, next: 0 }
+        Frame { split: index, children, feature, before, next: 0 }
     }
 
     /// Takes in the nodes of the quadrature rule.

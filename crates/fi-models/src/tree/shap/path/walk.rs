@@ -17,23 +17,29 @@
 //!
 //! where `A`, the product of all `y` above and the weight of the node, came down the path.
 
-use super::lanes::{Lanes, Real};
+use super::lanes::{Lanes, Layout, Real};
 use super::program::{NONE, Program, Split, Step};
 
 /// What a walk writes down on its way, taken along from tree to tree.
-#[derive(Debug, Default)]
-pub(super) struct Scratch<T, const L: usize> {
+#[derive(Debug)]
+pub(super) struct Scratch<T, A, const L: usize> {
     /// The weight of the path at each depth.
-    pub(super) a: Vec<Lanes<T, L>>,
+    pub(super) a: Vec<Lanes<T, A, L>>,
     /// The sums of the two children at each depth.
-    pub(super) s: Vec<Lanes<T, L>>,
+    pub(super) s: Vec<Lanes<T, A, L>>,
     /// `h (b − r)` of the two children.
-    pub(super) g: Vec<Lanes<T, L>>,
+    pub(super) g: Vec<Lanes<T, A, L>>,
     /// `h b` of the child that the walk is in, and of the other.
-    pub(super) h: Vec<Lanes<T, L>>,
+    pub(super) h: Vec<Lanes<T, A, L>>,
 }
 
-impl<T: Real, const L: usize> Scratch<T, L> {
+impl<T, A, const L: usize> Default for Scratch<T, A, L> {
+    fn default() -> Self {
+        Self { a: Vec::new(), s: Vec::new(), g: Vec::new(), h: Vec::new() }
+    }
+}
+
+impl<T: Real, A: Layout, const L: usize> Scratch<T, A, L> {
     pub(super) fn reserve(&mut self, depth: usize, nodes: usize, n_values: usize) {
         grow(&mut self.a, (depth + 1) * nodes);
         grow(&mut self.s, 2 * depth * nodes * n_values);
@@ -42,7 +48,7 @@ impl<T: Real, const L: usize> Scratch<T, L> {
     }
 }
 
-fn grow<T: Real, const L: usize>(lanes: &mut Vec<Lanes<T, L>>, len: usize) {
+fn grow<T: Real, A: Layout, const L: usize>(lanes: &mut Vec<Lanes<T, A, L>>, len: usize) {
     if lanes.len() < len {
         lanes.resize(len, Lanes::ZERO);
     }
@@ -50,10 +56,10 @@ fn grow<T: Real, const L: usize>(lanes: &mut Vec<Lanes<T, L>>, len: usize) {
 
 /// Which rows pass a test: 1 or 0.
 #[inline(always)]
-pub(super) fn test<T: Real, const L: usize>(
+pub(super) fn test<T: Real, A: Layout, const L: usize>(
     split: &Split<T>,
-    columns: &[Lanes<T, L>],
-) -> Lanes<T, L> {
+    columns: &[Lanes<T, A, L>],
+) -> Lanes<T, A, L> {
     columns[split.column as usize].map(|x| if x <= split.threshold { T::ONE } else { T::ZERO })
 }
 
@@ -61,13 +67,13 @@ pub(super) fn test<T: Real, const L: usize>(
 ///
 /// The nodes of the quadrature rule are taken `step` at a time.
 #[inline(always)]
-pub(super) fn walk<T: Real, const L: usize, const FMA: bool>(
+pub(super) fn walk<T: Real, A: Layout, const L: usize, const FMA: bool>(
     program: &Program<'_, T>,
     step: usize,
-    columns: &[Lanes<T, L>],
+    columns: &[Lanes<T, A, L>],
     n_features: usize,
-    phi: &mut [Lanes<T, L>],
-    scratch: &mut Scratch<T, L>,
+    phi: &mut [Lanes<T, A, L>],
+    scratch: &mut Scratch<T, A, L>,
 ) {
     scratch.reserve(program.depth, step, program.n_values);
     for first in (0..program.t.len()).step_by(step) {
@@ -78,9 +84,9 @@ pub(super) fn walk<T: Real, const L: usize, const FMA: bool>(
         }
         for step in &program.steps {
             match *step {
-                Step::Enter(split) => walk.enter::<L, FMA, false>(split, columns, scratch),
-                Step::Between(split) => walk.between::<L, FMA, false>(split, scratch),
-                Step::Leave(split) => walk.leave::<L, FMA>(split, n_features, phi, scratch),
+                Step::Enter(split) => walk.enter::<A, L, FMA, false>(split, columns, scratch),
+                Step::Between(split) => walk.between::<A, L, FMA, false>(split, scratch),
+                Step::Leave(split) => walk.leave::<A, L, FMA>(split, n_features, phi, scratch),
             }
         }
     }
@@ -103,11 +109,11 @@ impl<T: Real> Walk<'_, '_, T> {
     }
 
     #[inline(always)]
-    pub(super) fn enter<const L: usize, const FMA: bool, const KEEP: bool>(
+    pub(super) fn enter<A: Layout, const L: usize, const FMA: bool, const KEEP: bool>(
         &self,
         split: u32,
-        columns: &[Lanes<T, L>],
-        scratch: &mut Scratch<T, L>,
+        columns: &[Lanes<T, A, L>],
+        scratch: &mut Scratch<T, A, L>,
     ) {
         let split = &self.program.splits[split as usize];
         let depth = split.depth as usize;
@@ -129,31 +135,31 @@ impl<T: Real> Walk<'_, '_, T> {
         }
         (scratch.g[2 * depth], scratch.g[2 * depth + 1]) = (g1, g2);
         if split.leaf[0] == NONE {
-            self.descend::<L, FMA>(split, split.share[0], g1, scratch);
+            self.descend::<A, L, FMA>(split, split.share[0], g1, scratch);
         }
     }
 
     #[inline(always)]
-    pub(super) fn between<const L: usize, const FMA: bool, const KEEP: bool>(
+    pub(super) fn between<A: Layout, const L: usize, const FMA: bool, const KEEP: bool>(
         &self,
         split: u32,
-        scratch: &mut Scratch<T, L>,
+        scratch: &mut Scratch<T, A, L>,
     ) {
         let split = &self.program.splits[split as usize];
         let depth = split.depth as usize;
         if KEEP || split.keep {
             scratch.h.swap(2 * depth, 2 * depth + 1);
         }
-        self.descend::<L, FMA>(split, split.share[1], scratch.g[2 * depth + 1], scratch);
+        self.descend::<A, L, FMA>(split, split.share[1], scratch.g[2 * depth + 1], scratch);
     }
 
     #[inline(always)]
-    fn descend<const L: usize, const FMA: bool>(
+    fn descend<A: Layout, const L: usize, const FMA: bool>(
         &self,
         split: &Split<T>,
         share: T,
-        g: Lanes<T, L>,
-        scratch: &mut Scratch<T, L>,
+        g: Lanes<T, A, L>,
+        scratch: &mut Scratch<T, A, L>,
     ) {
         let from = split.depth as usize * self.nodes;
         let (above, below) = scratch.a[from..].split_at_mut(self.nodes);
@@ -164,17 +170,17 @@ impl<T: Real> Walk<'_, '_, T> {
     }
 
     #[inline(always)]
-    fn leave<const L: usize, const FMA: bool>(
+    fn leave<A: Layout, const L: usize, const FMA: bool>(
         &self,
         split: u32,
         n_features: usize,
-        phi: &mut [Lanes<T, L>],
-        scratch: &mut Scratch<T, L>,
+        phi: &mut [Lanes<T, A, L>],
+        scratch: &mut Scratch<T, A, L>,
     ) {
         let split = &self.program.splits[split as usize];
         for value in 0..self.program.n_values {
             let mut sum = Lanes::ZERO;
-            self.sums::<L, FMA>(split, value, scratch, |_, term| sum = sum.plus(term));
+            self.sums::<A, L, FMA>(split, value, scratch, |_, term| sum = sum.plus(term));
             let phi = &mut phi[(self.program.output + value) * n_features + split.feature as usize];
             *phi = phi.plus(sum);
         }
@@ -182,12 +188,12 @@ impl<T: Real> Walk<'_, '_, T> {
 
     /// The sum of a split's subtree, and the term that each node adds to the split's feature.
     #[inline(always)]
-    pub(super) fn sums<const L: usize, const FMA: bool>(
+    pub(super) fn sums<A: Layout, const L: usize, const FMA: bool>(
         &self,
         split: &Split<T>,
         value: usize,
-        scratch: &mut Scratch<T, L>,
-        mut each: impl FnMut(usize, Lanes<T, L>),
+        scratch: &mut Scratch<T, A, L>,
+        mut each: impl FnMut(usize, Lanes<T, A, L>),
     ) {
         let depth = split.depth as usize;
         let (g1, g2) = (scratch.g[2 * depth], scratch.g[2 * depth + 1]);

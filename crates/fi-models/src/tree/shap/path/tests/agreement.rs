@@ -28,7 +28,7 @@ pub(super) fn largest_difference(a: &Array3<f64>, b: &Array3<f64>) -> f64 {
     })
 }
 
-fn kinds() -> impl Strategy<Value = Kind> {
+pub(super) fn kinds() -> impl Strategy<Value = Kind> {
     let trees = (any::<u64>(), 1..8_usize, 1..4_usize, any::<bool>(), 1..5_usize, 0..8_usize);
     let ways = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (trees, ways).prop_map(|(trees, ways)| {

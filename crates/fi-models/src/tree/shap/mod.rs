@@ -1,0 +1,7 @@
+//! TreeSHAP.
+
+mod background;
+mod engine;
+mod interventional;
+
+pub use background::Background;

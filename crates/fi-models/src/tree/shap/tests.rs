@@ -33,7 +33,7 @@ fn largest(values: impl Iterator<Item = f64>) -> f64 {
 fn streamed_and_reduced_values_are_those_of_the_whole() {
     let (trees, rows) = forest();
     let run = Run::new(0);
-    let explainer = TreeShap::default().explainer(&trees).unwrap();
+    let explainer = TreeShap::default().explainer(&Run::new(0), &trees).unwrap();
     let found = explainer.attribution(&run, &features(), rows.view()).unwrap();
     assert_eq!(found.values.dim(), (700, 3, 5));
     assert!(found.additivity_error.unwrap() < 1e-12);
@@ -49,15 +49,13 @@ fn streamed_and_reduced_values_are_those_of_the_whole() {
     assert_eq!(streamed, found.values);
 
     let whole = found.mean_abs(0.9).unwrap();
-    let reduced = explainer
-        .importance(&run, &features(), rows.view(), Summary::MeanAbsolute, 0.9)
-        .unwrap();
+    let reduced =
+        explainer.importance(&run, &features(), rows.view(), Summary::MeanAbsolute, 0.9).unwrap();
     let close = |a: &[f64], b: &[f64]| largest(a.iter().zip(b).map(|(a, b)| a - b)) < 1e-14;
     assert!(close(&whole.values, &reduced.values));
     assert!(close(&whole.std.unwrap(), &reduced.std.unwrap()));
     assert!(close(&whole.interval.unwrap().low, &reduced.interval.unwrap().low));
-    let signed =
-        explainer.importance(&run, &features(), rows.view(), Summary::Mean, 0.9).unwrap();
+    let signed = explainer.importance(&run, &features(), rows.view(), Summary::Mean, 0.9).unwrap();
     assert!((signed.values[0] - found.values.slice(s![.., .., 0]).mean().unwrap()).abs() < 1e-14);
     assert_eq!(signed.method, "mean path-dependent TreeSHAP");
 
@@ -76,7 +74,7 @@ fn interactions_add_up_to_values_and_their_mean_is_streamed() {
     let (trees, rows) = forest();
     let run = Run::new(0);
     let rows = rows.slice(s![..300, ..]);
-    let explainer = TreeShap::default().explainer(&trees).unwrap();
+    let explainer = TreeShap::default().explainer(&Run::new(0), &trees).unwrap();
     let values = explainer.attribution(&run, &features(), rows).unwrap().values;
     let found = explainer.interactions(&run, &features(), rows).unwrap();
     assert!(found.additivity_error.unwrap() < 1e-12);
@@ -84,9 +82,7 @@ fn interactions_add_up_to_values_and_their_mean_is_streamed() {
         let dense = found.dense(row, output);
         assert!((dense.row(feature).sum() - value).abs() < 1e-12);
     }
-    let mean = explainer
-        .mean_interactions(&run, &features(), rows, Summary::MeanAbsolute)
-        .unwrap();
+    let mean = explainer.mean_interactions(&run, &features(), rows, Summary::MeanAbsolute).unwrap();
     let by_hand = |a: usize, b: usize| {
         let sizes = (0..300).flat_map(|row| (0..3).map(move |output| (row, output)));
         sizes.map(|(row, output)| found.value(row, output, a, b).abs()).sum::<f64>() / 900.0
@@ -102,7 +98,7 @@ fn the_value_of_a_group_is_the_sum_of_its_members() {
     let (trees, rows) = forest();
     let run = Run::new(0);
     let rows = rows.slice(s![..20, ..]);
-    let explainer = TreeShap::default().explainer(&trees).unwrap();
+    let explainer = TreeShap::default().explainer(&Run::new(0), &trees).unwrap();
     let single = explainer.attribution(&run, &features(), rows).unwrap();
     let groups = Players::groups(5, [("ab", vec![0, 1]), ("c", vec![2]), ("de", vec![3, 4])]);
     let groups = groups.unwrap();
@@ -121,10 +117,27 @@ fn the_value_of_a_group_is_the_sum_of_its_members() {
 }
 
 #[test]
+fn interventional_values_add_up_on_both_scales() {
+    let (trees, rows) = forest();
+    let run = Run::new(0);
+    let background = Background::new(rows.slice(s![..50, ..]).to_owned(), None).unwrap();
+    for output_scale in [OutputScale::Raw, OutputScale::Probability] {
+        let perturbation = Perturbation::Interventional(&background);
+        let settings = TreeShap { perturbation, output_scale, ..TreeShap::default() };
+        let explainer = settings.explainer(&run, &trees).unwrap();
+        let found = explainer.attribution(&run, &features(), rows.slice(s![50..90, ..])).unwrap();
+        assert!(found.additivity_error.unwrap() < 1e-12);
+        let pairs = explainer.interactions(&run, &features(), rows.slice(s![50..60, ..])).unwrap();
+        assert!(pairs.additivity_error.unwrap() < 1e-12);
+        assert_eq!(explainer.engines().is_some(), output_scale == OutputScale::Raw);
+    }
+}
+
+#[test]
 fn threads_do_not_change_a_bit() {
     let (trees, rows) = forest();
     let explainer = TreeShap { precision: Precision::F32, ..TreeShap::default() };
-    let explainer = explainer.explainer(&trees).unwrap();
+    let explainer = explainer.explainer(&Run::new(0), &trees).unwrap();
     let on = |n_threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
         pool.install(|| {
@@ -142,14 +155,13 @@ fn threads_do_not_change_a_bit() {
 fn what_cannot_be_explained_is_refused_by_a_sentence() {
     let (trees, rows) = forest();
     let run = Run::new(0);
-    let probability =
-        TreeShap { output_scale: OutputScale::Probability, ..TreeShap::default() };
+    let probability = TreeShap { output_scale: OutputScale::Probability, ..TreeShap::default() };
     assert_eq!(
-        probability.explainer(&trees).unwrap_err().to_string(),
+        probability.explainer(&Run::new(0), &trees).unwrap_err().to_string(),
         "`output_scale` is `Probability`, it must be `Raw` with `Perturbation::TreePath`: on the \
          probability scale only interventional values are defined, so give a background"
     );
-    let explainer = TreeShap::default().explainer(&trees).unwrap();
+    let explainer = TreeShap::default().explainer(&Run::new(0), &trees).unwrap();
     let narrow = rows.slice(s![.., ..4]);
     let error = explainer.attribution(&run, &features(), narrow).unwrap_err().to_string();
     assert_eq!(error, "the table has shape [700, 4], expected [700, 5]");
@@ -157,9 +169,7 @@ fn what_cannot_be_explained_is_refused_by_a_sentence() {
     let error = explainer.attribution(&run, &four, rows.view()).unwrap_err().to_string();
     assert_eq!(error, "the list of players' features has shape [4], expected [5]");
     let none = rows.slice(s![..0, ..]);
-    let error = explainer
-        .importance(&run, &features(), none, Summary::Mean, 0.9)
-        .unwrap_err();
+    let error = explainer.importance(&run, &features(), none, Summary::Mean, 0.9).unwrap_err();
     assert_eq!(error.to_string(), "a mean of attributions needs at least 1 rows, got 0");
     let error = explainer.top(&run, &features(), none, 6).unwrap_err().to_string();
     assert_eq!(error, "`k` is `6`, it must be between 1 and the number of players, 5");

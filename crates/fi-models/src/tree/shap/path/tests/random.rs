@@ -78,7 +78,8 @@ fn build(
     for &seed in seeds {
         let mut rng = Rng::new(seed, 0);
         let kind = &Kind { n_features: n_split, ..*kind };
-        for index in 0..kind.n_trees {
+        let rounds = if kind.one_output_each { kind.n_outputs } else { 1 };
+        for index in 0..kind.n_trees * rounds {
             if kind.one_output_each {
                 builder.push_tree_for(index % kind.n_outputs, tree(kind, 1, &mut rng)).unwrap();
             } else {

@@ -47,7 +47,8 @@ pub use linfa::{LinfaError, LinfaModel, LinfaParams, TreeLabel, TreeParams};
 pub use link::Link;
 pub use out_of_bag::oob_permutation;
 pub use shap::{
-    Background, Block, OutputScale, Perturbation, Summary, TopFeatures, TreeExplainer, TreeShap,
+    Background, Block, Engines, OutputScale, Perturbation, Plan, Summary, TopFeatures,
+    TreeExplainer, TreeShap,
 };
 pub use permutation::permutation;
 pub use split::{CategorySet, Comparison, Precision};

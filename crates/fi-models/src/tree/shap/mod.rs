@@ -8,14 +8,17 @@ mod background;
 mod blocks;
 mod engine;
 mod explainer;
+mod interventional;
 mod path;
 mod reduce;
 
 pub use background::Background;
 pub use explainer::{Block, TreeExplainer};
+pub use interventional::{Engines, Plan};
 pub use reduce::{Summary, TopFeatures};
 
-use fi_core::{Error, Result, require};
+use fi_core::{Result, Run, require};
+use interventional::{Interventional, InterventionalProbability};
 
 use super::split::Precision;
 use super::trees::Trees;
@@ -79,7 +82,7 @@ pub enum OutputScale {
 /// let forest = RandomForest::regression().fit(&run, &data)?;
 ///
 /// let players = Players::features(["a", "b"])?;
-/// let explainer = TreeShap::default().explainer(&forest)?;
+/// let explainer = TreeShap::default().explainer(&run, &forest)?;
 /// let found = explainer.attribution(&run, &players, data.rows())?;
 /// assert_eq!(found.values.dim(), (4, 1, 2));
 /// assert!(found.additivity_error.is_some_and(|error| error < 1e-12));
@@ -103,6 +106,8 @@ pub struct TreeShap<'a> {
     /// The precision of the arithmetic: double for agreement to 12 digits and more, single for
     /// half the time and 5 digits. Comparisons are the library's own in both. Default: `F64`.
     pub precision: Precision,
+    /// What interventional values are prepared for.
+    pub plan: Plan,
 }
 
 impl Default for TreeShap<'_> {
@@ -111,18 +116,21 @@ impl Default for TreeShap<'_> {
             perturbation: Perturbation::TreePath,
             output_scale: OutputScale::Raw,
             precision: Precision::F64,
+            plan: Plan::default(),
         }
     }
 }
 
 impl TreeShap<'_> {
-    /// Prepares an ensemble: one walk over its nodes, path-dependent.
+    /// Prepares an ensemble: path-dependent, by one walk over its nodes; interventional, by
+    /// tables made by the threads of `run` where they pay. Nothing is drawn.
     ///
     /// # Errors
     ///
-    /// [`Error::Data`] if path-dependent values are asked of trees that do not know their covers;
-    /// [`Error::Parameter`] for the probability scale without a background.
-    pub fn explainer<'t>(&self, trees: &'t Trees) -> Result<TreeExplainer<'t>> {
+    /// [`Error::Data`](fi_core::Error::Data) if path-dependent values are asked of trees that do not know their covers;
+    /// [`Error::Parameter`](fi_core::Error::Parameter) for the probability scale without a background;
+    /// what the background or a link without a probability scale of its own is refused for.
+    pub fn explainer<'t>(&self, run: &Run<'_>, trees: &'t Trees) -> Result<TreeExplainer<'t>> {
         match self.perturbation {
             Perturbation::TreePath => {
                 let name = "output_scale";
@@ -133,8 +141,21 @@ impl TreeShap<'_> {
                 let engine = path::engine(trees.ensemble(), self.precision)?;
                 Ok(TreeExplainer::new(trees, engine, "path-dependent TreeSHAP", OutputScale::Raw))
             }
-            Perturbation::Interventional(_) => {
-                Err(Error::Data("interventional TreeSHAP is not part of this build".into()))
+            Perturbation::Interventional(background) => {
+                let ensemble = trees.ensemble();
+                if self.output_scale == OutputScale::Probability {
+                    let engine = InterventionalProbability::new(run, trees, background)?;
+                    let method = "interventional TreeSHAP of probabilities";
+                    let scale = OutputScale::Probability;
+                    return Ok(TreeExplainer::new(trees, Box::new(engine), method, scale));
+                }
+                let engine =
+                    Interventional::new(run, ensemble, background, self.precision, &self.plan)?;
+                let engines = engine.engines();
+                let method = "interventional TreeSHAP";
+                let explainer =
+                    TreeExplainer::new(trees, Box::new(engine), method, OutputScale::Raw);
+                Ok(explainer.with_engines(engines))
             }
         }
     }

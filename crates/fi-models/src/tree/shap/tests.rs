@@ -1,1 +1,186 @@
 //! The results that an explainer makes.
+
+use fi_core::{Dataset, Error, Players, Rng, Run, Target};
+use ndarray::{Array2, Array3, s};
+
+use super::super::{RandomForest, Trees};
+use super::*;
+
+/// A forest of three classes over five features, and 700 rows: more than two blocks.
+fn forest() -> (Trees, Array2<f64>) {
+    let mut rng = Rng::new(5, 0);
+    let rows = Array2::from_shape_simple_fn((700, 5), || rng.normal());
+    let labels = rows.rows().into_iter().map(|row| {
+        let (first, second) = (row[0] + row[1] > 0.0, row[2] > 0.3);
+        usize::from(first) + usize::from(second)
+    });
+    let names = ["a", "b", "c"].map(String::from).to_vec();
+    let target = Target::Classes { labels: labels.collect(), names };
+    let data = Dataset::new(rows.clone(), target).unwrap();
+    let learner = RandomForest { n_trees: 5, ..RandomForest::default() };
+    (learner.fit(&Run::new(1), &data).unwrap(), rows)
+}
+
+fn features() -> Players {
+    Players::features(["v", "w", "x", "y", "z"]).unwrap()
+}
+
+fn largest(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |largest: f64, value| largest.max(value.abs()))
+}
+
+#[test]
+fn streamed_and_reduced_values_are_those_of_the_whole() {
+    let (trees, rows) = forest();
+    let run = Run::new(0);
+    let explainer = TreeShap::default().explainer(&Run::new(0), &trees).unwrap();
+    let found = explainer.attribution(&run, &features(), rows.view()).unwrap();
+    assert_eq!(found.values.dim(), (700, 3, 5));
+    assert!(found.additivity_error.unwrap() < 1e-12);
+
+    let mut streamed = Array3::zeros((700, 3, 5));
+    explainer
+        .for_each_block(&run, &features(), rows.view(), |block| {
+            let end = block.first_row + block.values.dim().0;
+            streamed.slice_mut(s![block.first_row..end, .., ..]).assign(&block.values);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(streamed, found.values);
+
+    let whole = found.mean_abs(0.9).unwrap();
+    let reduced =
+        explainer.importance(&run, &features(), rows.view(), Summary::MeanAbsolute, 0.9).unwrap();
+    let close = |a: &[f64], b: &[f64]| largest(a.iter().zip(b).map(|(a, b)| a - b)) < 1e-14;
+    assert!(close(&whole.values, &reduced.values));
+    assert!(close(&whole.std.unwrap(), &reduced.std.unwrap()));
+    assert!(close(&whole.interval.unwrap().low, &reduced.interval.unwrap().low));
+    let signed = explainer.importance(&run, &features(), rows.view(), Summary::Mean, 0.9).unwrap();
+    assert!((signed.values[0] - found.values.slice(s![.., .., 0]).mean().unwrap()).abs() < 1e-14);
+    assert_eq!(signed.method, "mean path-dependent TreeSHAP");
+
+    let top = explainer.top(&run, &features(), rows.view(), 2).unwrap();
+    for ((row, output, place), &player) in top.players.indexed_iter() {
+        let value = top.values[[row, output, place]];
+        assert_eq!(value, found.values[[row, output, player]]);
+        let larger = found.values.slice(s![row, output, ..]);
+        let larger = larger.iter().filter(|other| other.abs() > value.abs()).count();
+        assert!(larger <= place, "row {row}");
+    }
+}
+
+#[test]
+fn interactions_add_up_to_values_and_their_mean_is_streamed() {
+    let (trees, rows) = forest();
+    let run = Run::new(0);
+    let rows = rows.slice(s![..300, ..]);
+    let explainer = TreeShap::default().explainer(&Run::new(0), &trees).unwrap();
+    let values = explainer.attribution(&run, &features(), rows).unwrap().values;
+    let found = explainer.interactions(&run, &features(), rows).unwrap();
+    assert!(found.additivity_error.unwrap() < 1e-12);
+    for ((row, output, feature), value) in values.indexed_iter() {
+        let dense = found.dense(row, output);
+        assert!((dense.row(feature).sum() - value).abs() < 1e-12);
+    }
+    let mean = explainer.mean_interactions(&run, &features(), rows, Summary::MeanAbsolute).unwrap();
+    let by_hand = |a: usize, b: usize| {
+        let sizes = (0..300).flat_map(|row| (0..3).map(move |output| (row, output)));
+        sizes.map(|(row, output)| found.value(row, output, a, b).abs()).sum::<f64>() / 900.0
+    };
+    for ((a, b), value) in mean.values.indexed_iter() {
+        assert!((value - by_hand(a, b)).abs() < 1e-13);
+    }
+    assert_eq!(mean.n_rows, 300);
+}
+
+#[test]
+fn the_value_of_a_group_is_the_sum_of_its_members() {
+    let (trees, rows) = forest();
+    let run = Run::new(0);
+    let rows = rows.slice(s![..20, ..]);
+    let explainer = TreeShap::default().explainer(&Run::new(0), &trees).unwrap();
+    let single = explainer.attribution(&run, &features(), rows).unwrap();
+    let groups = Players::groups(5, [("ab", vec![0, 1]), ("c", vec![2]), ("de", vec![3, 4])]);
+    let groups = groups.unwrap();
+    let grouped = explainer.attribution(&run, &groups, rows).unwrap();
+    assert!(grouped.additivity_error.unwrap() < 1e-12);
+    let sum = &single.values.slice(s![.., .., 0]) + &single.values.slice(s![.., .., 1]);
+    assert_eq!(grouped.values.slice(s![.., .., 0]), sum);
+    let pairs = explainer.interactions(&run, &groups, rows).unwrap();
+    for ((row, output, player), value) in grouped.values.indexed_iter() {
+        assert!((pairs.dense(row, output).row(player).sum() - value).abs() < 1e-12);
+    }
+    // Players that leave features out do not add up, and nobody looks.
+    let some = Players::groups(5, [("a", vec![0])]).unwrap();
+    let some = explainer.attribution(&run, &some, rows).unwrap();
+    assert_eq!(some.additivity_error, None);
+}
+
+#[test]
+fn interventional_values_add_up_on_both_scales() {
+    let (trees, rows) = forest();
+    let run = Run::new(0);
+    let background = Background::new(rows.slice(s![..50, ..]).to_owned(), None).unwrap();
+    for output_scale in [OutputScale::Raw, OutputScale::Probability] {
+        let perturbation = Perturbation::Interventional(&background);
+        let settings = TreeShap { perturbation, output_scale, ..TreeShap::default() };
+        let explainer = settings.explainer(&run, &trees).unwrap();
+        let found = explainer.attribution(&run, &features(), rows.slice(s![50..90, ..])).unwrap();
+        assert!(found.additivity_error.unwrap() < 1e-12);
+        let pairs = explainer.interactions(&run, &features(), rows.slice(s![50..60, ..])).unwrap();
+        assert!(pairs.additivity_error.unwrap() < 1e-12);
+        assert_eq!(explainer.engines().is_some(), output_scale == OutputScale::Raw);
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let (trees, rows) = forest();
+    let explainer = TreeShap { precision: Precision::F32, ..TreeShap::default() };
+    let explainer = explainer.explainer(&Run::new(0), &trees).unwrap();
+    let on = |n_threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| {
+            let run = Run::new(0);
+            let summary = Summary::MeanAbsolute;
+            let values = explainer.attribution(&run, &features(), rows.view()).unwrap();
+            let mean = explainer.importance(&run, &features(), rows.view(), summary, 0.9).unwrap();
+            (values, mean)
+        })
+    };
+    assert_eq!(on(1), on(3));
+}
+
+#[test]
+fn what_cannot_be_explained_is_refused_by_a_sentence() {
+    let (trees, rows) = forest();
+    let run = Run::new(0);
+    let probability = TreeShap { output_scale: OutputScale::Probability, ..TreeShap::default() };
+    assert_eq!(
+        probability.explainer(&Run::new(0), &trees).unwrap_err().to_string(),
+        "`output_scale` is `Probability`, it must be `Raw` with `Perturbation::TreePath`: on the \
+         probability scale only interventional values are defined, so give a background"
+    );
+    let explainer = TreeShap::default().explainer(&Run::new(0), &trees).unwrap();
+    let narrow = rows.slice(s![.., ..4]);
+    let error = explainer.attribution(&run, &features(), narrow).unwrap_err().to_string();
+    assert_eq!(error, "the table has shape [700, 4], expected [700, 5]");
+    let four = Players::features(["a", "b", "c", "d"]).unwrap();
+    let error = explainer.attribution(&run, &four, rows.view()).unwrap_err().to_string();
+    assert_eq!(error, "the list of players' features has shape [4], expected [5]");
+    let none = rows.slice(s![..0, ..]);
+    let error = explainer.importance(&run, &features(), none, Summary::Mean, 0.9).unwrap_err();
+    assert_eq!(error.to_string(), "a mean of attributions needs at least 1 rows, got 0");
+    let error = explainer.top(&run, &features(), none, 6).unwrap_err().to_string();
+    assert_eq!(error, "`k` is `6`, it must be between 1 and the number of players, 5");
+    assert_eq!(explainer.attribution(&run, &features(), none).unwrap().values.dim(), (0, 3, 5));
+    let mut calls = 0;
+    let stop = explainer.for_each_block(&run, &features(), rows.view(), |_| {
+        calls += 1;
+        Err(Error::Data("the disk is full".into()))
+    });
+    assert_eq!((stop.unwrap_err().to_string(), calls), ("the disk is full".to_owned(), 1));
+    let error = blocks::zeros("values", "take fewer", &[usize::MAX, 2]).unwrap_err().to_string();
+    let shape = format!("[{}, 2]", usize::MAX);
+    assert_eq!(error, format!("values of shape {shape} do not fit into memory, take fewer"));
+}

@@ -77,17 +77,31 @@ pub(super) fn fma<const FMA: bool, T: Real>(a: T, b: T, c: T) -> T {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// `L` numbers of as many rows: 64 bytes, two registers of AVX2.
+/// Lanes of many rows: aligned to the lines of the cache.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
-pub(super) struct Lanes<T, const L: usize>(pub(super) [T; L]);
+pub(super) struct Wide;
 
-impl<T: Real, const L: usize> Lanes<T, L> {
-    pub(super) const ZERO: Self = Self([T::ZERO; L]);
+/// Lanes of one row, packed: what stands side by side are the nodes of the quadrature rule.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lone;
+
+/// How lanes lie in memory.
+pub(super) trait Layout: Copy + Send + Sync + 'static {}
+
+impl Layout for Wide {}
+impl Layout for Lone {}
+
+/// `L` numbers of as many rows: 64 bytes, two registers of AVX2, or a single number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lanes<T, A, const L: usize>(pub(super) [T; L], [A; 0]);
+
+impl<T: Real, A: Layout, const L: usize> Lanes<T, A, L> {
+    pub(super) const ZERO: Self = Self([T::ZERO; L], []);
 
     #[inline(always)]
     pub(super) fn all(x: T) -> Self {
-        Self([x; L])
+        Self([x; L], [])
     }
 
     #[inline(always)]

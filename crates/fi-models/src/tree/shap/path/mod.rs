@@ -6,31 +6,33 @@
 //! rule of `⌈d / 2⌉` nodes gives the integral exactly. [`walk`] has the formulas.
 
 mod columns;
+mod fast;
+mod kernel;
 mod lanes;
+mod pairs;
 mod program;
 mod quadrature;
+mod rows;
+mod table;
 mod walk;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use fi_core::{Error, Result};
-use ndarray::{ArrayView2, Axis};
 
 use super::super::ensemble::Ensemble;
 use super::super::split::Precision;
 use super::engine::Engine;
 use columns::{Columns, MOST_RANKS};
-use lanes::{Lanes, Real};
-use program::Program;
+use fast::Fast;
+use kernel::Speed;
+use lanes::Real;
+use program::{NONE, Program};
 use quadrature::Rule;
-use walk::{Scratch, walk};
-
-/// So many trees are summed in the arithmetic's own precision before the sum goes into doubles.
-const BATCH_TREES: usize = 64;
-
-/// Rows that go through one tree before the next.
-const BLOCK_ROWS: usize = 256;
+use table::Table;
 
 /// The engine for an ensemble, with this precision of arithmetic.
 ///
@@ -38,6 +40,14 @@ const BLOCK_ROWS: usize = 256;
 ///
 /// [`Error::Data`] if the ensemble does not know the covers of its nodes.
 pub(super) fn engine(ensemble: &Ensemble, precision: Precision) -> Result<Box<dyn Engine + '_>> {
+    engine_at(ensemble, precision, Speed::of_this_machine())
+}
+
+fn engine_at(
+    ensemble: &Ensemble,
+    precision: Precision,
+    speed: Speed,
+) -> Result<Box<dyn Engine + '_>> {
     if !ensemble.statistics().cover {
         return Err(Error::Data(
             "the model's file has no covers, which path-dependent SHAP weighs the branches of \
@@ -49,93 +59,63 @@ pub(super) fn engine(ensemble: &Ensemble, precision: Precision) -> Result<Box<dy
     if precision == Precision::F32 {
         let columns = Columns::new(ensemble, ensemble.precision() == Precision::F64);
         if columns.most_ranks() < MOST_RANKS {
-            return Ok(Box::new(PathEngine::<f32, 16>::new(ensemble, columns)));
+            return Ok(Box::new(PathEngine::<f32, 16>::new(ensemble, columns, speed)));
         }
     }
-    Ok(Box::new(PathEngine::<f64, 8>::new(ensemble, Columns::new(ensemble, false))))
+    Ok(Box::new(PathEngine::<f64, 8>::new(ensemble, Columns::new(ensemble, false), speed)))
 }
 
-/// The trees of an ensemble, ready to be walked, `L` rows at a time.
+/// The trees of an ensemble, ready to be walked for `L` rows at a time, or for one.
 struct PathEngine<'a, T, const L: usize> {
     columns: Columns,
-    programs: Vec<Program<'a, T>>,
+    members: Vec<Member<'a, T>>,
+    speed: Speed,
     base: Vec<f64>,
     scale: f64,
     n_features: usize,
     n_outputs: usize,
+    /// The place of each feature among those that some split is on, and how many those are.
+    ranks: Vec<u32>,
+    n_used: usize,
+    /// The largest number of tests of categories that a tree has.
+    spare: usize,
+}
+
+/// One tree, and what makes it faster where it allows it.
+struct Member<'a, T> {
+    program: Program<'a, T>,
+    fast: Option<Fast<T>>,
+    table: Option<Table<T>>,
 }
 
 impl<'a, T: Real, const L: usize> PathEngine<'a, T, L> {
-    fn new(ensemble: &'a Ensemble, columns: Columns) -> Self {
-        let mut rules: std::collections::BTreeMap<usize, Rule> = std::collections::BTreeMap::new();
+    fn new(ensemble: &'a Ensemble, columns: Columns, speed: Speed) -> Self {
+        let (n_features, n_outputs) = (ensemble.n_features(), ensemble.n_outputs());
+        let mut rules: BTreeMap<usize, Rule> = BTreeMap::new();
         let mut rule = |n: usize| rules.entry(n).or_insert_with(|| Rule::new(n)).clone();
-        let mut above = vec![None; ensemble.n_features()];
-        let programs: Vec<Program<'a, T>> = ensemble
-            .trees()
-            .map(|tree| Program::new(tree, &columns, &mut above, &mut rule))
-            .collect();
-        let mut sums = vec![0.0; ensemble.n_outputs()];
-        for program in &programs {
+        let mut above = vec![None; n_features];
+        let mut member = |tree| {
+            let program = Program::new(tree, &columns, &mut above, &mut rule);
+            let fast = Fast::new(&program, n_features);
+            let table = Table::new::<L>(&program, columns.len(), n_features, speed);
+            Member { program, fast, table }
+        };
+        let members: Vec<Member<'a, T>> = ensemble.trees().map(&mut member).collect();
+        let mut sums = vec![0.0; n_outputs];
+        for Member { program, .. } in &members {
             let sums = sums.iter_mut().skip(program.output);
             sums.zip(&program.expected).for_each(|(sum, expected)| *sum += expected);
         }
         let scale = ensemble.scale();
         let base = ensemble.base().iter().zip(sums).map(|(base, sum)| base + scale * sum).collect();
-        let (n_features, n_outputs) = (ensemble.n_features(), ensemble.n_outputs());
-        Self { columns, programs, base, scale, n_features, n_outputs }
-    }
-}
-
-impl<T: Real, const L: usize> Engine for PathEngine<'_, T, L> {
-    fn base_values(&self) -> &[f64] {
-        &self.base
-    }
-
-    fn block_rows(&self) -> usize {
-        BLOCK_ROWS
-    }
-
-    fn attribute(&self, rows: ArrayView2<'_, f64>, values: &mut [f64]) {
-        let per_row = self.n_outputs * self.n_features;
-        values.fill(0.0);
-        let mut columns = Vec::new();
-        let mut scratch = Scratch { a: vec![], s: vec![], g: vec![], h: vec![] };
-        let blocks = rows.axis_chunks_iter(Axis(0), BLOCK_ROWS);
-        for (rows, values) in blocks.zip(values.chunks_mut((BLOCK_ROWS * per_row).max(1))) {
-            self.columns.read::<T, L>(rows, &mut columns);
-            let n_groups = rows.nrows().div_ceil(L);
-            let mut phi = vec![Lanes::<T, L>::ZERO; n_groups * per_row];
-            for batch in self.programs.chunks(BATCH_TREES) {
-                for program in batch.iter().filter(|program| !program.splits.is_empty()) {
-                    for group in 0..n_groups {
-                        walk::<T, L, false>(
-                            program,
-                            program.t.len().min(8),
-                            &columns[group * self.columns.len()..][..self.columns.len()],
-                            self.n_features,
-                            &mut phi[group * per_row..][..per_row],
-                            &mut scratch,
-                        );
-                    }
-                }
-                flush(&mut phi, values, per_row);
-            }
+        let mut ranks = vec![NONE; n_features];
+        for split in members.iter().flat_map(|member| &member.program.splits) {
+            ranks[split.feature as usize] = 0;
         }
-        values.iter_mut().for_each(|value| *value *= self.scale);
-    }
-
-    fn interact(&self, _rows: ArrayView2<'_, f64>, values: &mut [f64]) {
-        values.fill(0.0);
-    }
-}
-
-/// Adds the sums of a batch of trees to the rows' values, and empties them.
-fn flush<T: Real, const L: usize>(phi: &mut [Lanes<T, L>], values: &mut [f64], per_row: usize) {
-    let groups = phi.chunks_exact_mut(per_row).zip(values.chunks_mut(L * per_row));
-    for (phi, values) in groups {
-        for (lane, row) in values.chunks_exact_mut(per_row).enumerate() {
-            row.iter_mut().zip(&*phi).for_each(|(value, phi)| *value += phi.0[lane].to_f64());
-        }
-        phi.fill(Lanes::ZERO);
+        let used = ranks.iter_mut().filter(|rank| **rank != NONE);
+        let n_used = used.zip(0..).map(|(rank, place)| *rank = place).count();
+        let spare = members.iter().map(|member| member.program.categories.len()).max();
+        let spare = spare.unwrap_or(0);
+        Self { columns, members, speed, base, scale, n_features, n_outputs, ranks, n_used, spare }
     }
 }

@@ -4,9 +4,8 @@
 //! a step on the way down, one between its children and one on the way up. The walk for a row
 //! is then the same for all rows, and only numbers differ.
 
-use super::super::super::split::CategorySet;
 use super::super::super::tree::{Test, Tree};
-use super::columns::{Columns, Numeric};
+use super::columns::{Categories, Columns, HALF};
 use super::lanes::Real;
 use super::quadrature::Rule;
 
@@ -17,10 +16,12 @@ pub(super) const NONE: u32 = u32::MAX;
 const ADDITIVE: f64 = 1e-6;
 
 /// One tree, ready to be walked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Program<'a, T> {
-    pub(super) splits: Vec<Split<'a, T>>,
+    pub(super) splits: Vec<Split<T>>,
     pub(super) steps: Vec<Step>,
+    /// The tests of categories, whose answers stand in the columns behind the ensemble's own.
+    pub(super) categories: Vec<Categories<'a>>,
     /// The values of leaves, `n_values` each.
     pub(super) leaves: Vec<T>,
     pub(super) n_values: usize,
@@ -42,11 +43,11 @@ pub(super) struct Program<'a, T> {
 
 /// One split. Child 1 is walked first; it is a leaf only if both are.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Split<'a, T> {
+pub(super) struct Split<T> {
     pub(super) column: u32,
     pub(super) feature: u32,
-    pub(super) numeric: Numeric<T>,
-    pub(super) categories: Option<Categories<'a>>,
+    /// A row passes if its number in the column is not above this.
+    pub(super) threshold: T,
     /// Whether rows that pass go to child 1.
     pub(super) pass_first: bool,
     /// The share of the cover that each child has.
@@ -62,13 +63,6 @@ pub(super) struct Split<'a, T> {
     pub(super) above: u32,
     /// Whether a split below is on the same feature.
     pub(super) keep: bool,
-}
-
-/// A test of categories, passed by those in the set, or if turned by those that are not.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Categories<'a> {
-    pub(super) set: CategorySet<'a>,
-    pub(super) turned: bool,
 }
 
 /// What is done at a split, and when.
@@ -107,7 +101,6 @@ pub(super) struct Above {
 /// One split on the path that the walk is on.
 struct Frame {
     split: u32,
-    node: usize,
     children: [usize; 2],
     feature: usize,
     before: Option<Above>,
@@ -125,6 +118,7 @@ impl<'a, T: Real> Program<'a, T> {
         let mut program = Self {
             splits: Vec::new(),
             steps: Vec::new(),
+            categories: Vec::new(),
             leaves: Vec::new(),
             n_values: tree.value(0).len(),
             output: tree.output().unwrap_or(0),
@@ -208,15 +202,18 @@ impl<'a, T: Real> Program<'a, T> {
                 self.leaves.extend(tree.value(child).iter().map(|&value| T::from_f64(value)));
             }
         }
-        let categories = match tree.test(node) {
-            Test::Threshold(_) => None,
-            Test::Categories(set) => Some(Categories { set, turned: missing_left }),
+        let column = columns.of(tree, node);
+        let (column, threshold) = match tree.test(node) {
+            Test::Threshold(_) => (column, columns.threshold(tree, node)),
+            Test::Categories(set) => {
+                self.categories.push(Categories { column, set, turned: missing_left });
+                (columns.len() + self.categories.len() - 1, T::from_f64(HALF))
+            }
         };
         self.splits.push(Split {
-            column: columns.of(tree, node) as u32,
+            column: column as u32,
             feature: feature as u32,
-            numeric: columns.numeric(tree, node),
-            categories,
+            threshold,
             // Rows that pass go left, unless missing values do.
             pass_first: missing_left == swapped,
             share: share.map(T::from_f64),
@@ -228,7 +225,7 @@ impl<'a, T: Real> Program<'a, T> {
             keep: false,
         });
         self.steps.push(Step::Enter(index));
-        Frame { split: index, node, children, feature, before, next: 0 }
+        Frame { split: index, children, feature, before, next: 0 }
     }
 
     /// Takes in the nodes of the quadrature rule.

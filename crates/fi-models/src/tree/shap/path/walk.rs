@@ -17,24 +17,29 @@
 //!
 //! where `A`, the product of all `y` above and the weight of the node, came down the path.
 
-use super::columns::passes;
-use super::lanes::{Lanes, Real};
+use super::lanes::{Lanes, Layout, Real};
 use super::program::{NONE, Program, Split, Step};
 
 /// What a walk writes down on its way, taken along from tree to tree.
-#[derive(Debug, Default)]
-pub(super) struct Scratch<T, const L: usize> {
+#[derive(Debug)]
+pub(super) struct Scratch<T, A, const L: usize> {
     /// The weight of the path at each depth.
-    pub(super) a: Vec<Lanes<T, L>>,
+    pub(super) a: Vec<Lanes<T, A, L>>,
     /// The sums of the two children at each depth.
-    pub(super) s: Vec<Lanes<T, L>>,
+    pub(super) s: Vec<Lanes<T, A, L>>,
     /// `h (b − r)` of the two children.
-    pub(super) g: Vec<Lanes<T, L>>,
+    pub(super) g: Vec<Lanes<T, A, L>>,
     /// `h b` of the child that the walk is in, and of the other.
-    pub(super) h: Vec<Lanes<T, L>>,
+    pub(super) h: Vec<Lanes<T, A, L>>,
 }
 
-impl<T: Real, const L: usize> Scratch<T, L> {
+impl<T, A, const L: usize> Default for Scratch<T, A, L> {
+    fn default() -> Self {
+        Self { a: Vec::new(), s: Vec::new(), g: Vec::new(), h: Vec::new() }
+    }
+}
+
+impl<T: Real, A: Layout, const L: usize> Scratch<T, A, L> {
     pub(super) fn reserve(&mut self, depth: usize, nodes: usize, n_values: usize) {
         grow(&mut self.a, (depth + 1) * nodes);
         grow(&mut self.s, 2 * depth * nodes * n_values);
@@ -43,7 +48,7 @@ impl<T: Real, const L: usize> Scratch<T, L> {
     }
 }
 
-fn grow<T: Real, const L: usize>(lanes: &mut Vec<Lanes<T, L>>, len: usize) {
+fn grow<T: Real, A: Layout, const L: usize>(lanes: &mut Vec<Lanes<T, A, L>>, len: usize) {
     if lanes.len() < len {
         lanes.resize(len, Lanes::ZERO);
     }
@@ -51,32 +56,24 @@ fn grow<T: Real, const L: usize>(lanes: &mut Vec<Lanes<T, L>>, len: usize) {
 
 /// Which rows pass a test: 1 or 0.
 #[inline(always)]
-pub(super) fn test<T: Real, const L: usize>(
-    split: &Split<'_, T>,
-    columns: &[Lanes<T, L>],
-) -> Lanes<T, L> {
-    let x = columns[split.column as usize];
-    let bit = |passes: bool| if passes { T::ONE } else { T::ZERO };
-    match split.categories {
-        None => {
-            let (sign, threshold) = (split.numeric.sign, split.numeric.threshold);
-            x.map(|x| bit(x * sign <= threshold))
-        }
-        Some(categories) => x.map(|x| bit(passes(categories.set, categories.turned, x.to_f64()))),
-    }
+pub(super) fn test<T: Real, A: Layout, const L: usize>(
+    split: &Split<T>,
+    columns: &[Lanes<T, A, L>],
+) -> Lanes<T, A, L> {
+    columns[split.column as usize].map(|x| if x <= split.threshold { T::ONE } else { T::ZERO })
 }
 
 /// Adds the Shapley values of one tree for one group of rows to `phi[output][feature]`.
 ///
 /// The nodes of the quadrature rule are taken `step` at a time.
 #[inline(always)]
-pub(super) fn walk<T: Real, const L: usize, const FMA: bool>(
+pub(super) fn walk<T: Real, A: Layout, const L: usize, const FMA: bool>(
     program: &Program<'_, T>,
     step: usize,
-    columns: &[Lanes<T, L>],
+    columns: &[Lanes<T, A, L>],
     n_features: usize,
-    phi: &mut [Lanes<T, L>],
-    scratch: &mut Scratch<T, L>,
+    phi: &mut [Lanes<T, A, L>],
+    scratch: &mut Scratch<T, A, L>,
 ) {
     scratch.reserve(program.depth, step, program.n_values);
     for first in (0..program.t.len()).step_by(step) {
@@ -87,24 +84,24 @@ pub(super) fn walk<T: Real, const L: usize, const FMA: bool>(
         }
         for step in &program.steps {
             match *step {
-                Step::Enter(split) => walk.enter::<L, FMA>(split, columns, scratch),
-                Step::Between(split) => walk.between::<L, FMA>(split, scratch),
-                Step::Leave(split) => walk.leave::<L, FMA>(split, n_features, phi, scratch),
+                Step::Enter(split) => walk.enter::<A, L, FMA, false>(split, columns, scratch),
+                Step::Between(split) => walk.between::<A, L, FMA, false>(split, scratch),
+                Step::Leave(split) => walk.leave::<A, L, FMA>(split, n_features, phi, scratch),
             }
         }
     }
 }
 
 /// A walk with the `nodes` nodes of the quadrature rule from `first`.
-struct Walk<'a, T> {
-    program: &'a Program<'a, T>,
-    first: usize,
-    nodes: usize,
+pub(super) struct Walk<'w, 'a, T> {
+    pub(super) program: &'w Program<'a, T>,
+    pub(super) first: usize,
+    pub(super) nodes: usize,
 }
 
-impl<T: Real> Walk<'_, T> {
+impl<T: Real> Walk<'_, '_, T> {
     #[inline(always)]
-    fn factor(&self, split: &Split<'_, T>, k: usize) -> T {
+    fn factor(&self, split: &Split<T>, k: usize) -> T {
         match split.repeat {
             NONE => self.program.t[self.first + k],
             repeat => self.program.repeats[repeat as usize + self.first + k],
@@ -112,11 +109,11 @@ impl<T: Real> Walk<'_, T> {
     }
 
     #[inline(always)]
-    fn enter<const L: usize, const FMA: bool>(
+    pub(super) fn enter<A: Layout, const L: usize, const FMA: bool, const KEEP: bool>(
         &self,
         split: u32,
-        columns: &[Lanes<T, L>],
-        scratch: &mut Scratch<T, L>,
+        columns: &[Lanes<T, A, L>],
+        scratch: &mut Scratch<T, A, L>,
     ) {
         let split = &self.program.splits[split as usize];
         let depth = split.depth as usize;
@@ -131,34 +128,38 @@ impl<T: Real> Walk<'_, T> {
         if split.above != NONE {
             (g1, g2) = (g1.times(known), g2.times(known));
         }
-        if split.keep {
+        if KEEP || split.keep {
             let one = first.times(known);
             scratch.h[2 * depth] = one;
             scratch.h[2 * depth + 1] = known.minus(one);
         }
         (scratch.g[2 * depth], scratch.g[2 * depth + 1]) = (g1, g2);
         if split.leaf[0] == NONE {
-            self.descend::<L, FMA>(split, split.share[0], g1, scratch);
+            self.descend::<A, L, FMA>(split, split.share[0], g1, scratch);
         }
     }
 
     #[inline(always)]
-    fn between<const L: usize, const FMA: bool>(&self, split: u32, scratch: &mut Scratch<T, L>) {
+    pub(super) fn between<A: Layout, const L: usize, const FMA: bool, const KEEP: bool>(
+        &self,
+        split: u32,
+        scratch: &mut Scratch<T, A, L>,
+    ) {
         let split = &self.program.splits[split as usize];
         let depth = split.depth as usize;
-        if split.keep {
+        if KEEP || split.keep {
             scratch.h.swap(2 * depth, 2 * depth + 1);
         }
-        self.descend::<L, FMA>(split, split.share[1], scratch.g[2 * depth + 1], scratch);
+        self.descend::<A, L, FMA>(split, split.share[1], scratch.g[2 * depth + 1], scratch);
     }
 
     #[inline(always)]
-    fn descend<const L: usize, const FMA: bool>(
+    fn descend<A: Layout, const L: usize, const FMA: bool>(
         &self,
-        split: &Split<'_, T>,
+        split: &Split<T>,
         share: T,
-        g: Lanes<T, L>,
-        scratch: &mut Scratch<T, L>,
+        g: Lanes<T, A, L>,
+        scratch: &mut Scratch<T, A, L>,
     ) {
         let from = split.depth as usize * self.nodes;
         let (above, below) = scratch.a[from..].split_at_mut(self.nodes);
@@ -169,42 +170,53 @@ impl<T: Real> Walk<'_, T> {
     }
 
     #[inline(always)]
-    fn leave<const L: usize, const FMA: bool>(
+    fn leave<A: Layout, const L: usize, const FMA: bool>(
         &self,
         split: u32,
         n_features: usize,
-        phi: &mut [Lanes<T, L>],
-        scratch: &mut Scratch<T, L>,
+        phi: &mut [Lanes<T, A, L>],
+        scratch: &mut Scratch<T, A, L>,
     ) {
         let split = &self.program.splits[split as usize];
+        for value in 0..self.program.n_values {
+            let mut sum = Lanes::ZERO;
+            self.sums::<A, L, FMA>(split, value, scratch, |_, term| sum = sum.plus(term));
+            let phi = &mut phi[(self.program.output + value) * n_features + split.feature as usize];
+            *phi = phi.plus(sum);
+        }
+    }
+
+    /// The sum of a split's subtree, and the term that each node adds to the split's feature.
+    #[inline(always)]
+    pub(super) fn sums<A: Layout, const L: usize, const FMA: bool>(
+        &self,
+        split: &Split<T>,
+        value: usize,
+        scratch: &mut Scratch<T, A, L>,
+        mut each: impl FnMut(usize, Lanes<T, A, L>),
+    ) {
         let depth = split.depth as usize;
         let (g1, g2) = (scratch.g[2 * depth], scratch.g[2 * depth + 1]);
         let [share1, share2] = split.share.map(Lanes::all);
-        for value in 0..self.program.n_values {
-            let mut sum = Lanes::ZERO;
-            for k in 0..self.nodes {
-                let child = |child: usize| match split.leaf[child] {
-                    NONE => scratch.s[self.slot(2 * depth + child, value) + k],
-                    leaf => Lanes::all(self.program.leaves[leaf as usize + value]),
-                };
-                let (s1, s2) = (child(0), child(1));
-                let factor = Lanes::all(self.factor(split, k));
-                let y1 = g1.fma::<FMA>(factor, share1);
-                let y2 = g2.fma::<FMA>(factor, share2);
-                let mut a = scratch.a[depth * self.nodes + k];
-                if split.repeat != NONE {
-                    let n_nodes = self.program.t.len();
-                    let weight = split.repeat as usize + n_nodes + self.first + k;
-                    a = a.times(Lanes::all(self.program.repeats[weight]));
-                }
-                sum = a.fma::<FMA>(g1.fma::<FMA>(s1, g2.times(s2)), sum);
-                if split.slot != NONE {
-                    let slot = self.slot(split.slot as usize, value) + k;
-                    scratch.s[slot] = y1.fma::<FMA>(s1, y2.times(s2));
-                }
+        for k in 0..self.nodes {
+            let child = |child: usize| match split.leaf[child] {
+                NONE => scratch.s[self.slot(2 * depth + child, value) + k],
+                leaf => Lanes::all(self.program.leaves[leaf as usize + value]),
+            };
+            let (s1, s2) = (child(0), child(1));
+            let factor = Lanes::all(self.factor(split, k));
+            let y1 = g1.fma::<FMA>(factor, share1);
+            let y2 = g2.fma::<FMA>(factor, share2);
+            let mut a = scratch.a[depth * self.nodes + k];
+            if split.repeat != NONE {
+                let weight = split.repeat as usize + self.program.t.len() + self.first + k;
+                a = a.times(Lanes::all(self.program.repeats[weight]));
             }
-            let feature = (self.program.output + value) * n_features + split.feature as usize;
-            phi[feature] = phi[feature].plus(sum);
+            each(k, a.times(g1.fma::<FMA>(s1, g2.times(s2))));
+            if split.slot != NONE {
+                let slot = self.slot(split.slot as usize, value) + k;
+                scratch.s[slot] = y1.fma::<FMA>(s1, y2.times(s2));
+            }
         }
     }
 

@@ -3,8 +3,9 @@
 use ndarray::{Array3, ArrayView2, array};
 use proptest::prelude::*;
 
+use super::super::super::engine::{n_pairs, pair};
 use super::super::engine;
-use super::oracle::{TreePathGame, exact, textbook};
+use super::oracle::{TreePathGame, exact, exact_interactions, textbook};
 use super::random::{Kind, ensemble, rows};
 use crate::tree::{Aggregate, Comparison, Ensemble, Precision};
 
@@ -27,7 +28,7 @@ pub(super) fn largest_difference(a: &Array3<f64>, b: &Array3<f64>) -> f64 {
     })
 }
 
-fn kinds() -> impl Strategy<Value = Kind> {
+pub(super) fn kinds() -> impl Strategy<Value = Kind> {
     let trees = (any::<u64>(), 1..8_usize, 1..4_usize, any::<bool>(), 1..5_usize, 0..8_usize);
     let ways = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (trees, ways).prop_map(|(trees, ways)| {
@@ -61,6 +62,24 @@ proptest! {
         prop_assert!(largest_difference(&double, &oracle) < 1e-12);
         let single = attribute(&ensemble, Precision::F32, rows.view());
         prop_assert!(largest_difference(&single, &oracle) < 2e-5);
+    }
+
+    #[test]
+    fn interactions_are_those_of_the_definition(kind in kinds(), n_rows in 1..20_usize) {
+        let ensemble = ensemble(&kind);
+        let rows = rows(&kind, n_rows);
+        let n = kind.n_features;
+        let oracle = exact_interactions(&ensemble, rows.view());
+        for (precision, bound) in [(Precision::F64, 1e-11), (Precision::F32, 2e-5)] {
+            let engine = engine(&ensemble, precision).unwrap();
+            let mut values = vec![0.0; n_rows * kind.n_outputs * n_pairs(n)];
+            engine.interact(rows.view(), &mut values);
+            for ((row, output, a, b), expected) in oracle.indexed_iter() {
+                let at = (row * kind.n_outputs + output) * n_pairs(n) + pair(a.min(b), a.max(b), n);
+                let difference = (values[at] - expected).abs();
+                prop_assert!(difference < bound, "{} {} {}", a, b, difference);
+            }
+        }
     }
 
     #[test]

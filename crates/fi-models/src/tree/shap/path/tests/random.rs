@@ -46,27 +46,93 @@ impl Default for Kind {
 const GRID: [f64; 8] = [-1.5, -0.1, 0.0, 0.1, 0.3, 1.0, 2.0, 3.0];
 
 pub(super) fn ensemble(kind: &Kind) -> Ensemble {
-    let mut rng = Rng::new(kind.seed, 0);
+    joined(kind, &[kind.seed])
+}
+
+/// The trees of several seeds behind one another.
+pub(super) fn joined(kind: &Kind, seeds: &[u64]) -> Ensemble {
+    build(kind, seeds, kind.n_features, tree)
+}
+
+/// Trees over a table of which only the first `n_split` features are split on.
+pub(super) fn ensemble_over(kind: &Kind, n_split: usize) -> Ensemble {
+    build(kind, &[kind.seed], n_split, tree)
+}
+
+/// Trees with one test per depth, 3 to 5 deep.
+pub(super) fn oblivious(kind: &Kind) -> Ensemble {
+    build(kind, &[kind.seed], kind.n_features, level_tree)
+}
+
+fn build(
+    kind: &Kind,
+    seeds: &[u64],
+    n_split: usize,
+    tree: impl Fn(&Kind, usize, &mut Rng) -> TreeBuilder,
+) -> Ensemble {
     let base = (0..kind.n_outputs).map(|output| 0.25 + output as f64).collect();
     let mut builder = Ensemble::builder(kind.n_features, kind.n_outputs, kind.comparison)
         .with_precision(kind.precision)
         .with_aggregate(kind.aggregate)
         .with_base(base);
-    for index in 0..kind.n_trees {
-        if kind.one_output_each {
-            builder.push_tree_for(index % kind.n_outputs, tree(kind, 1, &mut rng)).unwrap();
-        } else {
-            builder.push_tree(tree(kind, kind.n_outputs, &mut rng)).unwrap();
+    for &seed in seeds {
+        let mut rng = Rng::new(seed, 0);
+        let kind = &Kind { n_features: n_split, ..*kind };
+        let rounds = if kind.one_output_each { kind.n_outputs } else { 1 };
+        for index in 0..kind.n_trees * rounds {
+            if kind.one_output_each {
+                builder.push_tree_for(index % kind.n_outputs, tree(kind, 1, &mut rng)).unwrap();
+            } else {
+                builder.push_tree(tree(kind, kind.n_outputs, &mut rng)).unwrap();
+            }
         }
     }
     builder.build().unwrap()
 }
 
-fn tree(kind: &Kind, n_values: usize, rng: &mut Rng) -> TreeBuilder {
+fn level_tree(kind: &Kind, n_values: usize, rng: &mut Rng) -> TreeBuilder {
+    let depth = 3 + rng.below(3);
     let mut tree = TreeBuilder::new(n_values);
+    let mut covers = vec![64.0];
+    let mut first = 0;
+    for _ in 0..depth {
+        let feature = rng.below(kind.n_features);
+        let threshold = GRID[rng.below(GRID.len())];
+        let categories: Vec<u32> = (0..4).filter(|_| rng.below(2) == 0).collect();
+        let by_category = kind.odd_splits && rng.uniform() < 0.3;
+        let missing_left = rng.below(2) == 0;
+        let values = vec![0.0; n_values];
+        let mut below = Vec::new();
+        for &cover in &covers {
+            let stats = NodeStats { cover, impurity: 0.0, value: &values };
+            let node = if by_category {
+                tree.push_category_split(feature, &categories, &stats)
+            } else {
+                tree.push_split(feature, threshold, &stats)
+            };
+            if missing_left {
+                tree.send_missing_left(node);
+            }
+            let share = [0.5, 0.25, 0.1, 0.0][rng.below(if kind.odd_covers { 4 } else { 3 })];
+            below.extend([cover * share, cover * (1.0 - share)]);
+        }
+        for index in 0..covers.len() {
+            let child = first + covers.len() + 2 * index;
+            // Children that do not exist yet are connected once they do.
+            tree.connect(first + index, child, child + 1);
+        }
+        first += covers.len();
+        covers = below;
+    }
+    for &cover in &covers {
+        let value: Vec<f64> = (0..n_values).map(|_| rng.normal()).collect();
+        tree.push_leaf(&NodeStats { cover, impurity: 0.0, value: &value });
+    }
+    tree
+}
+
+fn tree(kind: &Kind, n_values: usize, rng: &mut Rng) -> TreeBuilder {
     let value = |rng: &mut Rng| (0..n_values).map(|_| rng.normal()).collect::<Vec<_>>();
-    let root = value(rng);
-    tree.push_leaf(&NodeStats { cover: 64.0, impurity: 0.0, value: &root });
     let mut open = vec![(0, 64.0, 0)];
     let mut splits = TreeBuilder::new(n_values);
     // Which leaves become splits is drawn first, because a builder takes them in order.

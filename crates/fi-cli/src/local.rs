@@ -113,6 +113,7 @@ impl ShapArgs {
     /// Calls `explain` with an explainer of these trees.
     fn with_trees<T>(
         &self,
+        session: &Session,
         model: &Stored,
         data: &DataArgs,
         trees: &Trees,
@@ -144,8 +145,9 @@ impl ShapArgs {
                 PrecisionArg::F32 => Precision::F32,
                 PrecisionArg::F64 => Precision::F64,
             },
+            ..TreeShap::default()
         };
-        explain(&settings.explainer(trees)?)
+        explain(&settings.explainer(&session.run(), trees)?)
     }
 
     /// By an estimator that only predicts.
@@ -190,7 +192,7 @@ impl ShapArgs {
         confidence: f64,
     ) -> Done<Importance> {
         match self.trees(model)? {
-            Some(trees) => self.with_trees(model, data, trees, |explainer| {
+            Some(trees) => self.with_trees(session, model, data, trees, |explainer| {
                 Ok(explainer.importance(
                     &session.run(),
                     players,
@@ -235,7 +237,7 @@ impl Explain {
         let players = self.groups.players(&model.feature_names)?;
         let rows = rows.view();
         let attribution = match self.shap.trees(&model)? {
-            Some(trees) => self.shap.with_trees(&model, &self.data, trees, |explainer| {
+            Some(trees) => self.shap.with_trees(session, &model, &self.data, trees, |explainer| {
                 Ok(explainer.attribution(&session.run(), &players, rows)?)
             })?,
             None => self.shap.estimated(session, &model, &self.data, &players, rows)?,
@@ -305,7 +307,7 @@ impl InteractionsCommand {
             return Failure::call("interactions are computed for models of trees only");
         };
         let players = self.groups.players(&model.feature_names)?;
-        self.shap.with_trees(&model, &self.data, trees, |explainer| {
+        self.shap.with_trees(session, &model, &self.data, trees, |explainer| {
             if let Sink::File { path, extension: "npy" } = sink {
                 let local = explainer.interactions(&session.run(), &players, rows.view())?;
                 return Ok(fi_io::write_interactions_npy(path, &local)?);

@@ -134,6 +134,7 @@ impl Work {
             perturbation,
             output_scale: OutputScale::Raw,
             precision: Precision::F32,
+            ..TreeShap::default()
         };
         match method {
             "prediction" => drop(self.model.predict(rows)?),
@@ -143,12 +144,12 @@ impl Work {
                 permutation(&run, &settings, &self.model, &self.data, &self.players, &metrics)?;
             }
             "path-dependent SHAP" => {
-                let explainer = shap(Perturbation::TreePath).explainer(&self.model)?;
+                let explainer = shap(Perturbation::TreePath).explainer(&run, &self.model)?;
                 drop(explainer.attribution(&run, &self.players, rows)?);
             }
             _ => {
                 let perturbation = Perturbation::Interventional(&self.background);
-                let explainer = shap(perturbation).explainer(&self.model)?;
+                let explainer = shap(perturbation).explainer(&run, &self.model)?;
                 drop(explainer.attribution(&run, &self.players, rows)?);
             }
         }

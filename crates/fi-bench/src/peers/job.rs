@@ -126,20 +126,21 @@ impl Job {
             perturbation,
             output_scale: OutputScale::Raw,
             precision: Precision::F32,
+            ..TreeShap::default()
         };
         match &self.kind {
             Kind::Attribution => {
-                let explainer = shap(Perturbation::TreePath).explainer(model()?)?;
+                let explainer = shap(Perturbation::TreePath).explainer(&run, model()?)?;
                 std::hint::black_box(explainer.attribution(&run, &players, rows)?);
             }
             Kind::Interventional => {
                 let background = self.background.as_ref().context("a background")?;
                 let perturbation = Perturbation::Interventional(background);
-                let explainer = shap(perturbation).explainer(model()?)?;
+                let explainer = shap(perturbation).explainer(&run, model()?)?;
                 std::hint::black_box(explainer.attribution(&run, &players, rows)?);
             }
             Kind::Interactions => {
-                let explainer = shap(Perturbation::TreePath).explainer(model()?)?;
+                let explainer = shap(Perturbation::TreePath).explainer(&run, model()?)?;
                 std::hint::black_box(explainer.interactions(&run, &players, rows)?);
             }
             Kind::Predict => {

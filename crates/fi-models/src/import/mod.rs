@@ -8,7 +8,13 @@
 //! A file may come from anyone: no length that it claims is believed before the bytes are there,
 //! nesting is bounded, nothing is evaluated, and what comes out is checked like a model of ours.
 
+mod onnx;
+mod scikit_learn;
+
 use std::path::{Path, PathBuf};
+
+pub use onnx::onnx;
+pub use scikit_learn::scikit_learn;
 
 use crate::store::Stored;
 

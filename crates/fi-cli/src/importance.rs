@@ -103,7 +103,9 @@ impl Command {
             match self.method {
                 Method::Impurity => Some(tree::impurity),
                 Method::SplitCount => Some(tree::split_count),
-                Method::Gain | Method::TotalGain | Method::Cover => None, // GAIN
+                Method::Gain => Some(tree::gain),
+                Method::TotalGain => Some(tree::total_gain),
+                Method::Cover => Some(tree::cover),
                 Method::Permutation | Method::OobPermutation | Method::Shap => None,
             };
         if let Some(read) = read {

@@ -14,6 +14,8 @@
 mod catboost;
 mod detect;
 mod lightgbm;
+mod onnx;
+mod scikit_learn;
 mod xgboost;
 
 #[cfg(test)]
@@ -28,6 +30,8 @@ use crate::store::Stored;
 pub use catboost::catboost;
 pub use detect::detect;
 pub use lightgbm::lightgbm;
+pub use onnx::onnx;
+pub use scikit_learn::scikit_learn;
 pub use xgboost::{xgboost_json, xgboost_ubjson};
 
 /// No file above this is read: 4 GiB.
@@ -232,9 +236,8 @@ pub fn parse(format: Format, bytes: &[u8]) -> Result<Stored, Problem> {
         ),
         Format::Lightgbm => lightgbm(bytes),
         Format::Catboost => catboost(bytes),
-        Format::Onnx | Format::ScikitLearn => {
-            Err(Problem::Unsupported(format!("models of {format} cannot be read yet")))
-        }
+        Format::Onnx => onnx(bytes),
+        Format::ScikitLearn => scikit_learn(bytes),
         Format::Fi => unsupported("it is one of fi's own, read it from its file"),
         Format::Pickle => unsupported("it is a Python pickle, which runs code when it is read"),
         Format::Compressed => unsupported("it is compressed or an archive, unpack it first"),

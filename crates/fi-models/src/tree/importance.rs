@@ -4,10 +4,16 @@
 //! Both look at the training data only and cost one pass over the nodes. Neither has an
 //! estimand, so neither has an interval.
 
-use fi_core::{Importance, Replicate, Result, require_shape};
+mod gain;
+mod held_out;
+
+pub use gain::{cover, gain, total_cover, total_gain};
+pub use held_out::{held_out_impurity, oob_impurity};
+
+use fi_core::{Error, Importance, Replicate, Result, require_shape};
 use ndarray::{Array2, Axis};
 
-use super::ensemble::Ensemble;
+use super::ensemble::{Aggregate, Ensemble};
 use super::tree::Tree;
 
 /// Mean decrease in impurity (MDI, "Gini importance"): scikit-learn's `feature_importances_`.
@@ -16,10 +22,12 @@ use super::tree::Tree;
 /// for a tree      Δⱼ = ∑ over nodes split on j of  w(node)·I(node) − w(left)·I(left) − w(right)·I(right)
 /// normalised      Δⱼ / ∑ₖ Δₖ
 /// for a forest    the mean over the trees, normalised to sum 1 again
+/// for boosting    the mean of Δⱼ / w(root) over the trees, normalised
 /// ```
 ///
-/// with a node's cover `w` and impurity `I`. Trees without a split add nothing; if no tree has
-/// one, all values are 0.
+/// with a node's cover `w` and impurity `I`. The trees of a sum (boosting) are not normalised one
+/// by one, because later ones have less left to do. Trees without a split add nothing; if no tree
+/// has one, all values are 0.
 ///
 /// # Units
 ///
@@ -42,7 +50,8 @@ use super::tree::Tree;
 ///
 /// # Errors
 ///
-/// [`Error::Shape`](fi_core::Error::Shape) unless there is a name for each feature.
+/// [`Error::Shape`] unless there is a name for each feature; [`Error::Data`] for trees without
+/// impurities or covers.
 ///
 /// # Example
 ///
@@ -67,11 +76,22 @@ use super::tree::Tree;
 ///   measures.* BMC Bioinformatics 8:25. <https://doi.org/10.1186/1471-2105-8-25>
 pub fn impurity(ensemble: &Ensemble, features: &[String]) -> Result<Importance> {
     check_names(ensemble, features)?;
+    let known = ensemble.statistics();
+    if !(known.impurity && known.cover) {
+        let instead = if known.gain { "`total_gain`" } else { "`split_count`" };
+        return Err(Error::Data(format!(
+            "these trees do not know the impurities and covers of their nodes: take {instead}"
+        )));
+    }
     let mut replicates = Array2::zeros((ensemble.n_features(), ensemble.n_trees()));
     for (tree, mut column) in ensemble.trees().zip(replicates.axis_iter_mut(Axis(1))) {
         let decreases = impurity_decreases(tree, ensemble.n_features());
         column.iter_mut().zip(&decreases).for_each(|(share, decrease)| *share = *decrease);
-        normalise(column.iter_mut());
+        match ensemble.aggregate() {
+            Aggregate::Mean => normalise(column.iter_mut()),
+            Aggregate::Sum if tree.cover(0) > 0.0 => column /= tree.cover(0),
+            Aggregate::Sum => {}
+        }
     }
     let method = "impurity";
     let mut importance =
@@ -98,7 +118,7 @@ pub fn impurity(ensemble: &Ensemble, features: &[String]) -> Result<Importance> 
 ///
 /// # Errors
 ///
-/// [`Error::Shape`](fi_core::Error::Shape) unless there is a name for each feature.
+/// [`Error::Shape`] unless there is a name for each feature.
 ///
 /// # Example
 ///
@@ -130,14 +150,18 @@ fn check_names(ensemble: &Ensemble, features: &[String]) -> Result<()> {
 
 /// The cover-weighted decrease of impurity at the splits on each feature.
 fn impurity_decreases(tree: Tree<'_>, n_features: usize) -> Vec<f64> {
-    let weighted = |node: usize| tree.cover(node) * tree.impurity(node);
     let mut decreases = vec![0.0; n_features];
-    for node in 0..tree.n_nodes() {
-        if let Some((left, right)) = tree.children(node) {
-            decreases[tree.feature(node)] += weighted(node) - weighted(left) - weighted(right);
-        }
+    for node in (0..tree.n_nodes()).filter(|&node| !tree.is_leaf(node)) {
+        decreases[tree.feature(node)] += decrease(tree, node);
     }
     decreases
+}
+
+/// The cover-weighted decrease of impurity at one split; 0 in a leaf.
+fn decrease(tree: Tree<'_>, node: usize) -> f64 {
+    let weighted = |node: usize| tree.cover(node) * tree.impurity(node);
+    let children = tree.children(node);
+    children.map_or(0.0, |(left, right)| weighted(node) - weighted(left) - weighted(right))
 }
 
 /// Makes them sum to 1, unless they sum to 0.
@@ -150,3 +174,6 @@ fn normalise<'a>(values: impl Iterator<Item = &'a mut f64>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ mod builder;
 mod class_weight;
 mod corrected;
 mod compiled;
+mod covers;
 mod criterion;
 mod decision_tree;
 mod ensemble;
@@ -41,7 +42,9 @@ pub use criterion::Criterion;
 pub use decision_tree::{DecisionTree, MaxFeatures, PruningPath, Splitter};
 pub use ensemble::{Aggregate, Ensemble, Statistics};
 pub use forest::{MaxSamples, RandomForest};
-pub use importance::{impurity, split_count};
+pub use importance::{
+    cover, gain, held_out_impurity, impurity, oob_impurity, split_count, total_cover, total_gain,
+};
 #[cfg(feature = "linfa")]
 pub use linfa::{LinfaError, LinfaModel, LinfaParams, TreeLabel, TreeParams};
 pub use link::Link;

@@ -1,0 +1,1 @@
+//! ONNX graphs, read: what is damaged and what is not supported.

@@ -1,0 +1,1 @@
+//! What trees say of their features, against slow plain recomputations and by hand.

@@ -6,11 +6,11 @@ One thread, fixed seeds: the same models every time. Data are written as float64
 library reads single precision the values are single-precision numbers already.
 """
 
-import json
 import sys
 from pathlib import Path
 
 import catboost
+import joblib
 import lightgbm
 import numpy as np
 import xgboost
@@ -53,12 +53,10 @@ def main(folder):
     model.save_model(str(folder / "catboost.json"), format="json")
     model.save_model(str(folder / "catboost.cbm"))
 
-    import joblib
-
     for name, depth in [("forest_d10", 10), ("forest_deep", None)]:
         forest = RandomForestRegressor(100, max_depth=depth, n_jobs=1, random_state=0).fit(x8, y8)
         joblib.dump(forest, folder / f"{name}.joblib")
-        (folder / f"{name}.json").write_text(json.dumps(export(forest)))
+        export(forest, folder / f"{name}.json")
 
     x20, y20 = table(50_000, 20, 3)
     classes = (y20 > np.median(y20)).astype(np.int64)
@@ -72,7 +70,7 @@ def main(folder):
     save("classes20_test", fresh_y[50_000:] > np.median(y20))
     forest = RandomForestClassifier(100, n_jobs=1, random_state=0).fit(x20[:10_000], classes[:10_000])
     joblib.dump(forest, folder / "forest_classes.joblib")
-    (folder / "forest_classes.json").write_text(json.dumps(export(forest)))
+    export(forest, folder / "forest_classes.json")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
     python old_forests.py FOLDER      (Python 3.9, requirements-fasttreeshap.txt)
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -18,4 +17,4 @@ x, y = np.load(folder / "x8.npy"), np.load(folder / "y8.npy")
 for name, depth in [("old_forest_d10", 10), ("old_forest_deep", None)]:
     forest = RandomForestRegressor(100, max_depth=depth, n_jobs=1, random_state=0).fit(x, y)
     joblib.dump(forest, folder / f"{name}.joblib")
-    (folder / f"{name}.json").write_text(json.dumps(export(forest)))
+    export(forest, folder / f"{name}.json")

@@ -31,8 +31,8 @@ use crate::store::Stored;
 ///
 /// # Cost
 ///
-/// Time in proportion to the bytes, memory a small multiple of them; two times that for a
-/// second copy if the file holds `NaN` or `Infinity`, as XGBoost writes for some splits.
+/// Time in proportion to the bytes, memory about three times them beside the bytes; once more if
+/// the file holds `NaN` or `Infinity`, which XGBoost writes for some splits.
 ///
 /// # Errors
 ///
@@ -40,6 +40,37 @@ use crate::store::Stored;
 /// [`Problem::Unsupported`] for linear models, for objectives whose predictions are no function
 /// of the sum of trees (`binary:hinge`, several sorted quantiles or expectiles), and for those
 /// that are not known.
+///
+/// # Example
+///
+/// ```
+/// use fi_core::Model;
+/// use fi_models::import::xgboost_json;
+/// use ndarray::array;
+///
+/// // x0 < 0.5 ? 1 : 2, missing to the right, on top of 10.
+/// let stored = xgboost_json(
+///     br#"{"learner": {
+///         "learner_model_param": {"base_score": "1E1", "num_feature": "1"},
+///         "objective": {"name": "reg:squarederror"},
+///         "gradient_booster": {"name": "gbtree", "model": {"tree_info": [0], "trees": [{
+///             "left_children": [1, -1, -1], "right_children": [2, -1, -1],
+///             "split_indices": [0, 0, 0], "split_conditions": [5E-1, 1E0, 2E0],
+///             "default_left": [0, 0, 0], "tree_param": {"num_nodes": "3"}
+///         }]}}
+///     }, "version": [2, 1, 4]}"#,
+/// )?;
+/// let rows = array![[0.4], [0.5], [f64::NAN]];
+/// assert_eq!(stored.predict(rows.view())?, array![[11.0], [12.0], [12.0]]);
+/// assert_eq!(stored.feature_names, ["x0"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # References
+///
+/// T. Chen and C. Guestrin, XGBoost: A Scalable Tree Boosting System, KDD 2016,
+/// doi:10.1145/2939672.2939785. The file: XGBoost's *Introduction to Model IO* and its JSON
+/// schema.
 pub fn xgboost_json(bytes: &[u8]) -> Result<Stored, Problem> {
     let json = literals::replace(bytes);
     let file =

@@ -352,13 +352,13 @@ pub(super) fn check_ensemble(ensemble: &Ensemble) -> Result<()> {
         )));
     }
     if ensemble.aggregate == Aggregate::Mean && !tree_outputs.is_empty() {
-        // One number per output, of which there are no more than trees: all were named.
+        // If all that are named have as many, the numbers only add up if all are named.
         let mut counts = BTreeMap::<u32, usize>::new();
         for &output in tree_outputs {
             *counts.entry(output).or_default() += 1;
         }
         let each = ensemble.n_trees() / n_outputs;
-        if counts.len() != *n_outputs || counts.values().any(|&count| count != each) {
+        if counts.values().any(|&count| count != each) {
             return Err(Error::Data(format!(
                 "the ensemble is a mean, but its {n_outputs} outputs do not have as many trees each"
             )));

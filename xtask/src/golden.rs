@@ -14,7 +14,8 @@ use crate::root;
 pub(crate) struct Golden {
     /// The scripts to run, such as `metrics` [default: all]
     topics: Vec<String>,
-    /// The Python to make the environment with; the pins need 3.11 or 3.12
+    /// The Python to make the environments with; the pins need 3.11 or 3.12, those of the
+    /// libraries of trees 3.12
     #[arg(long, default_value = "python3")]
     python: PathBuf,
 }
@@ -30,11 +31,11 @@ impl Golden {
                 known().collect::<Vec<_>>().join(", ")
             );
         }
-        let python = environment(&self.python)?;
         for script in &scripts {
             let name = script.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
             if self.topics.is_empty() || self.topics.iter().any(|topic| topic == name) {
                 println!("{name}");
+                let python = environment(&self.python, &requirements(script)?)?;
                 succeed(Command::new(&python).arg(script))?;
             }
         }
@@ -54,16 +55,28 @@ fn scripts(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(scripts)
 }
 
-/// A virtual environment under `target/golden` with the pinned packages.
-fn environment(python: &Path) -> Result<PathBuf> {
-    let folder = root().join("target/golden");
+/// The file of pinned packages that a script names in a line `# requirements: FILE`.
+fn requirements(script: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(script).with_context(|| script.display().to_string())?;
+    let named = text.lines().find_map(|line| line.strip_prefix("# requirements: "));
+    Ok(named.unwrap_or("requirements.txt").trim().to_owned())
+}
+
+/// A virtual environment under `target/golden` with the packages pinned in a file.
+fn environment(python: &Path, requirements: &str) -> Result<PathBuf> {
+    let folder = root().join("target/golden").join(requirements.trim_end_matches(".txt"));
+    let ready = folder.join("ready");
+    let pins = root().join("xtask/golden").join(requirements);
+    let text = std::fs::read(&pins).with_context(|| pins.display().to_string())?;
+    let inside = folder.join("bin/python");
+    // Installed once for these pins.
+    if std::fs::read(&ready).is_ok_and(|installed| installed == text) {
+        return Ok(inside);
+    }
     succeed(Command::new(python).args(["-m", "venv"]).arg(&folder))?;
-    let python = folder.join("bin/python");
-    let requirements = root().join("xtask/golden/requirements.txt");
-    succeed(
-        Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(requirements),
-    )?;
-    Ok(python)
+    succeed(Command::new(&inside).args(["-m", "pip", "install", "--quiet", "-r"]).arg(pins))?;
+    std::fs::write(ready, text)?;
+    Ok(inside)
 }
 
 fn succeed(command: &mut Command) -> Result<()> {

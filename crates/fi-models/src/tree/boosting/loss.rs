@@ -30,6 +30,10 @@ const EPSILON: f64 = 1e-15;
 /// the residuals, and a leaf's value is the median (the quantile) of its residuals. For the softmax
 /// the diagonal `K/(K−1) · p(1−p)` stands for the Hessian of `K` classes, as Friedman and LightGBM
 /// have it.
+///
+/// Under `Poisson` and `Gamma` a leaf whose mean is far from what was predicted takes a long step,
+/// and may overshoot: a lower learning rate, `l2_regularization` or a larger `min_sum_hessian`
+/// shortens it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Loss {
     /// The mean is predicted.

@@ -316,7 +316,28 @@ fn limits_are_kept() {
     let first: Vec<Vec<usize>> = drawn.ensemble().trees().map(features).collect();
     assert!(first.iter().any(|features| *features != first[0]), "{first:?}");
     let node = GradientBoosting { colsample_bynode: 0.25, ..settings };
-    assert!(fit(&node, &data).ensemble().trees().any(|tree| features(tree).len() > 1));
+    let node = fit(&node, &data);
+    assert!(node.ensemble().trees().any(|tree| features(tree).len() > 1));
+    let roots = |trees: &Trees| -> Vec<usize> {
+        trees.ensemble().trees().map(|tree| tree.feature(0)).collect()
+    };
+    assert_ne!(roots(&node), roots(&deep));
+}
+
+#[test]
+fn rows_that_were_not_drawn_hear_of_the_tree_too() {
+    let rows = Array2::from_shape_fn((200, 1), |(row, _)| (row % 2) as f64);
+    let y: Vec<f64> = rows.column(0).iter().map(|x| 5.0 * x).collect();
+    let settings = GradientBoosting {
+        n_estimators: 3,
+        learning_rate: 1.0,
+        subsample: 0.5,
+        ..GradientBoosting::default()
+    };
+    // The first tree fits every row; nothing is left for the others.
+    let trees = fit(&settings, &values(rows.clone(), &y));
+    let left = trees.ensemble().predict_tree(1, rows.view()).unwrap();
+    assert!(left.iter().all(|z| z.abs() < 1e-9), "{left}");
 }
 
 #[test]

@@ -267,6 +267,8 @@ proptest! {
             n_estimators: 3,
             max_leaf_nodes: Some(6),
             min_samples_leaf: 3,
+            // No leaf of next to no Hessian, whose step would leave every scale behind.
+            min_sum_hessian: 0.5,
             l2_regularization: l2,
             cat_smooth: 1.0,
             ..GradientBoosting::default()

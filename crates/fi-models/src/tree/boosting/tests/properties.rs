@@ -93,6 +93,8 @@ proptest! {
     fn every_round_lowers_the_training_loss(
         seed in 0_u64..10_000, n_rows in 10_usize..150, loss in losses(), n_classes in 2_usize..5
     ) {
+        // Where the mean is exp(z), a step may overshoot: see `Loss`.
+        prop_assume!(!matches!(loss, Loss::Poisson | Loss::Gamma));
         let data = with_target(&drawn(seed, n_rows), loss, n_classes);
         let trees = fit(&GradientBoosting { loss, ..small() }, &data);
         let curve = curve(loss, &data, &trees);
@@ -168,17 +170,29 @@ proptest! {
 
     #[test]
     fn a_weight_counts_as_so_many_rows(seed in 0_u64..10_000, loss in losses(), max_bins in 3_usize..255) {
-        let data = with_target(&unweighted(&drawn(seed, 60)), loss, 3);
-        let weights: Vec<f64> = (0..60).map(|row| f64::from((row * 7 % 4) as u8)).collect();
-        let repeated = (0..60).flat_map(|row| vec![row; weights[row] as usize]).collect::<Vec<_>>();
+        // Beside their counts the rows have weights that no two of them share: without ties,
+        // rounding does not choose between splits.
+        let data = with_target(&drawn(seed, 60), loss, 3);
+        let copies: Vec<usize> = (0..60).map(|row| row * 7 % 4).collect();
+        let repeated = (0..60).flat_map(|row| vec![row; copies[row]]).collect::<Vec<_>>();
         let repeated = data.select_rows(&repeated).unwrap();
+        let weights = data.weights().unwrap().iter().zip(&copies);
+        let weights = weights.map(|(weight, &copies)| weight * copies as f64).collect();
         let weighted = data.clone().with_weights(weights).unwrap();
-        let settings = GradientBoosting { loss, min_samples_leaf: 1, max_bins, max_leaf_nodes: Some(4), n_estimators: 3, ..small() };
+        let settings = GradientBoosting {
+            loss,
+            min_samples_leaf: 1,
+            min_sum_hessian: 0.5,
+            max_bins,
+            max_leaf_nodes: Some(4),
+            n_estimators: 3,
+            ..small()
+        };
         let (a, b) = (fit(&settings, &weighted), fit(&settings, &repeated));
-        prop_assert_eq!(a.ensemble().tree(0).cover(0), 90.0);
+        let covers = [&a, &b].map(|trees| trees.ensemble().tree(0).cover(0));
+        prop_assert!((covers[0] - covers[1]).abs() < 1e-9, "{covers:?}");
         let a = curve(loss, &weighted, &a);
         let b = curve(loss, &repeated, &b);
-        // Rounding may break a tie of two splits another way, but not make either better.
         prop_assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-6 * (1.0 + a.abs())), "{a:?} {b:?}");
     }
 }

@@ -4,19 +4,24 @@
 //! [`DecisionTree`] and [`RandomForest`] are settings; `fit` answers [`Trees`], whose nodes lie
 //! in an [`Ensemble`]. Scores of the features: [`impurity`] and
 //! [`split_count`] read the nodes, [`oob_permutation`] asks the rows that each tree did not see.
+//! [`permutation`] shuffles all features in one pass, and [`exact_permutation`] answers its
+//! expectation without drawing.
 
 mod bootstrap;
 mod builder;
+mod columns;
 mod compiled;
 mod criterion;
 mod decision_tree;
 mod ensemble;
+mod exact_permutation;
 mod forest;
 mod grow;
 mod importance;
 #[cfg(feature = "linfa")]
 mod linfa;
 mod link;
+mod one_pass;
 mod out_of_bag;
 mod permutation;
 mod predict;
@@ -32,6 +37,7 @@ pub use builder::{EnsembleBuilder, NodeStats, TreeBuilder};
 pub use criterion::Criterion;
 pub use decision_tree::{DecisionTree, MaxFeatures};
 pub use ensemble::{Aggregate, Ensemble, Statistics};
+pub use exact_permutation::exact_permutation;
 pub use forest::{MaxSamples, RandomForest};
 pub use importance::{impurity, split_count};
 #[cfg(feature = "linfa")]
@@ -47,3 +53,5 @@ pub use trees::Trees;
 mod random;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod speed;

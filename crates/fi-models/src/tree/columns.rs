@@ -32,9 +32,7 @@ impl Columns {
             let same = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan());
             let before = |a: f64, b: f64| a < b || (b.is_nan() && !a.is_nan());
             let mut values = all.clone();
-            values.sort_unstable_by(|&a, &b| {
-                before(b, a).cmp(&before(a, b))
-            });
+            values.sort_unstable_by(|&a, &b| before(b, a).cmp(&before(a, b)));
             values.dedup_by(|a, b| same(*a, *b));
             let place = |x: &f64| values.partition_point(|&value| before(value, *x));
             let places: Vec<usize> = all.iter().map(place).collect();

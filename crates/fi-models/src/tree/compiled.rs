@@ -226,6 +226,11 @@ impl Tile {
     pub(super) fn fill(&mut self, rows: ArrayView2<'_, f64>, precision: Precision) {
         self.stride = rows.ncols() + 1;
         self.values.clear();
+        self.append(rows, precision);
+    }
+
+    /// Puts more rows behind those it holds.
+    pub(super) fn append(&mut self, rows: ArrayView2<'_, f64>, precision: Precision) {
         for row in rows.rows() {
             match precision {
                 Precision::F32 => self.values.extend(row.iter().map(|&x| f64::from(x as f32))),

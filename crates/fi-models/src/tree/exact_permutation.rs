@@ -112,7 +112,8 @@ impl PairLosses for Pieces<'_> {
         let ensemble = self.trees.ensemble();
         let walks: Vec<Walk<'_>> = self.compiled.walks().collect();
         let columns = Columns::new(data.rows(), ensemble.precision());
-        let question = Question { trees: self.trees, walks, columns, data, players, metrics, losses };
+        let question =
+            Question { trees: self.trees, walks, columns, data, players, metrics, losses };
         let n_rows = data.n_rows();
         let task_rows = n_rows.div_ceil(TASKS);
         let zeros = |n: usize| Array2::zeros((players.len(), n));
@@ -138,7 +139,13 @@ impl PairLosses for Pieces<'_> {
             let mut donors = zeros(n_rows);
             for (player, jumps) in jumps.iter().enumerate() {
                 let mut sum = 0.0;
-                let sums: Vec<f64> = jumps.iter().map(|jump| { sum += jump; sum / total }).collect();
+                let sums: Vec<f64> = jumps
+                    .iter()
+                    .map(|jump| {
+                        sum += jump;
+                        sum / total
+                    })
+                    .collect();
                 let feature = players.members(player)[0];
                 let places = question.columns.places(feature);
                 donors.row_mut(player).iter_mut().zip(places).for_each(|(to, &at)| *to = sums[at]);
@@ -265,7 +272,8 @@ impl Question<'_> {
             if steps.is_empty() {
                 continue;
             }
-            let mut ends: Vec<usize> = steps.iter().flat_map(|step| [step.low, step.high]).collect();
+            let mut ends: Vec<usize> =
+                steps.iter().flat_map(|step| [step.low, step.high]).collect();
             ends.sort_unstable();
             ends.dedup();
             let (n_pieces, start) = (ends.len() - 1, sums.len());
@@ -286,7 +294,8 @@ impl Question<'_> {
         for ((metric, untouched), part) in self.metrics.iter().zip(self.losses).zip(parts) {
             let output = self.trees.output();
             let losses = metric.row_losses(predictions.view(), output, &target);
-            let losses = losses.map_err(|error| error.in_task(format!("permutations of row {row}")))?;
+            let losses =
+                losses.map_err(|error| error.in_task(format!("permutations of row {row}")))?;
             for (piece, loss) in pieces.iter().zip(losses.unwrap_or_default()) {
                 let increase = loss - untouched[row];
                 let feature = self.players.members(piece.player)[0];

@@ -53,5 +53,3 @@ pub use trees::Trees;
 mod random;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod speed;

@@ -31,8 +31,8 @@ pub(super) struct Group<'a> {
 
 /// Which features a player has.
 enum Members {
-    /// Of each player the only one.
-    Single(Vec<u32>),
+    /// Of each player the only one, and of each feature its player, if there is one.
+    Single { feature_of: Vec<u32>, player_of: Vec<Option<u32>> },
     /// `[player][feature]`, of `stride` features.
     Many { holds: Vec<bool>, stride: usize },
 }
@@ -74,8 +74,16 @@ impl<'a> Group<'a> {
                 next[feature] += 1;
             }
         }
-        let members = if members().all(|members| members.len() == 1) {
-            Members::Single(members().map(|members| members[0] as u32).collect())
+        let one_each = starts.windows(2).all(|pair| pair[1] - pair[0] <= 1);
+        let members = if one_each && members().all(|members| members.len() == 1) {
+            let mut player_of = vec![None; stride];
+            for (player, members) in members().enumerate() {
+                player_of[members[0]] = Some(player as u32);
+            }
+            Members::Single {
+                feature_of: members().map(|members| members[0] as u32).collect(),
+                player_of,
+            }
         } else {
             let mut holds = vec![false; chosen.len() * stride];
             for (player, members) in members().enumerate() {
@@ -84,6 +92,11 @@ impl<'a> Group<'a> {
             Members::Many { holds, stride }
         };
         Self { donors, shuffles: chosen, unused, starts, players, members }
+    }
+
+    #[inline]
+    fn players_of(&self, feature: usize) -> &[u32] {
+        &self.players[self.starts[feature]..self.starts[feature + 1]]
     }
 }
 
@@ -101,16 +114,19 @@ pub(super) fn shuffled_sums(
     let n_rows = range.len();
     let n_shuffles: usize = groups.iter().map(|g| g.shuffles.len() + g.unused.len()).sum();
     let mut all = Array2::zeros((n_shuffles * n_rows, n_outputs));
-    let (mut own, mut given) = (Tile::default(), Tile::default());
+    let mut tile = Tile::default();
     let mut scratch = Scratch::default();
     for start in range.clone().step_by(LANES) {
         let end = (start + LANES).min(range.end);
-        own.fill(rows.slice(s![start..end, ..]), precision);
+        tile.fill(rows.slice(s![start..end, ..]), precision);
+        let n_own = tile.values.len();
         for group in groups {
-            given.fill(rows.select(Axis(0), &group.donors[start..end]).view(), precision);
+            // The donors' rows stand behind the rows' own.
+            tile.values.truncate(n_own);
+            tile.append(rows.select(Axis(0), &group.donors[start..end]).view(), precision);
             scratch.begin(group, end - start, n_outputs, ensemble.n_values());
             for walk in walks {
-                scratch.tree(walk, &own, &given, group, compiled.special);
+                scratch.tree(walk, &tile, group, compiled.special);
             }
             let n_players = group.shuffles.len();
             let untouched = group.unused.iter().map(|&copy| (copy, n_players));
@@ -146,8 +162,6 @@ struct Scratch {
     sums: Vec<[f64; LANES]>,
     /// One bit per lane and player: whether it has left the way of the untouched row.
     left: Vec<u64>,
-    /// The untouched rows on their way.
-    rows: Vec<Item>,
     /// The leaf of each untouched row.
     leaves: [u32; LANES],
     /// The walks that left.
@@ -166,41 +180,42 @@ impl Scratch {
         self.sums.resize((n_players + 1) * n_outputs, [0.0; LANES]);
         self.left.resize(LANES * n_players.div_ceil(64), 0);
         // One more than there can be: what is written there is not kept.
-        self.rows.resize(LANES + 1, Item::default());
         self.items.resize(LANES * n_players + 1, Item::default());
         self.done.resize(LANES * n_players + 1, Item::default());
     }
 
     /// Adds the answers of one tree to all sums.
-    fn tree(
-        &mut self,
-        walk: &Walk<'_>,
-        own: &Tile,
-        given: &Tile,
-        group: &Group<'_>,
-        special: bool,
-    ) {
-        let n_items = if special {
-            self.leave::<true>(walk, own, given, group)
-        } else {
-            self.leave::<false>(walk, own, given, group)
+    fn tree(&mut self, walk: &Walk<'_>, tile: &Tile, group: &Group<'_>, special: bool) {
+        let n_items = match (&group.members, special) {
+            (Members::Single { player_of, .. }, false) => {
+                let players = |feature: usize| player_of[feature].as_slice();
+                self.leave::<false>(walk, tile, group.shuffles.len(), players)
+            }
+            (_, false) => {
+                let players = |feature: usize| group.players_of(feature);
+                self.leave::<false>(walk, tile, group.shuffles.len(), players)
+            }
+            (_, true) => {
+                let players = |feature: usize| group.players_of(feature);
+                self.leave::<true>(walk, tile, group.shuffles.len(), players)
+            }
         };
         let n_done = match (&group.members, special) {
-            (Members::Single(only), false) => {
-                let holds = |player: u32, f: usize| only[player as usize] as usize == f;
-                self.arrive::<false>(walk, own, given, n_items, holds)
+            (Members::Single { feature_of, .. }, false) => {
+                let holds = |player: u32, f: usize| feature_of[player as usize] == f as u32;
+                self.arrive::<false>(walk, tile, n_items, holds)
             }
-            (Members::Single(only), true) => {
-                let holds = |player: u32, f: usize| only[player as usize] as usize == f;
-                self.arrive::<true>(walk, own, given, n_items, holds)
+            (Members::Single { feature_of, .. }, true) => {
+                let holds = |player: u32, f: usize| feature_of[player as usize] == f as u32;
+                self.arrive::<true>(walk, tile, n_items, holds)
             }
             (Members::Many { holds, stride }, false) => {
                 let holds = |player: u32, f: usize| holds[player as usize * stride + f];
-                self.arrive::<false>(walk, own, given, n_items, holds)
+                self.arrive::<false>(walk, tile, n_items, holds)
             }
             (Members::Many { holds, stride }, true) => {
                 let holds = |player: u32, f: usize| holds[player as usize * stride + f];
-                self.arrive::<true>(walk, own, given, n_items, holds)
+                self.arrive::<true>(walk, tile, n_items, holds)
             }
         };
         self.add(walk, n_done);
@@ -208,77 +223,82 @@ impl Scratch {
 
     /// Walks the untouched rows to their leaves and notes where players leave their way; answers
     /// how many do.
-    fn leave<const SPECIALS: bool>(
+    #[inline]
+    fn leave<'p, const SPECIALS: bool>(
         &mut self,
         walk: &Walk<'_>,
-        own: &Tile,
-        given: &Tile,
-        group: &Group<'_>,
+        tile: &Tile,
+        n_players: usize,
+        players_of: impl Fn(usize) -> &'p [u32],
     ) -> usize {
-        let words = group.shuffles.len().div_ceil(64);
-        self.left.fill(0);
-        self.leaves.fill(0);
+        let words = n_players.div_ceil(64);
+        // Slices of their own, so that a store to one does not make the others be loaded again.
+        let (left, items, leaves) = (&mut self.left[..], &mut self.items[..], &mut self.leaves);
+        let (own, given) = tile.values.split_at(self.n_lanes * tile.stride);
+        let (nodes, stride) = (walk.nodes, tile.stride);
+        left.fill(0);
+        leaves.fill(0);
+        let mut rows = [(0_u32, 0_u32); LANES];
         let mut n_rows = if walk.depth == 0 { 0 } else { self.n_lanes };
-        for lane in 0..n_rows {
-            self.rows[lane] = Item { at: 0, lane: lane as u32, player: 0 };
-        }
+        rows.iter_mut().zip(0..).for_each(|(row, lane)| row.1 = lane);
         let mut n_items = 0;
         while n_rows > 0 {
             let mut n_kept = 0;
             for place in 0..n_rows {
-                let Item { at, lane, .. } = self.rows[place];
+                let (at, lane) = rows[place % LANES];
                 let row = lane as usize;
-                let node = walk.nodes[at as usize];
+                let node = nodes[at as usize];
                 let feature = node.feature();
-                let right = walk.goes_right::<SPECIALS>(node, own.values[row * own.stride + feature]);
-                let other =
-                    walk.goes_right::<SPECIALS>(node, given.values[row * own.stride + feature]);
-                let players = group.starts[feature]..group.starts[feature + 1];
-                for &player in &group.players[players] {
-                    let left = &mut self.left[row * words + player as usize / 64];
-                    let fresh = u64::from(right != other) & !(*left >> (player % 64));
+                let right = walk.goes_right::<SPECIALS>(node, own[row * stride + feature]);
+                let other = walk.goes_right::<SPECIALS>(node, given[row * stride + feature]);
+                for &player in players_of(feature) {
+                    let left = &mut left[row * words + player as usize / 64];
+                    let fresh = u64::from(right ^ other) & !(*left >> (player % 64));
                     *left |= fresh << (player % 64);
-                    let at = node.left() + u32::from(!right);
-                    self.items[n_items] = Item { at, lane, player };
+                    items[n_items] = Item { at: node.left() + u32::from(!right), lane, player };
                     n_items += fresh as usize;
                 }
                 let next = node.left() + u32::from(right);
-                self.leaves[row] = next;
-                self.rows[n_kept] = Item { at: next, lane, player: 0 };
+                leaves[row % LANES] = next;
+                rows[n_kept % LANES] = (next, lane);
                 n_kept += usize::from(!walk.is_leaf(next));
             }
             n_rows = n_kept;
         }
         // Lanes without a row need a leaf too.
-        let some = self.leaves[0];
-        self.leaves[self.n_lanes..].fill(some);
+        let some = leaves[0];
+        leaves[self.n_lanes..].fill(some);
         n_items
     }
 
     /// Walks those that left to their leaves; answers how many there are.
+    #[inline]
     fn arrive<const SPECIALS: bool>(
         &mut self,
         walk: &Walk<'_>,
-        own: &Tile,
-        given: &Tile,
+        tile: &Tile,
         mut n_items: usize,
         holds: impl Fn(u32, usize) -> bool,
     ) -> usize {
+        let (items, done) = (&mut self.items[..], &mut self.done[..]);
+        let (nodes, values, stride) = (walk.nodes, &tile.values[..], tile.stride);
+        let given = self.n_lanes * stride;
         let mut n_done = 0;
         while n_items > 0 {
             let mut n_kept = 0;
             for place in 0..n_items {
-                let Item { at, lane, player } = self.items[place];
-                let node = walk.nodes[at as usize];
+                let Item { at, lane, player } = items[place];
+                let node = nodes[at as usize];
                 let feature = node.feature();
-                let tile = if holds(player, feature) { given } else { own };
-                let x = tile.values[lane as usize * own.stride + feature];
+                // A sum and no branch: which of the two cannot be foreseen.
+                let from = usize::from(holds(player, feature)) * given;
+                let x = values[from + lane as usize * stride + feature];
                 let next = node.left() + u32::from(walk.goes_right::<SPECIALS>(node, x));
                 let item = Item { at: next, lane, player };
                 let leaf = walk.is_leaf(next);
-                self.items[n_kept] = item;
+                items[n_kept] = item;
                 n_kept += usize::from(!leaf);
-                self.done[n_done] = item;
+                done[n_done] = item;
                 n_done += usize::from(leaf);
             }
             n_items = n_kept;
@@ -304,8 +324,11 @@ impl Scratch {
         }
         for k in 0..n_values {
             let values = self.leaves.map(|leaf| value(leaf, k));
-            for sums in self.sums.iter_mut().skip(first + k).step_by(n_outputs) {
-                sums.iter_mut().zip(&values).for_each(|(sum, value)| *sum += value);
+            if n_outputs == 1 {
+                self.sums.iter_mut().for_each(|sums| add_lanes(sums, &values));
+            } else {
+                let of_output = self.sums.iter_mut().skip(first + k).step_by(n_outputs);
+                of_output.for_each(|sums| add_lanes(sums, &values));
             }
         }
         for (item, after) in self.done[..n_done].iter().zip(self.after.chunks_exact(n_values)) {
@@ -315,4 +338,9 @@ impl Scratch {
             }
         }
     }
+}
+
+#[inline]
+fn add_lanes(sums: &mut [f64; LANES], values: &[f64; LANES]) {
+    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
 }

@@ -200,7 +200,9 @@ impl Question<'_> {
                 let (walk, groups) = (self.compiled.walk(index), Group::of(&shuffles, &used));
                 let predictions =
                     shuffled_sums(&self.compiled, &[walk], data.rows(), 0..n_rows, &groups);
-                for (&player, after) in players.iter().zip(predictions.axis_chunks_iter(Axis(0), n_rows)) {
+                for (&player, after) in
+                    players.iter().zip(predictions.axis_chunks_iter(Axis(0), n_rows))
+                {
                     let after = self.scores(&data, after)?;
                     n_evaluations += n_rows;
                     for (index, metric) in self.metrics.iter().enumerate() {

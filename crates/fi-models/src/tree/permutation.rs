@@ -24,7 +24,7 @@ use super::trees::Trees;
 /// So many rows are one task; fixed, so that it does not depend on threads.
 const TASK_ROWS: usize = 512;
 /// At most so many predicted numbers are held at once.
-pub(super) const MOST_PREDICTIONS: usize = 1 << 23;
+pub(super) const MOST_PREDICTIONS: usize = 1 << 24;
 
 /// Permutation importance of trees, for all players in one pass.
 ///
@@ -36,8 +36,9 @@ pub(super) const MOST_PREDICTIONS: usize = 1 << 23;
 ///
 /// For each row, tree and repeat one walk from root to leaf with a second look at every split,
 /// and the rest of a walk for each player that the donor's values send another way; and one
-/// addition for each player. Memory: 16 bytes a node, and predictions of as many players and
-/// repeats as fit into 64 MB, at least of one.
+/// addition for each player. With so many players that their predictions are made in several turns,
+/// each turn walks anew. Memory: 16 bytes a node, and predictions of as many players and
+/// repeats as fit into 128 MB, at least of one.
 ///
 /// # When it misleads
 ///

@@ -80,9 +80,8 @@ fn repeats_converge_to_it_on_any_number_of_threads() {
     let (players, run, mse) = (players(4), Run::new(3), [Metric::Mse]);
     let settings = ExactPermutation::default();
     let exact = || exact_permutation(&run, &settings, &trees, &data, &players, &mse).unwrap();
-    let on = |n: usize| {
-        rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(exact)
-    };
+    let on =
+        |n: usize| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(exact);
     assert_eq!(on(1), on(3));
     let n_repeats = 2_000;
     let drawn = Permutation { n_repeats, ..Permutation::default() };

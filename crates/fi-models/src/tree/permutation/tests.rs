@@ -138,7 +138,10 @@ fn threads_do_not_change_a_bit_and_an_unused_feature_scores_0() {
     };
     let one = on(1);
     assert_eq!(one, on(3));
-    assert_eq!(one, settings.importance(&Run::new(5), &trees, &data, &players, &[Metric::Mse]).unwrap());
+    assert_eq!(
+        one,
+        settings.importance(&Run::new(5), &trees, &data, &players, &[Metric::Mse]).unwrap()
+    );
 }
 
 #[test]

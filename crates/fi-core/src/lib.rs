@@ -20,6 +20,7 @@
 //! | method | a feature is | what is watched |
 //! |---|---|---|
 //! | [`Permutation`] | shuffled among the rows | the loss on a data set |
+//! | [`ExactPermutation`] | shuffled, on average over all permutations | the loss on a data set |
 //! | [`Occlusion`] | set to a constant | the loss on a data set |
 //! | [`Lofo`] | left out, and the learner trained again | the loss on a data set |
 //! | [`shapley`] | averaged over background rows, or set to a constant | the prediction of a row |
@@ -80,6 +81,7 @@ mod correlation_groups;
 mod dataset;
 mod donor;
 mod error;
+mod exact_permutation;
 mod folds;
 mod game;
 mod importance;
@@ -100,6 +102,7 @@ pub use attribution::Attribution;
 pub use dataset::{Dataset, Target};
 pub use donor::Donors;
 pub use error::{Error, Result, require, require_shape};
+pub use exact_permutation::{ExactPermutation, PairLosses, PairMeans};
 pub use folds::{Fold, Folds};
 pub use game::{Game, PredictionGame, Removal};
 pub use importance::{Estimand, Importance, Interval, Replicate, Warning};

@@ -104,6 +104,15 @@ impl Units {
         }
         contributions
     }
+
+    /// Adds each row's part as a donor on average over all permutations, where `means` are the
+    /// weighted means of the increases that a donor causes, and `mean` that of all donors.
+    pub(crate) fn add_donors(&self, means: &[f64], mean: f64, contributions: &mut [f64]) {
+        let scale = self.n as f64 / means.len() as f64;
+        for (donor, caused) in means.iter().enumerate() {
+            contributions[self.of_row[donor]] += scale * (caused - mean);
+        }
+    }
 }
 
 /// `c_r(g)` of each block from the importance without it.

@@ -103,6 +103,11 @@ impl<'a> Scorer<'a> {
         Ok(Answer { increase, contributions })
     }
 
+    /// The losses of the untouched rows, if the metric is a mean over rows.
+    pub(crate) fn losses(&self) -> Option<&[f64]> {
+        self.losses.as_deref()
+    }
+
     /// Puts the metric, the scores and their warnings into a result.
     pub(crate) fn describe(&self, importance: &mut Importance) {
         describe(importance, self.metric, self.score, self.constant);

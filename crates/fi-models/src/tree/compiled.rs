@@ -43,6 +43,12 @@ impl Node {
         (self.feature & FEATURE) as usize
     }
 
+    /// Whether its left values need not be those up to a threshold.
+    #[inline]
+    pub(super) fn is_special(self) -> bool {
+        self.feature & SPECIAL != 0
+    }
+
     #[inline]
     pub(super) fn left(self) -> u32 {
         self.left
@@ -63,7 +69,7 @@ pub(super) struct Walk<'a> {
 /// Many trees, laid out for walking.
 #[derive(Debug)]
 pub(super) struct Compiled<'a> {
-    ensemble: &'a Ensemble,
+    pub(super) ensemble: &'a Ensemble,
     nodes: Vec<Node>,
     origin: Vec<u32>,
     depths: Vec<usize>,
@@ -142,10 +148,15 @@ impl<'a> Compiled<'a> {
 
     /// The trees, in order.
     pub(super) fn walks(&self) -> impl ExactSizeIterator<Item = Walk<'_>> {
-        self.ensemble.trees().zip(&self.depths).map(|(tree, &depth)| {
-            let nodes = tree.start..tree.start + tree.n_nodes();
-            Walk { tree, nodes: &self.nodes[nodes.clone()], origin: &self.origin[nodes], depth }
-        })
+        (0..self.depths.len()).map(|tree| self.walk(tree))
+    }
+
+    /// One tree.
+    pub(super) fn walk(&self, tree: usize) -> Walk<'_> {
+        let depth = self.depths[tree];
+        let tree = self.ensemble.tree(tree);
+        let nodes = tree.start..tree.start + tree.n_nodes();
+        Walk { tree, nodes: &self.nodes[nodes.clone()], origin: &self.origin[nodes], depth }
     }
 }
 
@@ -165,6 +176,12 @@ impl<'a> Walk<'a> {
     pub(super) fn step<const SPECIALS: bool>(&self, at: u32, row: &[f64]) -> u32 {
         let node = self.nodes[at as usize];
         node.left + u32::from(self.goes_right::<SPECIALS>(node, row[node.feature()]))
+    }
+
+    /// As [`Walk::step`], for any split.
+    #[inline]
+    pub(super) fn step_any(&self, at: u32, row: &[f64]) -> u32 {
+        self.step::<true>(at, row)
     }
 
     #[inline]
@@ -209,6 +226,11 @@ impl Tile {
     pub(super) fn fill(&mut self, rows: ArrayView2<'_, f64>, precision: Precision) {
         self.stride = rows.ncols() + 1;
         self.values.clear();
+        self.append(rows, precision);
+    }
+
+    /// Puts more rows behind those it holds.
+    pub(super) fn append(&mut self, rows: ArrayView2<'_, f64>, precision: Precision) {
         for row in rows.rows() {
             match precision {
                 Precision::F32 => self.values.extend(row.iter().map(|&x| f64::from(x as f32))),
@@ -216,10 +238,5 @@ impl Tile {
             }
             self.values.push(f64::NEG_INFINITY);
         }
-    }
-
-    #[inline]
-    pub(super) fn row(&self, row: usize) -> &[f64] {
-        &self.values[row * self.stride..(row + 1) * self.stride]
     }
 }

@@ -4,24 +4,28 @@
 //! [`DecisionTree`] and [`RandomForest`] are settings; `fit` answers [`Trees`], whose nodes lie
 //! in an [`Ensemble`]. Scores of the features: [`impurity`] and
 //! [`split_count`] read the nodes, [`oob_permutation`] asks the rows that each tree did not see,
-//! [`corrected_impurity`] grows a forest beside shadows of the features.
+//! [`corrected_impurity`] grows a forest beside shadows of the features. [`permutation`] shuffles
+//! all features in one pass, and [`exact_permutation`] answers its expectation without drawing.
 
 mod boosting;
 mod bootstrap;
 mod builder;
 mod class_weight;
 mod corrected;
+mod columns;
 mod compiled;
 mod covers;
 mod criterion;
 mod decision_tree;
 mod ensemble;
+mod exact_permutation;
 mod forest;
 mod grow;
 mod importance;
 #[cfg(feature = "linfa")]
 mod linfa;
 mod link;
+mod one_pass;
 mod out_of_bag;
 mod prune;
 mod shap;
@@ -41,6 +45,7 @@ pub use corrected::corrected_impurity;
 pub use criterion::Criterion;
 pub use decision_tree::{DecisionTree, MaxFeatures, PruningPath, Splitter};
 pub use ensemble::{Aggregate, Ensemble, Statistics};
+pub use exact_permutation::exact_permutation;
 pub use forest::{MaxSamples, RandomForest};
 pub use importance::{
     cover, gain, held_out_impurity, impurity, oob_impurity, split_count, total_cover, total_gain,

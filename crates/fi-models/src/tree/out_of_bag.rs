@@ -4,13 +4,15 @@
 //! player's columns shuffled among them. What the tree gets worse is the player's importance.
 
 use fi_core::{
-    Dataset, Donors, Error, Importance, Metric, Model, Players, Replicate, Result, Run, Warning,
-    require, require_shape,
+    Dataset, Donors, Error, Importance, Metric, Model, Players, Replicate, Result, Run, Shuffle,
+    Warning, require, require_shape,
 };
-use ndarray::{Array2, Axis, s};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use super::bootstrap::OutOfBag;
-use super::tree::Tree;
+use super::compiled::Compiled;
+use super::one_pass::{Group, shuffled_sums};
+use super::permutation::{MOST_PREDICTIONS, mark_used};
 use super::trees::Trees;
 
 /// Keeps the shuffles apart from the bootstrap draws of a forest trained with the same seed.
@@ -41,8 +43,10 @@ pub(super) const SHUFFLES: u64 = 0x6F6F_625F_7065_726D;
 ///
 /// # Cost
 ///
-/// `n_trees · 0.37 n_rows · (1 + n_players · n_repeats)` walks through one tree, in parallel over
-/// trees; a player that a tree does not use costs nothing and is exactly 0 there.
+/// `n_trees · 0.37 n_rows · n_repeats` walks through one tree with a second look at every split,
+/// and the rest of a walk for each player that is sent another way, in parallel over trees; one
+/// score per tree, repeat and player that the tree uses. A player that a tree does not use costs
+/// nothing and is exactly 0 there.
 ///
 /// # When it misleads
 ///
@@ -95,7 +99,10 @@ pub fn oob_permutation(
     }
     let bags = forest.out_of_bag(data)?;
     let shuffles = run.split(SHUFFLES);
-    let question = Question { forest, data, players, metrics, n_repeats, bags };
+    let compiled = Compiled::new(forest.ensemble()).ok_or_else(|| {
+        Error::Data("the forest has more features than out-of-bag permutation can walk".into())
+    })?;
+    let question = Question { forest, compiled, data, players, metrics, n_repeats, bags };
     let answers = run.map(forest.ensemble().n_trees(), |tree, _| {
         let answer = question.ask(tree, &shuffles.split(tree as u64));
         answer.map_err(|error| error.in_task(format!("tree {tree}")))
@@ -150,6 +157,7 @@ fn describe(
 /// What every tree is asked.
 struct Question<'a> {
     forest: &'a Trees,
+    compiled: Compiled<'a>,
     data: &'a Dataset,
     players: &'a Players,
     metrics: &'a [Metric],
@@ -173,61 +181,61 @@ impl Question<'_> {
             return Ok(None);
         }
         let data = self.data.select_rows(&rows)?;
-        let tree = self.forest.ensemble().tree(index);
         let n_rows = rows.len();
         let mut used = vec![false; data.n_features()];
-        let splits = (0..tree.n_nodes()).filter(|&node| !tree.is_leaf(node));
-        splits.for_each(|node| used[tree.feature(node)] = true);
+        mark_used(self.forest.ensemble().tree(index), &mut used);
+        let before = self.scores(&data, self.predict(index, &data).view())?;
+        let uses = |&player: &usize| self.players.members(player).iter().any(|&f| used[f]);
+        let users: Vec<usize> = (0..self.players.len()).filter(uses).collect();
+        let at_once = MOST_PREDICTIONS / (n_rows * self.forest.n_outputs());
 
-        let as_they_are: Vec<usize> = (0..n_rows).collect();
-        let before = self.scores(&data, &self.predict(tree, &data, &[], &as_they_are))?;
         let mut increases = Array2::zeros((self.players.len(), self.metrics.len()));
         let mut n_evaluations = n_rows;
         for repeat in 0..self.n_repeats {
             let donors = Donors::new(n_rows, run.split(repeat as u64).seed());
             let donors: Vec<usize> = (0..n_rows).map(|row| donors.of(row)).collect();
-            for player in 0..self.players.len() {
-                let members = self.players.members(player);
-                if !members.iter().any(|&feature| used[feature]) {
-                    continue;
-                }
-                let after = self.scores(&data, &self.predict(tree, &data, members, &donors))?;
-                n_evaluations += n_rows;
-                for (index, metric) in self.metrics.iter().enumerate() {
-                    let increase = metric.worse(before[index], after[index]);
-                    increases[[player, index]] += increase / self.n_repeats as f64;
+            for players in users.chunks(at_once.max(1)) {
+                let shuffles: Vec<Shuffle<'_>> =
+                    players.iter().map(|&player| self.shuffle(player, repeat, &donors)).collect();
+                let (walk, groups) = (self.compiled.walk(index), Group::of(&shuffles, &used));
+                let predictions =
+                    shuffled_sums(&self.compiled, &[walk], data.rows(), 0..n_rows, &groups);
+                for (&player, after) in
+                    players.iter().zip(predictions.axis_chunks_iter(Axis(0), n_rows))
+                {
+                    let after = self.scores(&data, after)?;
+                    n_evaluations += n_rows;
+                    for (index, metric) in self.metrics.iter().enumerate() {
+                        let increase = metric.worse(before[index], after[index]);
+                        increases[[player, index]] += increase / self.n_repeats as f64;
+                    }
                 }
             }
         }
         Ok(Some(Answer { increases, n_evaluations }))
     }
 
-    /// The tree's predictions where each row has the values of its donor in these columns.
-    fn predict(
-        &self,
-        tree: Tree<'_>,
-        data: &Dataset,
-        members: &[usize],
-        donors: &[usize],
-    ) -> Array2<f64> {
+    fn shuffle<'a>(&'a self, player: usize, repeat: usize, donors: &'a [usize]) -> Shuffle<'a> {
+        let (name, members) = (&self.players.names()[player], self.players.members(player));
+        Shuffle { name, members, repeat, donors }
+    }
+
+    /// The tree's predictions of the rows as they are.
+    fn predict(&self, tree: usize, data: &Dataset) -> Array2<f64> {
         let rows = data.rows();
+        let tree = self.forest.ensemble().tree(tree);
         let mut predictions = Array2::zeros((data.n_rows(), self.forest.n_outputs()));
-        let mut mixed = vec![0.0; data.n_features()];
-        for (row, mut prediction) in predictions.axis_iter_mut(Axis(0)).enumerate() {
-            mixed.iter_mut().zip(rows.slice(s![row, ..])).for_each(|(to, from)| *to = *from);
-            for &feature in members {
-                mixed[feature] = rows[[donors[row], feature]];
-            }
-            let value = tree.value(tree.leaf(&mixed));
+        for (row, mut prediction) in rows.rows().into_iter().zip(predictions.rows_mut()) {
+            let value = tree.value(tree.leaf_of(row));
             prediction.iter_mut().zip(value).for_each(|(to, from)| *to = *from);
         }
         predictions
     }
 
-    fn scores(&self, data: &Dataset, predictions: &Array2<f64>) -> Result<Vec<f64>> {
+    fn scores(&self, data: &Dataset, predictions: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
         let score = |metric: &Metric| {
             let output = self.forest.output();
-            metric.score(predictions.view(), output, data.target(), data.weights())
+            metric.score(predictions, output, data.target(), data.weights())
         };
         self.metrics.iter().map(score).collect()
     }

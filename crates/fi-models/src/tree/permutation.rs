@@ -16,15 +16,15 @@ use fi_core::{
 };
 use ndarray::{Array2, ArrayView2, Axis, s};
 
-use super::compiled::{Compiled, Tile, Walk};
+use super::compiled::{Compiled, Walk};
+use super::one_pass::{Group, shuffled_sums};
+use super::tree::Tree;
 use super::trees::Trees;
 
-/// So many rows go through all trees together.
-const LANES: usize = 32;
 /// So many rows are one task; fixed, so that it does not depend on threads.
 const TASK_ROWS: usize = 512;
 /// At most so many predicted numbers are held at once.
-const MOST_PREDICTIONS: usize = 1 << 23;
+pub(super) const MOST_PREDICTIONS: usize = 1 << 24;
 
 /// Permutation importance of trees, for all players in one pass.
 ///
@@ -36,8 +36,9 @@ const MOST_PREDICTIONS: usize = 1 << 23;
 ///
 /// For each row, tree and repeat one walk from root to leaf with a second look at every split,
 /// and the rest of a walk for each player that the donor's values send another way; and one
-/// addition for each player. Memory: 16 bytes a node, and predictions of as many players and
-/// repeats as fit into 64 MB, at least of one.
+/// addition for each player. With so many players that their predictions are made in several turns,
+/// each turn walks anew. Memory: 16 bytes a node, and predictions of as many players and
+/// repeats as fit into 128 MB, at least of one.
 ///
 /// # When it misleads
 ///
@@ -90,15 +91,18 @@ pub fn permutation(
         return settings.importance(run, trees, data, players, metrics);
     };
     let mut used = vec![false; trees.ensemble().n_features()];
-    for tree in trees.ensemble().trees() {
-        let splits = (0..tree.n_nodes()).filter(|&node| !tree.is_leaf(node));
-        splits.for_each(|node| used[tree.feature(node)] = true);
-    }
+    trees.ensemble().trees().for_each(|tree| mark_used(tree, &mut used));
     let one_pass = OnePass { trees, compiled, used };
     settings.importance_by(run, trees, data, players, metrics, &one_pass)
 }
 
-/// Walks that leave the way of the untouched row.
+/// Marks the features that a tree splits on.
+pub(super) fn mark_used(tree: Tree<'_>, used: &mut [bool]) {
+    let splits = (0..tree.n_nodes()).filter(|&node| !tree.is_leaf(node));
+    splits.for_each(|node| used[tree.feature(node)] = true);
+}
+
+/// All trees, laid out for walking.
 struct OnePass<'a> {
     trees: &'a Trees,
     compiled: Compiled<'a>,
@@ -122,12 +126,15 @@ impl Shuffled for OnePass<'_> {
         rows: ArrayView2<'_, f64>,
         shuffles: &[Shuffle<'_>],
     ) -> Result<Array2<f64>> {
-        let groups = self.groups(shuffles);
+        let groups = Group::of(shuffles, &self.used);
+        let walks: Vec<Walk<'_>> = self.compiled.walks().collect();
         let n_rows = rows.nrows();
         let answers = run.map(n_rows.div_ceil(TASK_ROWS), |task, _| {
             let start = task * TASK_ROWS;
             let end = (start + TASK_ROWS).min(n_rows);
-            Ok(self.block(rows, start..end, shuffles.len(), &groups))
+            let mut raw = shuffled_sums(&self.compiled, &walks, rows, start..end, &groups);
+            self.trees.ensemble().finish(&mut raw);
+            Ok(self.trees.link().apply(raw))
         })?;
         let mut predictions = Array2::zeros((shuffles.len() * n_rows, self.trees.n_outputs()));
         for (task, answer) in answers.into_iter().enumerate() {
@@ -142,303 +149,6 @@ impl Shuffled for OnePass<'_> {
             return Err(Error::NotFinite { what, row, column: None, value });
         }
         Ok(predictions)
-    }
-}
-
-/// The shuffles of one repeat.
-struct Group<'a> {
-    donors: &'a [usize],
-    /// Of the players that a tree uses: which shuffle each is.
-    shuffles: Vec<usize>,
-    /// Of the others, whose predictions are the untouched ones.
-    unused: Vec<usize>,
-    /// The players of feature `f` are `players[starts[f]..starts[f + 1]]`.
-    starts: Vec<usize>,
-    players: Vec<u32>,
-    members: Members,
-}
-
-/// Which features a player has.
-enum Members {
-    /// Of each player the only one.
-    Single(Vec<u32>),
-    /// `[player][feature]`, of `stride` features.
-    Many { holds: Vec<bool>, stride: usize },
-}
-
-impl OnePass<'_> {
-    fn groups<'a>(&self, shuffles: &[Shuffle<'a>]) -> Vec<Group<'a>> {
-        let mut repeats: Vec<usize> = shuffles.iter().map(|shuffle| shuffle.repeat).collect();
-        repeats.sort_unstable();
-        repeats.dedup();
-        let group = |&repeat: &usize| {
-            let of_repeat = (0..shuffles.len()).filter(|&copy| shuffles[copy].repeat == repeat);
-            let uses = |&copy: &usize| shuffles[copy].members.iter().any(|&f| self.used[f]);
-            let (chosen, unused): (Vec<usize>, Vec<usize>) = of_repeat.partition(uses);
-            let donors = chosen.first().or(unused.first()).map_or(&[][..], |&i| shuffles[i].donors);
-            self.group(shuffles, donors, chosen, unused)
-        };
-        repeats.iter().map(group).collect()
-    }
-
-    fn group<'a>(
-        &self,
-        shuffles: &[Shuffle<'a>],
-        donors: &'a [usize],
-        chosen: Vec<usize>,
-        unused: Vec<usize>,
-    ) -> Group<'a> {
-        // The column of −∞ that leaves ask for is a feature of no player.
-        let stride = self.used.len() + 1;
-        let members = || chosen.iter().map(|&copy| shuffles[copy].members);
-        let mut starts = vec![0; stride + 1];
-        members().flatten().for_each(|&feature| starts[feature + 1] += 1);
-        (0..stride).for_each(|feature| starts[feature + 1] += starts[feature]);
-        let mut next = starts.clone();
-        let mut players = vec![0; starts[stride]];
-        for (player, members) in members().enumerate() {
-            for &feature in members {
-                players[next[feature]] = player as u32;
-                next[feature] += 1;
-            }
-        }
-        let members = if members().all(|members| members.len() == 1) {
-            Members::Single(members().map(|members| members[0] as u32).collect())
-        } else {
-            let mut holds = vec![false; chosen.len() * stride];
-            for (player, members) in members().enumerate() {
-                members.iter().for_each(|&feature| holds[player * stride + feature] = true);
-            }
-            Members::Many { holds, stride }
-        };
-        Group { donors, shuffles: chosen, unused, starts, players, members }
-    }
-
-    /// The predictions of some rows, shuffle after shuffle.
-    fn block(
-        &self,
-        rows: ArrayView2<'_, f64>,
-        range: std::ops::Range<usize>,
-        n_shuffles: usize,
-        groups: &[Group<'_>],
-    ) -> Array2<f64> {
-        let ensemble = self.trees.ensemble();
-        let (n_outputs, precision) = (ensemble.n_outputs(), ensemble.precision());
-        let n_rows = range.len();
-        let walks: Vec<Walk<'_>> = self.compiled.walks().collect();
-        let mut raw = Array2::zeros((n_shuffles * n_rows, n_outputs));
-        let (mut own, mut given) = (Tile::default(), Tile::default());
-        let mut scratch = Scratch::default();
-        for start in range.clone().step_by(LANES) {
-            let end = (start + LANES).min(range.end);
-            own.fill(rows.slice(s![start..end, ..]), precision);
-            for group in groups {
-                given.fill(rows.select(Axis(0), &group.donors[start..end]).view(), precision);
-                scratch.begin(group, end - start, n_outputs, ensemble.n_values());
-                for walk in &walks {
-                    scratch.tree(walk, &own, &given, group, self.compiled.special);
-                }
-                let n_players = group.shuffles.len();
-                let untouched = group.unused.iter().map(|&copy| (copy, n_players));
-                let shuffled = group.shuffles.iter().enumerate().map(|(player, &copy)| (copy, player));
-                for (copy, player) in shuffled.chain(untouched) {
-                    for output in 0..n_outputs {
-                        let first = copy * n_rows + start - range.start;
-                        let sums = &scratch.sums[player * n_outputs + output];
-                        let into = raw.slice_mut(s![first..first + end - start, output]);
-                        into.into_iter().zip(sums).for_each(|(to, from)| *to = *from);
-                    }
-                }
-            }
-        }
-        ensemble.finish(&mut raw);
-        self.trees.link().apply(raw)
-    }
-}
-
-/// One walk on its way.
-#[derive(Debug, Clone, Copy, Default)]
-struct Item {
-    at: u32,
-    lane: u32,
-    player: u32,
-}
-
-/// What a block of rows needs, kept from tree to tree.
-#[derive(Default)]
-struct Scratch {
-    n_lanes: usize,
-    n_outputs: usize,
-    n_values: usize,
-    /// `[player][output]`, and behind the players the untouched rows.
-    sums: Vec<[f64; LANES]>,
-    /// One bit per lane and player: whether it has left the way of the untouched row.
-    left: Vec<u64>,
-    /// The untouched rows on their way.
-    rows: Vec<Item>,
-    /// The leaf of each untouched row.
-    leaves: [u32; LANES],
-    /// The walks that left.
-    items: Vec<Item>,
-    /// Those that have come to a leaf.
-    done: Vec<Item>,
-    /// What the sums of those become, `n_values` each.
-    after: Vec<f64>,
-}
-
-impl Scratch {
-    fn begin(&mut self, group: &Group<'_>, n_lanes: usize, n_outputs: usize, n_values: usize) {
-        let n_players = group.shuffles.len();
-        (self.n_lanes, self.n_outputs, self.n_values) = (n_lanes, n_outputs, n_values);
-        self.sums.clear();
-        self.sums.resize((n_players + 1) * n_outputs, [0.0; LANES]);
-        self.left.resize(LANES * n_players.div_ceil(64), 0);
-        // One more than there can be: what is written there is not kept.
-        self.rows.resize(LANES + 1, Item::default());
-        self.items.resize(LANES * n_players + 1, Item::default());
-        self.done.resize(LANES * n_players + 1, Item::default());
-    }
-
-    /// Adds the answers of one tree to all sums.
-    fn tree(
-        &mut self,
-        walk: &Walk<'_>,
-        own: &Tile,
-        given: &Tile,
-        group: &Group<'_>,
-        special: bool,
-    ) {
-        let n_items = if special {
-            self.leave::<true>(walk, own, given, group)
-        } else {
-            self.leave::<false>(walk, own, given, group)
-        };
-        let n_done = match (&group.members, special) {
-            (Members::Single(only), false) => {
-                let holds = |player: u32, f: usize| only[player as usize] as usize == f;
-                self.arrive::<false>(walk, own, given, n_items, holds)
-            }
-            (Members::Single(only), true) => {
-                let holds = |player: u32, f: usize| only[player as usize] as usize == f;
-                self.arrive::<true>(walk, own, given, n_items, holds)
-            }
-            (Members::Many { holds, stride }, false) => {
-                let holds = |player: u32, f: usize| holds[player as usize * stride + f];
-                self.arrive::<false>(walk, own, given, n_items, holds)
-            }
-            (Members::Many { holds, stride }, true) => {
-                let holds = |player: u32, f: usize| holds[player as usize * stride + f];
-                self.arrive::<true>(walk, own, given, n_items, holds)
-            }
-        };
-        self.add(walk, n_done);
-    }
-
-    /// Walks the untouched rows to their leaves and notes where players leave their way; answers
-    /// how many do.
-    fn leave<const SPECIALS: bool>(
-        &mut self,
-        walk: &Walk<'_>,
-        own: &Tile,
-        given: &Tile,
-        group: &Group<'_>,
-    ) -> usize {
-        let words = group.shuffles.len().div_ceil(64);
-        self.left.fill(0);
-        self.leaves.fill(0);
-        let mut n_rows = if walk.depth == 0 { 0 } else { self.n_lanes };
-        for lane in 0..n_rows {
-            self.rows[lane] = Item { at: 0, lane: lane as u32, player: 0 };
-        }
-        let mut n_items = 0;
-        while n_rows > 0 {
-            let mut n_kept = 0;
-            for place in 0..n_rows {
-                let Item { at, lane, .. } = self.rows[place];
-                let row = lane as usize;
-                let node = walk.nodes[at as usize];
-                let feature = node.feature();
-                let right = walk.goes_right::<SPECIALS>(node, own.values[row * own.stride + feature]);
-                let other =
-                    walk.goes_right::<SPECIALS>(node, given.values[row * own.stride + feature]);
-                let players = group.starts[feature]..group.starts[feature + 1];
-                for &player in &group.players[players] {
-                    let left = &mut self.left[row * words + player as usize / 64];
-                    let fresh = u64::from(right != other) & !(*left >> (player % 64));
-                    *left |= fresh << (player % 64);
-                    let at = node.left() + u32::from(!right);
-                    self.items[n_items] = Item { at, lane, player };
-                    n_items += fresh as usize;
-                }
-                let next = node.left() + u32::from(right);
-                self.leaves[row] = next;
-                self.rows[n_kept] = Item { at: next, lane, player: 0 };
-                n_kept += usize::from(!walk.is_leaf(next));
-            }
-            n_rows = n_kept;
-        }
-        n_items
-    }
-
-    /// Walks those that left to their leaves; answers how many there are.
-    fn arrive<const SPECIALS: bool>(
-        &mut self,
-        walk: &Walk<'_>,
-        own: &Tile,
-        given: &Tile,
-        mut n_items: usize,
-        holds: impl Fn(u32, usize) -> bool,
-    ) -> usize {
-        let mut n_done = 0;
-        while n_items > 0 {
-            let mut n_kept = 0;
-            for place in 0..n_items {
-                let Item { at, lane, player } = self.items[place];
-                let node = walk.nodes[at as usize];
-                let feature = node.feature();
-                let tile = if holds(player, feature) { given } else { own };
-                let x = tile.values[lane as usize * own.stride + feature];
-                let next = node.left() + u32::from(walk.goes_right::<SPECIALS>(node, x));
-                let item = Item { at: next, lane, player };
-                let leaf = walk.is_leaf(next);
-                self.items[n_kept] = item;
-                n_kept += usize::from(!leaf);
-                self.done[n_done] = item;
-                n_done += usize::from(leaf);
-            }
-            n_items = n_kept;
-        }
-        n_done
-    }
-
-    /// Adds the leaves' values: the untouched row's for all players, but those of the players
-    /// that left their own.
-    fn add(&mut self, walk: &Walk<'_>, n_done: usize) {
-        let (n_outputs, n_values) = (self.n_outputs, self.n_values);
-        let first = walk.first_output();
-        let value = |leaf: u32, k: usize| match n_values {
-            1 => walk.value(leaf),
-            _ => walk.values(leaf, n_values)[k],
-        };
-        self.after.clear();
-        for item in &self.done[..n_done] {
-            for k in 0..n_values {
-                let sums = &self.sums[item.player as usize * n_outputs + first + k];
-                self.after.push(sums[item.lane as usize] + value(item.at, k));
-            }
-        }
-        for k in 0..n_values {
-            let values = self.leaves.map(|leaf| value(leaf, k));
-            for sums in self.sums.iter_mut().skip(first + k).step_by(n_outputs) {
-                sums.iter_mut().zip(&values).for_each(|(sum, value)| *sum += value);
-            }
-        }
-        for (item, after) in self.done[..n_done].iter().zip(self.after.chunks_exact(n_values)) {
-            for (k, after) in after.iter().enumerate() {
-                let sums = &mut self.sums[item.player as usize * n_outputs + first + k];
-                sums[item.lane as usize] = *after;
-            }
-        }
     }
 }
 

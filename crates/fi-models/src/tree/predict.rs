@@ -27,7 +27,12 @@ pub(super) fn compile(ensemble: &Ensemble, n_rows: usize) -> Option<Compiled<'_>
 
 impl Compiled<'_> {
     /// Adds the trees' answers to `sums`, for each row in the order of the trees.
-    pub(super) fn add(&self, ensemble: &Ensemble, rows: ArrayView2<'_, f64>, sums: &mut Array2<f64>) {
+    pub(super) fn add(
+        &self,
+        ensemble: &Ensemble,
+        rows: ArrayView2<'_, f64>,
+        sums: &mut Array2<f64>,
+    ) {
         let n_values = ensemble.n_values();
         self.blocks(ensemble, rows, |walk, _, start, leaves| {
             let end = start + leaves.len();

@@ -118,6 +118,11 @@ impl Shape {
         tree
     }
 
+    /// A random table for a data set, which holds no infinities.
+    pub(super) fn finite_rows(self, n_rows: usize, rng: &mut Rng) -> Array2<f64> {
+        self.rows(n_rows, rng).mapv(|x| if x.is_infinite() { 1e300_f64.copysign(x) } else { x })
+    }
+
     /// A random table for it.
     pub(super) fn rows(self, n_rows: usize, rng: &mut Rng) -> Array2<f64> {
         Array2::from_shape_simple_fn((n_rows, self.n_features), || match rng.below(10) {

@@ -53,7 +53,11 @@ fn a_tree_as_deep_as_a_chain_is_walked_without_recursion() {
     let depth = 50_000;
     let mut tree = TreeBuilder::new(1);
     for node in 0..depth {
-        let split = tree.push_split(0, node as f64, &NodeStats { cover: 1.0, impurity: 0.0, value: &[0.0] });
+        let split = tree.push_split(
+            0,
+            node as f64,
+            &NodeStats { cover: 1.0, impurity: 0.0, value: &[0.0] },
+        );
         let leaf = tree.push_leaf(&NodeStats { cover: 1.0, impurity: 0.0, value: &[node as f64] });
         tree.connect(split, leaf, split + 2);
     }

@@ -5,7 +5,7 @@
 //!
 //! | module | settings | fitted | read by |
 //! |---|---|---|---|
-//! | [`tree`] | [`DecisionTree`](tree::DecisionTree), [`RandomForest`](tree::RandomForest) | [`Trees`](tree::Trees): an [`Ensemble`](tree::Ensemble) of nodes, the one layout for every library's trees | [`impurity`](tree::impurity) (MDI), [`split_count`](tree::split_count), [`oob_permutation`](tree::oob_permutation) |
+//! | [`tree`] | [`DecisionTree`](tree::DecisionTree), [`RandomForest`](tree::RandomForest) | [`Trees`](tree::Trees): an [`Ensemble`](tree::Ensemble) of nodes, the one layout for every library's trees | [`impurity`](tree::impurity) (MDI), [`split_count`](tree::split_count), [`oob_permutation`](tree::oob_permutation), [`TreeShap`](tree::TreeShap) |
 //! | [`linear`] | those of linfa | [`LinearModel`](linear::LinearModel) | [`coefficients`](linear::coefficients), [`standardized_coefficients`](linear::standardized_coefficients) |
 //! | [`network`] | [`Mlp`](network::Mlp) | [`Network`](network::Network), with the history of its first layer | [`Viann`](network::Viann), [`first_layer`](network::first_layer), [`garson`](network::garson), [`olden`](network::olden) |
 //!

@@ -3,7 +3,8 @@
 //!
 //! [`DecisionTree`] and [`RandomForest`] are settings; `fit` answers [`Trees`], whose nodes lie
 //! in an [`Ensemble`]. Scores of the features: [`impurity`] and
-//! [`split_count`] read the nodes, [`oob_permutation`] asks the rows that each tree did not see.
+//! [`split_count`] read the nodes, [`oob_permutation`] asks the rows that each tree did not see. [`TreeShap`]
+//! divides single predictions among the features, exactly.
 
 mod bootstrap;
 mod builder;

@@ -8,9 +8,15 @@
 //! A file may come from anyone: no length that it claims is believed before the bytes are there,
 //! nesting is bounded, nothing is evaluated, and what comes out is checked like a model of ours.
 
+mod catboost;
+mod lightgbm;
+
 use std::path::{Path, PathBuf};
 
 use crate::store::Stored;
+
+pub use catboost::catboost;
+pub use lightgbm::lightgbm;
 
 /// Why bytes are no model that can be read; a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,4 +123,15 @@ impl std::fmt::Display for Format {
 /// [`Error`], each a sentence that names the file.
 pub fn load(path: &Path) -> Result<Stored, Error> {
     Ok(crate::store::load(path)?)
+}
+
+/// So much of a text from a file as fits into a sentence.
+fn shown(text: &str) -> String {
+    const MOST: usize = 40;
+    let plain = |c: char| if c.is_control() { '?' } else { c };
+    let mut shown: String = text.chars().take(MOST).map(plain).collect();
+    if text.chars().nth(MOST).is_some() {
+        shown.push('…');
+    }
+    shown
 }

@@ -3,6 +3,8 @@
 //! What is checked once here no method checks again: children come after their parent and have
 //! exactly one, features and thresholds make sense, covers and impurities are not negative.
 
+use std::collections::BTreeMap;
+
 use fi_core::{Error, Result, require, require_shape};
 
 use super::ensemble::{Aggregate, Ensemble, LEAF, Nodes, Statistics};
@@ -67,6 +69,21 @@ impl TreeBuilder {
             let most = MOST_CATEGORIES - 1;
             self.note(format!("node {node} has a category above {most}, the largest there is"));
         }
+        node
+    }
+
+    /// Adds a split with the same test as split `like`, and answers its number: what goes left
+    /// there goes left here. All splits of a level of an oblivious tree have the same test.
+    pub fn push_split_like(&mut self, like: usize, stats: &NodeStats<'_>) -> usize {
+        let node = self.push_leaf(stats);
+        if like >= node || self.nodes.left[like] == LEAF {
+            self.note(format!("node {like} is no split, push it first"));
+            return node;
+        }
+        self.make_split(node, self.nodes.feature[like] as usize, self.nodes.threshold[like]);
+        self.nodes.set[node] = self.nodes.set[like];
+        self.nodes.missing_left[node] = self.nodes.missing_left[like];
+        self.nodes.zero_is_missing[node] = self.nodes.zero_is_missing[like];
         node
     }
 
@@ -327,6 +344,19 @@ pub(super) fn check_ensemble(ensemble: &Ensemble) -> Result<()> {
         return Err(Error::Data(format!(
             "the ensemble does not name one of its {n_outputs} outputs for every tree"
         )));
+    }
+    if ensemble.aggregate == Aggregate::Mean && !tree_outputs.is_empty() {
+        // If all that are named have as many, the numbers only add up if all are named.
+        let mut counts = BTreeMap::<u32, usize>::new();
+        for &output in tree_outputs {
+            *counts.entry(output).or_default() += 1;
+        }
+        let each = ensemble.n_trees() / n_outputs;
+        if counts.values().any(|&count| count != each) {
+            return Err(Error::Data(format!(
+                "the ensemble is a mean, but its {n_outputs} outputs do not have as many trees each"
+            )));
+        }
     }
     let known_set = |&set: &u32| set == NUMERIC || (set as usize) < sets.len();
     if !sets.hold_together() || !nodes.set.iter().all(known_set) {

@@ -74,7 +74,8 @@ pub struct Ensemble {
 /// How the answers of the trees become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Aggregate {
-    /// Their mean: forests.
+    /// Their mean: forests. If each tree is for one output, the mean of the trees for an output,
+    /// of which every output has as many.
     Mean,
     /// Their sum: boosting.
     Sum,
@@ -156,12 +157,18 @@ impl Ensemble {
         self.aggregate
     }
 
-    /// What an answer of a tree is multiplied with: 1 in a sum, `1 / n_trees` in a mean.
+    /// What an answer of a tree is multiplied with: 1 in a sum, in a mean one over the number of
+    /// trees that answer an output.
     pub fn scale(&self) -> f64 {
         match self.aggregate {
-            Aggregate::Mean => 1.0 / self.n_trees() as f64,
+            Aggregate::Mean => 1.0 / self.trees_per_output() as f64,
             Aggregate::Sum => 1.0,
         }
+    }
+
+    /// How many trees answer each output of a mean.
+    fn trees_per_output(&self) -> usize {
+        self.n_trees() / (self.n_outputs / self.n_values())
     }
 
     /// What the trees are added to: one number per output.
@@ -267,7 +274,7 @@ impl Ensemble {
         let trees: Vec<Tree<'_>> = self.trees().collect();
         add(&trees, rows, &mut predictions);
         if self.aggregate == Aggregate::Mean {
-            let n_trees = self.n_trees() as f64;
+            let n_trees = self.trees_per_output() as f64;
             predictions.mapv_inplace(|sum| sum / n_trees);
         }
         for mut row in predictions.rows_mut() {

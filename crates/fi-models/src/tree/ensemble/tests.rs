@@ -259,3 +259,46 @@ fn trees_for_one_output_each_are_summed_on_top_of_the_base() {
     let base = empty().with_base(vec![f64::NAN, 0.0]).build().unwrap_err().to_string();
     assert_eq!(base, "a base score is `NaN`, it must be finite");
 }
+
+#[test]
+fn a_mean_of_trees_for_one_output_each_runs_over_the_trees_of_that_output() {
+    let build = |outputs: &[usize]| {
+        let mut builder = Ensemble::builder(2, 2, Comparison::LessEqual);
+        for (index, &output) in outputs.iter().enumerate() {
+            let mut leaf = TreeBuilder::new(1);
+            leaf.push_leaf(&stats(1.0, &[index as f64]));
+            builder.push_tree_for(output, leaf).unwrap();
+        }
+        builder.build()
+    };
+    let mean = build(&[0, 1, 0, 1, 0, 1]).unwrap();
+    assert_eq!(mean.predict(array![[0.0, 0.0]].view()).unwrap(), array![[2.0, 3.0]]);
+    assert_eq!(mean.scale(), 1.0 / 3.0);
+    for outputs in [&[0, 0, 1][..], &[0, 0], &[1]] {
+        assert_eq!(
+            build(outputs).unwrap_err().to_string(),
+            "the ensemble is a mean, but its 2 outputs do not have as many trees each"
+        );
+    }
+}
+
+#[test]
+fn a_split_like_another_sends_every_row_the_same_way() {
+    let mut tree = TreeBuilder::new(1);
+    let root = tree.push_category_split(0, &[2, 5], &stats(4.0, &[0.0]));
+    tree.send_missing_left(root);
+    let again = tree.push_split_like(root, &stats(2.0, &[0.0]));
+    let leaves = [1.0, 2.0, 3.0].map(|value| tree.push_leaf(&stats(1.0, &[value])));
+    tree.connect(root, again, leaves[0]);
+    tree.connect(again, leaves[1], leaves[2]);
+    let ensemble = ensemble(Comparison::LessEqual, vec![tree.clone()]).unwrap();
+    let rows = array![[2.0, 0.0], [5.0, 0.0], [f64::NAN, 0.0], [1.0, 0.0]];
+    assert_eq!(ensemble.predict(rows.view()).unwrap(), array![[2.0], [2.0], [2.0], [1.0]]);
+    assert_eq!(ensemble.tree(0).test(0), ensemble.tree(0).test(1));
+    assert_eq!(ensemble.sets.len(), 1);
+
+    let leaf = leaves[0];
+    tree.push_split_like(leaf, &stats(1.0, &[0.0]));
+    let error = Ensemble::builder(2, 1, Comparison::LessEqual).push_tree(tree).unwrap_err();
+    assert_eq!(error.to_string(), format!("tree 0: node {leaf} is no split, push it first"));
+}

@@ -61,7 +61,9 @@ fn rows() -> Array2<f64> {
 }
 
 fn explainer(trees: &Trees, precision: Precision) -> TreeExplainer<'_> {
-    TreeShap { precision, ..Default::default() }.explainer(&Run::new(0), trees).expect("covers are known")
+    TreeShap { precision, ..Default::default() }
+        .explainer(&Run::new(0), trees)
+        .expect("covers are known")
 }
 
 /// Values without the look at additivity, which would time the prediction too.

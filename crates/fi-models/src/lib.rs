@@ -5,7 +5,7 @@
 //!
 //! | module | settings | fitted | read by |
 //! |---|---|---|---|
-//! | [`tree`] | [`DecisionTree`](tree::DecisionTree), [`RandomForest`](tree::RandomForest), [`GradientBoosting`](tree::GradientBoosting) | [`Trees`](tree::Trees): an [`Ensemble`](tree::Ensemble) of nodes, the one layout for every library's trees | [`impurity`](tree::impurity) (MDI), [`split_count`](tree::split_count), [`oob_permutation`](tree::oob_permutation) |
+//! | [`tree`] | [`DecisionTree`](tree::DecisionTree), [`RandomForest`](tree::RandomForest), [`GradientBoosting`](tree::GradientBoosting) | [`Trees`](tree::Trees): an [`Ensemble`](tree::Ensemble) of nodes, the one layout for every library's trees | [`TreeShap`](tree::TreeShap), [`permutation`](tree::permutation), [`impurity`](tree::impurity) (MDI), [`gain`](tree::gain), [`split_count`](tree::split_count), [`oob_permutation`](tree::oob_permutation) |
 //! | [`linear`] | those of linfa | [`LinearModel`](linear::LinearModel) | [`coefficients`](linear::coefficients), [`standardized_coefficients`](linear::standardized_coefficients) |
 //! | [`network`] | [`Mlp`](network::Mlp) | [`Network`](network::Network), with the history of its first layer | [`Viann`](network::Viann), [`first_layer`](network::first_layer), [`garson`](network::garson), [`olden`](network::olden) |
 //!
@@ -14,6 +14,7 @@
 //! | `linfa` (feature `linfa`, on by default) | linfa's learners as ours, and linfa's traits on ours |
 //! | [`Standardized`] | a learner whose columns are scaled by the training rows, [`Scaled`] its model |
 //! | [`Fitted`] | a fitted model by its kind |
+//! | [`import`] | models of other libraries |
 //! | [`store`] | fitted models in files |
 //!
 //! These methods cost nothing but a look, and say what training did with the features. They do not

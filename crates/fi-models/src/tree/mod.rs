@@ -6,6 +6,7 @@
 //! [`split_count`] read the nodes, [`oob_permutation`] asks the rows that each tree did not see,
 //! [`corrected_impurity`] grows a forest beside shadows of the features. [`permutation`] shuffles
 //! all features in one pass, and [`exact_permutation`] answers its expectation without drawing.
+//! [`TreeShap`] divides single predictions among the features, exactly.
 
 mod boosting;
 mod bootstrap;

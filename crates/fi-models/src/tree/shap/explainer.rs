@@ -113,9 +113,10 @@ impl<'t> TreeExplainer<'t> {
             self.attribute(&grouping, rows, values);
             Ok(())
         })?;
-        let error = match covers_all(players) {
-            true => Some(self.additivity_error(run, rows, &values, per_row)?),
-            false => None,
+        let error = if covers_all(players) {
+            Some(self.additivity_error(run, rows, &values, per_row)?)
+        } else {
+            None
         };
         let values = shaped(shape, values)?;
         let mut found = Attribution::new(self.method, players.names(), values, self.bases(rows))?;
@@ -184,15 +185,14 @@ impl<'t> TreeExplainer<'t> {
         let twice: Vec<f64> = (0..players.len())
             .flat_map(|a| (a..players.len()).map(move |b| if a == b { 1.0 } else { 2.0 }))
             .collect();
-        let error = match covers_all(players) {
-            true => {
-                let sums: Vec<f64> = values
-                    .chunks_exact(shape[2].max(1))
-                    .map(|pairs| pairs.iter().zip(&twice).map(|(value, times)| value * times).sum())
-                    .collect();
-                Some(self.additivity_error(run, rows, &sums, shape[1])?)
-            }
-            false => None,
+        let error = if covers_all(players) {
+            let sums: Vec<f64> = values
+                .chunks_exact(shape[2].max(1))
+                .map(|pairs| pairs.iter().zip(&twice).map(|(value, times)| value * times).sum())
+                .collect();
+            Some(self.additivity_error(run, rows, &sums, shape[1])?)
+        } else {
+            None
         };
         let method = format!("{} interactions", self.method);
         let values = shaped(shape, values)?;
@@ -292,14 +292,16 @@ impl<'t> TreeExplainer<'t> {
                 for (answer, (values, base)) in answers.iter().zip(lists) {
                     let error = (base + values.iter().sum::<f64>() - answer).abs();
                     // NaN, from values that overflow, stays.
-                    if !(error <= worst) {
+                    if error > worst || error.is_nan() {
                         worst = error;
                     }
                 }
             }
             Ok(worst)
         })?;
-        let larger = |worst: f64, error: f64| if error <= worst { worst } else { error };
+        let larger = |worst: f64, error: f64| {
+            if error > worst || error.is_nan() { error } else { worst }
+        };
         Ok(errors.into_iter().fold(0.0, larger))
     }
 

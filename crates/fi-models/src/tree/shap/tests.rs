@@ -17,7 +17,7 @@ fn forest() -> (Trees, Array2<f64>) {
     let names = ["a", "b", "c"].map(String::from).to_vec();
     let target = Target::Classes { labels: labels.collect(), names };
     let data = Dataset::new(rows.clone(), target).unwrap();
-    let learner = RandomForest { n_trees: 5, ..RandomForest::default() };
+    let learner = RandomForest { n_estimators: 5, ..RandomForest::default() };
     (learner.fit(&Run::new(1), &data).unwrap(), rows)
 }
 

@@ -21,7 +21,7 @@ pub(super) const MOST_RANKS: usize = 1 << 24;
 /// The columns of an ensemble.
 #[derive(Debug)]
 pub(super) struct Columns {
-    columns: Vec<Column>,
+    list: Vec<Column>,
     index: BTreeMap<Key, usize>,
     precision: Precision,
     comparison: Comparison,
@@ -71,30 +71,26 @@ impl Columns {
             }
         }
         let (precision, index) = (ensemble.precision(), BTreeMap::new());
-        let mut columns = Self { columns: Vec::new(), index, precision, comparison };
+        let mut columns = Self { list: Vec::new(), index, precision, comparison };
         for (key, mut thresholds) in thresholds {
             let (feature, zero_is_missing, way) = key;
             thresholds.retain(|threshold| !threshold.is_nan());
             thresholds.sort_by(f64::total_cmp);
             thresholds.dedup_by(|a, b| a == b);
             let ranks = (ranks && way != Way::Category).then_some(thresholds);
-            columns.index.insert(key, columns.columns.len());
-            columns.columns.push(Column { feature, zero_is_missing, way, ranks });
+            columns.index.insert(key, columns.list.len());
+            columns.list.push(Column { feature, zero_is_missing, way, ranks });
         }
         columns
     }
 
     pub(super) fn len(&self) -> usize {
-        self.columns.len()
+        self.list.len()
     }
 
     /// How many ranks the column with the most has.
     pub(super) fn most_ranks(&self) -> usize {
-        self.columns
-            .iter()
-            .filter_map(|column| column.ranks.as_ref().map(Vec::len))
-            .max()
-            .unwrap_or(0)
+        self.list.iter().filter_map(|column| column.ranks.as_ref().map(Vec::len)).max().unwrap_or(0)
     }
 
     /// The column that a split reads.
@@ -106,7 +102,7 @@ impl Columns {
     /// pass go left, or those that go right do if missing values go left.
     pub(super) fn threshold<T: Real>(&self, tree: Tree<'_>, node: usize) -> T {
         let last = last_passing(tree.threshold(node), self.comparison);
-        let threshold = match &self.columns[self.of(tree, node)].ranks {
+        let threshold = match &self.list[self.of(tree, node)].ranks {
             Some(_) if last.is_nan() => T::from_f64(f64::NAN),
             Some(ranks) => T::from_f64(ranks.partition_point(|&rank| rank < last) as f64),
             None => T::below(last),
@@ -139,7 +135,7 @@ impl Columns {
         for (group, into) in into.chunks_exact_mut(stride.max(1)).enumerate() {
             for lane in 0..L.min(rows.nrows() - group * L) {
                 let row = rows.row(group * L + lane);
-                for (column, into) in self.columns.iter().zip(&mut *into) {
+                for (column, into) in self.list.iter().zip(&mut *into) {
                     into.0[lane] = T::from_f64(column.read(row[column.feature], self.precision));
                 }
             }

@@ -151,6 +151,7 @@ impl<T: Real> Fast<T> {
 
     /// Adds the Shapley values of the tree for one group of rows to `phi[output][feature]`, by
     /// `K` nodes of the quadrature rule from `first`.
+    #[expect(clippy::too_many_lines, reason = "one arm per kind of step, all over the same locals")]
     #[inline(always)]
     pub(super) fn walk<A: Layout, const L: usize, const K: usize, const FMA: bool>(
         &self,

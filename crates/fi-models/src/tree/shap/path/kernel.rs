@@ -117,7 +117,26 @@ fn interact_by<T: Real, A: Layout, const L: usize, const FMA: bool>(
     }
     let most = if program.depth > LONG { 1 } else { MOST_NODES };
     scratch.reserve(program.depth, most.min(program.t.len()), program.n_values);
-    walk_pairs::<T, A, L, FMA>(program, factors, most, task.columns, sums, scratch);
+    let sizes: &[usize] = if FMA { &[4, 3, 2, 1] } else { &[1] };
+    let columns = task.columns;
+    let mut first = 0;
+    while first < program.t.len() {
+        let rest = most.min(program.t.len() - first);
+        let nodes = sizes.iter().copied().find(|&size| size <= rest).unwrap_or(1);
+        match nodes {
+            4 if FMA => {
+                walk_pairs::<T, A, L, 4, FMA>(program, factors, first, columns, sums, scratch);
+            }
+            3 if FMA => {
+                walk_pairs::<T, A, L, 3, FMA>(program, factors, first, columns, sums, scratch);
+            }
+            2 if FMA => {
+                walk_pairs::<T, A, L, 2, FMA>(program, factors, first, columns, sums, scratch);
+            }
+            _ => walk_pairs::<T, A, L, 1, FMA>(program, factors, first, columns, sums, scratch),
+        }
+        first += nodes;
+    }
 }
 
 #[inline(always)]

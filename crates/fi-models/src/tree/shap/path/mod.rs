@@ -5,6 +5,11 @@
 //! degree is one less than the number `d` of different features on a path, so a Gauss–Legendre
 //! rule of `⌈d / 2⌉` nodes gives the integral exactly. [`walk`] has the formulas.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a walk must be compiled for a processor's instructions inside each of its wrappers"
+)]
+
 mod columns;
 mod fast;
 mod kernel;

@@ -11,7 +11,7 @@
 //! with the state of `j` at its closest split above. Those closest splits are kept in a list
 //! from which a split takes out the one that it replaces, and puts it back when it is left.
 
-use super::super::engine::pair;
+use super::super::engine::{n_pairs, pair};
 use super::lanes::{Lanes, Layout, Real};
 use super::program::{NONE, Program, Step};
 use super::walk::{Scratch, Walk};
@@ -66,7 +66,8 @@ impl<T: Real> PairFactors<T> {
 /// One split on the path, in the list of those that are the closest on their feature.
 #[derive(Debug, Clone, Copy, Default)]
 struct Link {
-    feature: u32,
+    /// The place of its feature among those in use.
+    rank: u32,
     /// Where the factors of the child begin that the walk is in.
     hot: usize,
     above: u32,
@@ -85,71 +86,71 @@ pub(super) struct Sums<'s, T, A, const L: usize> {
     pub(super) n_used: usize,
 }
 
-/// Adds the Shapley values and interactions of one tree for one group of rows to `sums`.
+/// Adds the Shapley values and interactions of one tree for one group of rows to `sums`, by `K`
+/// nodes of the quadrature rule from `first`.
 #[inline(always)]
-pub(super) fn walk_pairs<T: Real, A: Layout, const L: usize, const FMA: bool>(
+pub(super) fn walk_pairs<T: Real, A: Layout, const L: usize, const K: usize, const FMA: bool>(
     program: &Program<'_, T>,
     factors: &PairFactors<T>,
-    step: usize,
+    first: usize,
     columns: &[Lanes<T, A, L>],
     sums: &mut Sums<'_, T, A, L>,
     scratch: &mut Scratch<T, A, L>,
 ) {
+    let Some(cold_factors) = factors.cold[first..].first_chunk::<K>() else { return };
     let mut links = vec![Link::default(); program.depth];
-    let mut e = vec![Lanes::ZERO; step.min(program.t.len())];
-    for first in (0..program.t.len()).step_by(step) {
-        let nodes = step.min(program.t.len() - first);
-        let walk = Walk { program, first, nodes };
-        for k in 0..nodes {
-            scratch.a[k] = Lanes::all(program.w[first + k]);
-        }
-        for step in &program.steps {
-            let (Step::Enter(index) | Step::Between(index) | Step::Leave(index)) = *step;
-            let split = &program.splits[index as usize];
-            let depth = split.depth as usize;
-            let hot = |child: usize| (index as usize * 2 + child) * program.t.len() + first;
-            match step {
-                Step::Enter(_) => {
-                    enter_list(&mut links, depth, split.above);
-                    (links[depth].feature, links[depth].hot) = (split.feature, hot(0));
-                    walk.enter::<A, L, FMA, true>(index, columns, scratch);
-                }
-                Step::Between(_) => {
-                    links[depth].hot = hot(1);
-                    walk.between::<A, L, FMA, true>(index, scratch);
-                }
-                Step::Leave(_) => {
-                    for value in 0..program.n_values {
-                        let e = &mut e[..nodes];
-                        walk.sums::<A, L, FMA>(split, value, scratch, |k, term| e[k] = term);
-                        let output = program.output + value;
-                        let mut total = Lanes::ZERO;
-                        let mut cold = Lanes::ZERO;
-                        for (e, factor) in e.iter().zip(&factors.cold[first..]) {
-                            total = total.plus(*e);
-                            cold = cold.minus(e.times(Lanes::all(*factor)));
-                        }
-                        let phi = &mut sums.phi[output * sums.n_features + split.feature as usize];
-                        *phi = phi.plus(total);
-                        let n_pairs = sums.pairs.len() / (sums.phi.len() / sums.n_features);
-                        let rank = sums.ranks[split.feature as usize] as usize;
-                        let mut above = links[depth].above;
-                        while above != NONE {
-                            let link = links[above as usize];
-                            let mut dot = Lanes::ZERO;
-                            for (e, factor) in e.iter().zip(&factors.hot[link.hot..]) {
-                                dot = e.fma::<FMA>(Lanes::all(*factor), dot);
-                            }
-                            let went = scratch.h[2 * above as usize];
-                            let other = sums.ranks[link.feature as usize] as usize;
-                            let (a, b) = (rank.min(other), rank.max(other));
-                            let sum = &mut sums.pairs[output * n_pairs + pair(a, b, sums.n_used)];
-                            *sum = sum.plus(went.fma::<FMA>(dot, cold));
-                            above = link.above;
-                        }
+    let walk = Walk { program, first, nodes: K };
+    for k in 0..K {
+        scratch.a[k] = Lanes::all(program.w[first + k]);
+    }
+    for step in &program.steps {
+        let (Step::Enter(index) | Step::Between(index) | Step::Leave(index)) = *step;
+        let split = &program.splits[index as usize];
+        let depth = split.depth as usize;
+        let hot = |child: usize| (index as usize * 2 + child) * program.t.len() + first;
+        match step {
+            Step::Enter(_) => {
+                enter_list(&mut links, depth, split.above);
+                (links[depth].rank, links[depth].hot) =
+                    (sums.ranks[split.feature as usize], hot(0));
+                walk.enter::<A, L, FMA, true>(index, columns, scratch);
+            }
+            Step::Between(_) => {
+                links[depth].hot = hot(1);
+                walk.between::<A, L, FMA, true>(index, scratch);
+            }
+            Step::Leave(_) => {
+                for value in 0..program.n_values {
+                    let mut e = [Lanes::ZERO; K];
+                    walk.sums::<A, L, FMA>(split, value, scratch, |k, term| e[k] = term);
+                    let output = program.output + value;
+                    let mut total = Lanes::ZERO;
+                    let mut cold = Lanes::ZERO;
+                    for k in 0..K {
+                        total = total.plus(e[k]);
+                        cold = e[k].fma::<FMA>(Lanes::all(cold_factors[k]), cold);
                     }
-                    leave_list(&mut links, split.above);
+                    let phi = &mut sums.phi[output * sums.n_features + split.feature as usize];
+                    *phi = phi.plus(total);
+                    let pairs = &mut sums.pairs[output * n_pairs(sums.n_used)..];
+                    let rank = links[depth].rank as usize;
+                    let mut above = links[depth].above;
+                    while above != NONE {
+                        let link = links[above as usize];
+                        let Some(hot) = factors.hot[link.hot..].first_chunk::<K>() else { return };
+                        let mut dot = Lanes::ZERO;
+                        for k in 0..K {
+                            dot = e[k].fma::<FMA>(Lanes::all(hot[k]), dot);
+                        }
+                        let went = scratch.h[2 * above as usize];
+                        let other = link.rank as usize;
+                        let place = pair(rank.min(other), rank.max(other), sums.n_used);
+                        let sum = &mut pairs[place];
+                        *sum = went.fma::<FMA>(dot, sum.minus(cold));
+                        above = link.above;
+                    }
                 }
+                leave_list(&mut links, split.above);
             }
         }
     }

@@ -92,7 +92,9 @@ impl<T: Real, const W: usize> PathEngine<'_, T, W> {
             }
             flush(&mut phi, values, per_row);
         }
-        values.iter_mut().for_each(|value| *value *= self.scale);
+        for value in values {
+            *value *= self.scale;
+        }
     }
 
     /// Interactions, `L` rows at a time, on top of zeros.
@@ -140,7 +142,9 @@ impl<T: Real, const W: usize> PathEngine<'_, T, W> {
         }
         let matrices = totals.chunks_exact(n).zip(values.chunks_exact_mut(n_pairs(n)));
         for (totals, values) in matrices {
-            values.iter_mut().for_each(|value| *value *= self.scale / 2.0);
+            for value in values.iter_mut() {
+                *value *= self.scale / 2.0;
+            }
             for (a, total) in totals.iter().enumerate() {
                 let others = (0..n).filter(|&b| b != a);
                 let sum: f64 = others.map(|b| values[Interactions::pair(n, a, b)]).sum();

@@ -38,7 +38,8 @@ impl<T: Real> Table<T> {
         speed: Speed,
     ) -> Option<Self> {
         let depth = program.depth;
-        if !(LEAST_DEPTH..=MOST_DEPTH).contains(&depth) || program.splits.len() + 1 != 1 << depth {
+        let fits = (LEAST_DEPTH..=MOST_DEPTH).contains(&depth);
+        if !fits || program.splits.len() + 1 != 1 << depth {
             return None;
         }
         // The first split of each depth stands for all.
@@ -100,7 +101,8 @@ impl<T: Real> Table<T> {
         for (depth, &(column, threshold)) in self.tests.iter().enumerate() {
             let column = &columns[column as usize];
             for (leaf, x) in leaves.iter_mut().zip(column.0) {
-                *leaf |= u32::from(!(x <= threshold)) << depth;
+                let passes = x <= threshold;
+                *leaf |= u32::from(!passes) << depth;
             }
         }
         let n_places = self.places.len();

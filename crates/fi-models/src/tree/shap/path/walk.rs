@@ -205,17 +205,25 @@ impl<T: Real> Walk<'_, '_, T> {
             };
             let (s1, s2) = (child(0), child(1));
             let factor = Lanes::all(self.factor(split, k));
-            let y1 = g1.fma::<FMA>(factor, share1);
-            let y2 = g2.fma::<FMA>(factor, share2);
             let mut a = scratch.a[depth * self.nodes + k];
             if split.repeat != NONE {
                 let weight = split.repeat as usize + self.program.t.len() + self.first + k;
                 a = a.times(Lanes::all(self.program.repeats[weight]));
             }
-            each(k, a.times(g1.fma::<FMA>(s1, g2.times(s2))));
+            let y1 = g1.fma::<FMA>(factor, share1);
+            let sum = if self.program.additive {
+                // g₂ = −g₁ and y₂ = 1 − y₁.
+                let difference = s1.minus(s2);
+                each(k, a.times(g1.times(difference)));
+                y1.fma::<FMA>(difference, s2)
+            } else {
+                let y2 = g2.fma::<FMA>(factor, share2);
+                each(k, a.times(g1.fma::<FMA>(s1, g2.times(s2))));
+                y1.fma::<FMA>(s1, y2.times(s2))
+            };
             if split.slot != NONE {
                 let slot = self.slot(split.slot as usize, value) + k;
-                scratch.s[slot] = y1.fma::<FMA>(s1, y2.times(s2));
+                scratch.s[slot] = sum;
             }
         }
     }

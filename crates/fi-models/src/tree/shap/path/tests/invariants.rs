@@ -8,7 +8,7 @@ use super::super::{engine, engine_at};
 use super::agreement::{attribute, kinds, largest_difference};
 use super::oracle::exact;
 use super::random::{Kind, ensemble, oblivious, rows};
-use crate::tree::{Comparison, Ensemble, NodeStats, Precision, TreeBuilder};
+use crate::tree::{Aggregate, Comparison, Ensemble, NodeStats, Precision, TreeBuilder};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
@@ -55,7 +55,7 @@ proptest! {
         let one = ensemble(&kind);
         let other = ensemble(&Kind { seed: kind.seed ^ 1, ..kind });
         let both = super::random::joined(&kind, &[kind.seed, kind.seed ^ 1]);
-        let weight = if one.scale() == 1.0 { 1.0 } else { 0.5 };
+        let weight = if kind.aggregate == Aggregate::Sum { 1.0 } else { 0.5 };
         let sum = (attribute(&one, Precision::F64, rows.view())
             + attribute(&other, Precision::F64, rows.view()))
             * weight;

@@ -4,5 +4,3 @@ mod agreement;
 mod invariants;
 mod oracle;
 mod random;
-#[cfg(test)]
-mod speed;

@@ -136,7 +136,7 @@ fn tree(kind: &Kind, n_values: usize, rng: &mut Rng) -> TreeBuilder {
     let mut open = vec![(0, 64.0, 0)];
     let mut splits = TreeBuilder::new(n_values);
     // Which leaves become splits is drawn first, because a builder takes them in order.
-    let mut plan: Vec<(usize, f64, Option<(usize, usize)>)> = vec![(0, 64.0, None)];
+    let mut plan: Vec<(f64, Option<(usize, usize)>)> = vec![(64.0, None)];
     while let Some((node, cover, depth)) = open.pop() {
         let leaf = rng.uniform() < if depth == 0 { 0.05 } else { 0.2 };
         if depth == kind.depth || leaf {
@@ -148,13 +148,13 @@ fn tree(kind: &Kind, n_values: usize, rng: &mut Rng) -> TreeBuilder {
             (share, rest) = [(0.0, 1.0), (0.4, 0.4), (0.0, 0.0)][rng.below(3)];
         }
         let (left, right) = (plan.len(), plan.len() + 1);
-        plan[node].2 = Some((left, right));
-        plan.push((node, cover * share, None));
-        plan.push((node, cover * rest, None));
+        plan[node].1 = Some((left, right));
+        plan.push((cover * share, None));
+        plan.push((cover * rest, None));
         open.push((left, cover * share, depth + 1));
         open.push((right, cover * rest, depth + 1));
     }
-    for &(_, cover, children) in &plan {
+    for &(cover, children) in &plan {
         let value = value(rng);
         let stats = NodeStats { cover, impurity: 0.0, value: &value };
         if children.is_none() {
@@ -177,7 +177,7 @@ fn tree(kind: &Kind, n_values: usize, rng: &mut Rng) -> TreeBuilder {
             splits.take_zero_for_missing(node);
         }
     }
-    for (node, &(_, _, children)) in plan.iter().enumerate() {
+    for (node, &(_, children)) in plan.iter().enumerate() {
         if let Some((left, right)) = children {
             splits.connect(node, left, right);
         }

@@ -5,6 +5,7 @@ scores.json, the held-out scores of scikit-learn's and LightGBM's boosting on th
 
 scikit-learn 1.9.1, LightGBM 4.7.0, NumPy 2.5.5; Python 3.12. Deterministic, one thread.
 """
+# requirements: requirements-trees.txt
 
 import json
 import pathlib

@@ -8,6 +8,7 @@ single-precision numbers. Missing values are written as null, infinite threshold
 
 Made with Python 3.12, scikit-learn 1.9.1, numpy 2.5.5.
 """
+# requirements: requirements-trees.txt
 
 import json
 import pathlib

@@ -4,6 +4,7 @@ them: predictions, leaves, importances, SHAP values, interactions, interventiona
 
 Made with Python 3.12, scikit-learn 1.9.1, shap 0.54.1 and numpy 2.5.5.
 """
+# requirements: requirements-trees.txt
 
 import json
 import pathlib

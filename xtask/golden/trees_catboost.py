@@ -16,6 +16,7 @@ What the keys of a NAME.json file hold:
   interactions                ShapInteractionValues of the first 5 rows: rows x (outputs) x
                               (n_features + 1) x (n_features + 1), some models
 """
+# requirements: requirements-trees.txt
 
 import json
 import math

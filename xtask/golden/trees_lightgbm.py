@@ -14,6 +14,7 @@ What the keys of a .json file hold:
   contribs                    pred_contrib: rows x (n_outputs * (n_features + 1)), some models
                               (of random forests as LightGBM answers it: the sum over the trees)
 """
+# requirements: requirements-trees.txt
 
 import json
 import math

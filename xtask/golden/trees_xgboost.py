@@ -22,6 +22,7 @@ Versions: XGBoost 3.4.1 with NumPy 2.5.5 and pandas 3.1.1 (Python 3.12). Run wit
 its own file of each kind that it has is written; 1.7.6 (Python 3.9, NumPy 1.23.5), 2.1.4, 3.0.5
 and 3.2.0 (Python 3.12) made the others. Seed 20261121, nthread 1.
 """
+# requirements: requirements-trees.txt
 
 import json
 import pathlib

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, require_shape};
 use crate::importance::{Estimand, Importance, Interval, Replicate};
-use crate::statistics::{check_confidence, t_quantile};
+use crate::statistics::check_confidence;
 
 /// Local importance: how much each player adds to each prediction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,10 @@ pub struct Attribution {
     pub std_error: Option<Array3<f64>>,
     /// How many rows the model predicted.
     pub n_evaluations: usize,
+    /// The largest `|base + Σ values − prediction|`, for methods whose values must add up to the
+    /// prediction and that looked.
+    #[serde(default)]
+    pub additivity_error: Option<f64>,
 }
 
 impl Attribution {
@@ -47,6 +51,7 @@ impl Attribution {
             base_values,
             std_error: None,
             n_evaluations: 0,
+            additivity_error: None,
         })
     }
 
@@ -80,14 +85,11 @@ impl Attribution {
         let mut importance =
             Importance::from_replicates(method, &self.features, replicates, Replicate::Row)?;
         importance.n_evaluations = self.n_evaluations;
-        importance.interval = importance.std.as_ref().map(|std| {
-            let half = t_quantile(confidence, n_rows - 1) / (n_rows as f64).sqrt();
-            let end = |sign: f64| {
-                importance.values.iter().zip(std).map(|(v, s)| v + sign * half * s).collect()
-            };
-            let estimand = Estimand::ModelOnPopulation;
-            Interval { estimand, confidence, low: end(-1.0), high: end(1.0) }
-        });
+        if let Some(std) = &importance.std {
+            let (values, estimand) = (&importance.values, Estimand::ModelOnPopulation);
+            let interval = Interval::of_means(estimand, confidence, values, std, n_rows)?;
+            importance.interval = Some(interval);
+        }
         Ok(importance)
     }
 }

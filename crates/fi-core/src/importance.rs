@@ -3,8 +3,8 @@
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, require_shape};
-use crate::statistics::{mean, sample_std};
+use crate::error::{Error, Result, require_shape};
+use crate::statistics::{check_confidence, mean, sample_std, t_quantile};
 
 /// Global importance: one number per player, in player order.
 ///
@@ -54,6 +54,33 @@ pub struct Interval {
     pub low: Vec<f64>,
     /// The upper ends.
     pub high: Vec<f64>,
+}
+
+impl Interval {
+    /// Student's t intervals of means of `n` values each, from their standard deviations.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameter`](crate::Error::Parameter) unless `confidence` is inside (0, 1);
+    /// [`Error::TooFewRows`](crate::Error::TooFewRows) for fewer than 2 values;
+    /// [`Error::Shape`](crate::Error::Shape) unless there is a deviation for each mean.
+    pub fn of_means(
+        estimand: Estimand,
+        confidence: f64,
+        means: &[f64],
+        std: &[f64],
+        n: usize,
+    ) -> Result<Self> {
+        check_confidence(confidence)?;
+        require_shape("the list of standard deviations", &[means.len()], &[std.len()])?;
+        if n < 2 {
+            let what = "an interval of a mean".to_owned();
+            return Err(Error::TooFewRows { what, needed: 2, got: n });
+        }
+        let half = t_quantile(confidence, n - 1) / (n as f64).sqrt();
+        let end = |sign: f64| means.iter().zip(std).map(|(v, s)| v + sign * half * s).collect();
+        Ok(Self { estimand, confidence, low: end(-1.0), high: end(1.0) })
+    }
 }
 
 /// What an interval is an interval for.

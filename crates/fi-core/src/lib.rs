@@ -12,6 +12,7 @@
 //! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it |
 //! | [`Importance`] | the global result: a score per player, every replicate, an [`Interval`] and what it is for |
 //! | [`Attribution`] | the local result: a score per row, output and player |
+//! | [`Interaction`], [`Interactions`] | the same for pairs of players, global and local |
 //! | [`Run`] | the seed, progress and cancellation of a call |
 //!
 //! A method is a struct of its settings, with one entry point:
@@ -82,6 +83,7 @@ mod error;
 mod folds;
 mod game;
 mod importance;
+mod interaction;
 mod lofo;
 mod metric;
 mod model;
@@ -101,6 +103,7 @@ pub use error::{Error, Result, require, require_shape};
 pub use folds::{Fold, Folds};
 pub use game::{Game, PredictionGame, Removal};
 pub use importance::{Estimand, Importance, Interval, Replicate, Warning};
+pub use interaction::{Interaction, Interactions};
 pub use lofo::Lofo;
 pub use metric::{Average, Custom, Direction, Metric, MultiClass, Score};
 pub use model::{Function, Learner, Model, Output, check_columns, predict_checked};

@@ -36,7 +36,10 @@ pub use importance::{impurity, split_count};
 pub use linfa::{LinfaError, LinfaModel, LinfaParams, TreeLabel, TreeParams};
 pub use link::Link;
 pub use out_of_bag::oob_permutation;
-pub use shap::Background;
+pub use shap::{
+    Background, Block, ChosenEngines, OutputScale, Perturbation, Summary, TablePlan, TopFeatures,
+    TreeExplainer, TreeShap,
+};
 pub use split::{CategorySet, Comparison, Precision};
 pub use tree::{Test, Tree};
 pub use trees::Trees;

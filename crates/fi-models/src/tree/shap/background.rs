@@ -121,7 +121,8 @@ mod tests {
         assert_eq!(refuse(Array2::zeros((0, 2)), None), message);
         let message = "the list of background weights has shape [1], expected [2]";
         assert_eq!(refuse(two(), Some(vec![1.0])), message);
-        let message = "the background weight is `NaN` in row 1, only finite numbers have a meaning there";
+        let message =
+            "the background weight is `NaN` in row 1, only finite numbers have a meaning there";
         assert_eq!(refuse(two(), Some(vec![1.0, f64::NAN])), message);
         let message = "the background weight is `-1` in row 0, weights must not be negative";
         assert_eq!(refuse(two(), Some(vec![-1.0, 1.0])), message);

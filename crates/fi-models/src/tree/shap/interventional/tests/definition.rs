@@ -226,7 +226,7 @@ fn a_background_of_other_features_is_refused() {
         &trees,
         &background,
         Precision::F64,
-        &Plan::default(),
+        &TablePlan::default(),
     );
     let message = refused.err().map(|error| error.to_string());
     let expected = "the background has shape [2, 4], expected [2, 5]";

@@ -59,7 +59,7 @@ fn speed() {
             let start = Instant::now();
             engine.attribute(rows.view(), &mut values);
             let per_row = start.elapsed().as_secs_f64() / n_rows as f64 * 1e6;
-            let engines = engine.engines();
+            let engines = engine.chosen();
             println!("depth {depth} background {n_background} {precision:?} build {build:.3} s, {per_row:.2} us/row, {engines:?}");
         }
     }

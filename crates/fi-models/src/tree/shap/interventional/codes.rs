@@ -9,9 +9,9 @@
 use ndarray::ArrayView2;
 
 use super::kernel::{self, Level};
+use crate::tree::Ensemble;
 use crate::tree::split::{Comparison, NUMERIC, Precision, ZERO};
 use crate::tree::tree::Tree;
-use crate::tree::Ensemble;
 
 /// Rows are padded to a multiple of this, with rows whose results nobody reads.
 pub(super) const PAD: usize = 64;
@@ -113,11 +113,6 @@ impl Codes {
             self.n_columns as u32 - 1
         });
         Test::Code { column, last: last as u16 }
-    }
-
-    /// Bytes that a coded row takes.
-    pub(super) fn row_bytes(&self) -> usize {
-        2 * self.n_columns + 8 * self.n_raw
     }
 
     /// The codes of rows, into a block whose memory is used again.

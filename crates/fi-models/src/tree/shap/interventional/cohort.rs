@@ -303,11 +303,11 @@ impl Sink for Values<'_> {
 impl Sink for Pairs<'_> {
     fn leaf(&mut self, walk: &mut Cohorts, task: &Task<'_>, value: &[f64], mass: f64) {
         let (e, r) = (walk.from_row.len(), walk.from_cohort.len());
-        let beta = |e: usize, i: usize, r: usize, k: usize| match (e.checked_sub(i), r.checked_sub(k))
-        {
-            (Some(a), Some(b)) => task.beta.get(a, b),
-            _ => 0.0,
-        };
+        let beta =
+            |e: usize, i: usize, r: usize, k: usize| match (e.checked_sub(i), r.checked_sub(k)) {
+                (Some(a), Some(b)) => task.beta.get(a, b),
+                _ => 0.0,
+            };
         let both = 0.5 * beta(e, 2, r, 0);
         let mixed = -0.5 * beta(e, 1, r, 1);
         let neither = 0.5 * beta(e, 0, r, 2);

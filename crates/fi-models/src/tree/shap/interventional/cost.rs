@@ -110,11 +110,11 @@ pub(super) fn choose(
     let cohorts = rows * cohort_row(tree, n_background);
     if tables.bytes <= bytes_left {
         let cost = tables.build + rows * tables.row;
-        return if cost <= cohorts { Choice::Tables } else { Choice::Cohorts };
+        return if cost < cohorts { Choice::Tables } else { Choice::Cohorts };
     }
     let blocks = plan.expected_rows.div_ceil(STREAM_ROWS) as f64;
     let cost = blocks * tables.build + rows * tables.row;
-    if cost <= cohorts { Choice::StreamedTables } else { Choice::Cohorts }
+    if cost < cohorts { Choice::StreamedTables } else { Choice::Cohorts }
 }
 
 /// Whether a tree's paths are short enough for tables, and its steps if so.

@@ -8,15 +8,15 @@ use ndarray::{ArrayView2, Axis};
 use super::beta::Beta;
 use super::codes::{Block, Codes, PAD};
 use super::cohort::{Cohorts, Mass, Task};
-use super::cost::{Choice, ChosenEngines, TablePlan, STREAM_ROWS, TableCost, choose, compile};
+use super::cost::{Choice, ChosenEngines, STREAM_ROWS, TableCost, TablePlan, choose, compile};
 use super::kernel::{Cell, Level, Tile};
 use super::program::{Program, Step};
 use super::table::{Builder, Table, What, pair_columns, table_bytes};
 use super::walk::{Walk, Way};
 use super::{Background, Coded, check, node_bits, weighted_mean, weighted_rows};
+use crate::tree::Ensemble;
 use crate::tree::shap::engine::{Engine, n_pairs};
 use crate::tree::tree::Tree;
-use crate::tree::Ensemble;
 
 /// Rows of one block where all tables are kept.
 const BLOCK_ROWS: usize = 256;
@@ -66,7 +66,8 @@ impl<'a, T: Cell> Fast<'a, T> {
         let base_values = weighted_mean(trees.predict(rows.view())?.view(), &weights);
         let background = Coded::new(&codes, background);
         let mut engines = ChosenEngines::default();
-        let programs = run.split(0).map(trees.n_trees(), |tree, _| Ok(compile(trees.tree(tree))))?;
+        let programs =
+            run.split(0).map(trees.n_trees(), |tree, _| Ok(compile(trees.tree(tree))))?;
         let mut bits_bytes = 0;
         let mut pair_bytes = 0;
         let choices: Vec<_> = programs

@@ -3,6 +3,7 @@
 
 mod axioms;
 mod definition;
+mod golden;
 mod invariance;
 mod kernels;
 mod probability;
@@ -11,7 +12,7 @@ mod speed;
 use fi_core::{Rng, Run};
 use ndarray::Array2;
 
-use super::{Background, Engine, ChosenEngines, Interventional, Level, TablePlan};
+use super::{Background, ChosenEngines, Engine, Interventional, Level, TablePlan};
 use crate::tree::shap::engine::n_pairs;
 use crate::tree::{Aggregate, Comparison, Ensemble, NodeStats, Precision, TreeBuilder};
 

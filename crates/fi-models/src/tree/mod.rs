@@ -55,11 +55,11 @@ pub use importance::{
 pub use linfa::{LinfaError, LinfaModel, LinfaParams, TreeLabel, TreeParams};
 pub use link::Link;
 pub use out_of_bag::oob_permutation;
+pub use permutation::permutation;
 pub use shap::{
-    Background, Block, Engines, OutputScale, Perturbation, Plan, Summary, TopFeatures,
+    Background, Block, ChosenEngines, OutputScale, Perturbation, Summary, TablePlan, TopFeatures,
     TreeExplainer, TreeShap,
 };
-pub use permutation::permutation;
 pub use split::{CategorySet, Comparison, Precision};
 pub use tree::{Test, Tree};
 pub use trees::Trees;

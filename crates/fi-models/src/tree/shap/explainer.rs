@@ -8,9 +8,10 @@ use fi_core::{
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, s};
 
 use super::super::trees::Trees;
+use super::OutputScale;
 use super::blocks::{Grouping, rows_per_block, zeros};
 use super::engine::{Engine, n_pairs};
-use super::{Engines, OutputScale};
+use super::interventional::ChosenEngines;
 
 /// So many blocks of answers are alive at once.
 const BATCH: usize = 16;
@@ -29,7 +30,7 @@ pub struct TreeExplainer<'t> {
     pub(super) engine: Box<dyn Engine + 't>,
     pub(super) method: &'static str,
     scale: OutputScale,
-    engines: Option<Engines>,
+    chosen: Option<ChosenEngines>,
 }
 
 impl std::fmt::Debug for TreeExplainer<'_> {
@@ -54,17 +55,17 @@ impl<'t> TreeExplainer<'t> {
         method: &'static str,
         scale: OutputScale,
     ) -> Self {
-        Self { trees, engine, method, scale, engines: None }
+        Self { trees, engine, method, scale, chosen: None }
     }
 
-    pub(super) fn with_engines(mut self, engines: Engines) -> Self {
-        self.engines = Some(engines);
-        self
+    /// Remembers what was chosen.
+    pub(super) fn with_chosen(self, chosen: ChosenEngines) -> Self {
+        Self { chosen: Some(chosen), ..self }
     }
 
-    /// Which interventional engines were chosen for the trees; `None` where there is no choice.
-    pub fn engines(&self) -> Option<Engines> {
-        self.engines
+    /// Which engine explains how many trees, where there was a choice: interventional.
+    pub fn chosen_engines(&self) -> Option<ChosenEngines> {
+        self.chosen
     }
 
     /// How many outputs are explained.

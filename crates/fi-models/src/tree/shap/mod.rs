@@ -14,14 +14,15 @@ mod reduce;
 
 pub use background::Background;
 pub use explainer::{Block, TreeExplainer};
-pub use interventional::{Engines, Plan};
+pub use interventional::{ChosenEngines, TablePlan};
 pub use reduce::{Summary, TopFeatures};
 
 use fi_core::{Result, Run, require};
-use interventional::{Interventional, InterventionalProbability};
 
+use super::link::Link;
 use super::split::Precision;
 use super::trees::Trees;
+use interventional::{Interventional, InterventionalProbability};
 
 /// What a tree answers where a feature is not known.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,6 +42,12 @@ pub enum OutputScale {
     #[default]
     Raw,
     /// That of the prediction, behind the link; only with [`Perturbation::Interventional`].
+    ///
+    /// Shapley values on the raw scale are computed for each pair of a row `x` and a background
+    /// row `z`, multiplied by `(link(f(x)) − link(f(z))) / (f(x) − f(z))`, and averaged: the
+    /// rescale rule of shap's `model_output="probability"`. They add up to the prediction, but
+    /// they are not the Shapley values of the game of predictions. Where the raw answers are the
+    /// predictions already, as in a forest, both scales are one; a softmax is refused.
     Probability,
 }
 
@@ -60,6 +67,12 @@ pub enum OutputScale {
 /// Path-dependent: `n_rows · n_nodes · d / 2` steps of a few additions and multiplications, for
 /// `d` different features on a tree's longest path, 16 rows (single) or 8 (double precision) at
 /// a time.
+///
+/// Interventional: [`TablePlan`] chooses for each tree. With tables, about one look-up of all the
+/// features of four leaves per row, *however many background rows there are*, and
+/// `n_background` steps per four leaves and up to `2ᵈ·d` per leaf to make them; without, for
+/// paths of more than 12 features or few rows, a walk in which background rows go together as
+/// long as they decide alike. The probability scale always takes the walk, in double precision.
 ///
 /// # When it misleads
 ///
@@ -106,8 +119,8 @@ pub struct TreeShap<'a> {
     /// The precision of the arithmetic: double for agreement to 12 digits and more, single for
     /// half the time and 5 digits. Comparisons are the library's own in both. Default: `F64`.
     pub precision: Precision,
-    /// What interventional values are prepared for.
-    pub plan: Plan,
+    /// What interventional values are prepared for: how many rows, and in how much memory.
+    pub tables: TablePlan,
 }
 
 impl Default for TreeShap<'_> {
@@ -116,20 +129,21 @@ impl Default for TreeShap<'_> {
             perturbation: Perturbation::TreePath,
             output_scale: OutputScale::Raw,
             precision: Precision::F64,
-            plan: Plan::default(),
+            tables: TablePlan::default(),
         }
     }
 }
 
 impl TreeShap<'_> {
-    /// Prepares an ensemble: path-dependent, by one walk over its nodes; interventional, by
-    /// tables made by the threads of `run` where they pay. Nothing is drawn.
+    /// Prepares an ensemble: one walk over its nodes, path-dependent; interventional all tables,
+    /// by the threads of `run`. Nothing is drawn.
     ///
     /// # Errors
     ///
     /// [`Error::Data`](fi_core::Error::Data) if path-dependent values are asked of trees that do not know their covers;
     /// [`Error::Parameter`](fi_core::Error::Parameter) for the probability scale without a background;
-    /// what the background or a link without a probability scale of its own is refused for.
+    /// [`Error::Shape`](fi_core::Error::Shape) for a background of other features;
+    /// [`Error::Data`](fi_core::Error::Data) for the probability scale of a softmax.
     pub fn explainer<'t>(&self, run: &Run<'_>, trees: &'t Trees) -> Result<TreeExplainer<'t>> {
         match self.perturbation {
             Perturbation::TreePath => {
@@ -142,20 +156,21 @@ impl TreeShap<'_> {
                 Ok(TreeExplainer::new(trees, engine, "path-dependent TreeSHAP", OutputScale::Raw))
             }
             Perturbation::Interventional(background) => {
-                let ensemble = trees.ensemble();
-                if self.output_scale == OutputScale::Probability {
-                    let engine = InterventionalProbability::new(run, trees, background)?;
-                    let method = "interventional TreeSHAP of probabilities";
-                    let scale = OutputScale::Probability;
-                    return Ok(TreeExplainer::new(trees, Box::new(engine), method, scale));
-                }
-                let engine =
-                    Interventional::new(run, ensemble, background, self.precision, &self.plan)?;
-                let engines = engine.engines();
                 let method = "interventional TreeSHAP";
-                let explainer =
-                    TreeExplainer::new(trees, Box::new(engine), method, OutputScale::Raw);
-                Ok(explainer.with_engines(engines))
+                // Raw answers that are predictions already need no other scale.
+                let same = matches!(trees.link(), Link::Identity | Link::Probabilities);
+                if self.output_scale == OutputScale::Probability && !same {
+                    let engine = InterventionalProbability::new(run, trees, background)?;
+                    let (scale, chosen) = (OutputScale::Probability, engine.chosen());
+                    let explainer = TreeExplainer::new(trees, Box::new(engine), method, scale);
+                    return Ok(explainer.with_chosen(chosen));
+                }
+                let ensemble = trees.ensemble();
+                let engine =
+                    Interventional::new(run, ensemble, background, self.precision, &self.tables)?;
+                let (scale, chosen) = (OutputScale::Raw, engine.chosen());
+                let explainer = TreeExplainer::new(trees, Box::new(engine), method, scale);
+                Ok(explainer.with_chosen(chosen))
             }
         }
     }

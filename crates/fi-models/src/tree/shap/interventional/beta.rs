@@ -19,8 +19,15 @@ pub(super) struct Beta {
 
 impl Beta {
     pub(super) fn new() -> Self {
-        let cells = (0..=MOST).flat_map(|a| (0..=MOST).map(move |b| product(a, b)));
-        Self { table: cells.collect() }
+        let mut table: Vec<f64> = (0..=MOST).map(|b| 1.0 / (b + 1) as f64).collect();
+        for a in 1..=MOST {
+            for b in 0..=MOST {
+                // β(a, b) = β(a − 1, b) · a / (a + b + 1)
+                let before = table[(a - 1) * (MOST + 1) + b];
+                table.push(before * a as f64 / (a + b + 1) as f64);
+            }
+        }
+        Self { table }
     }
 
     /// `β(a, b)`; 0 where it is below the smallest number.

@@ -115,11 +115,6 @@ impl Codes {
         Test::Code { column, last: last as u16 }
     }
 
-    /// Bytes that a coded row takes.
-    pub(super) fn row_bytes(&self) -> usize {
-        2 * self.n_columns + 8 * self.n_raw
-    }
-
     /// The codes of rows, into a block whose memory is used again.
     pub(super) fn encode(&self, rows: ArrayView2<'_, f64>, block: &mut Block) {
         block.n_rows = rows.nrows();

@@ -10,7 +10,7 @@ use crate::tree::tree::Tree;
 /// The choice depends on these two numbers, the trees and the size of the background alone, so
 /// the same explainer always answers the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Plan {
+pub struct TablePlan {
     /// How many rows the explainer is made for. Tables cost time to build that pays back after
     /// some rows. Default: 1000.
     pub expected_rows: usize,
@@ -19,7 +19,7 @@ pub struct Plan {
     pub table_bytes: usize,
 }
 
-impl Default for Plan {
+impl Default for TablePlan {
     fn default() -> Self {
         Self { expected_rows: 1000, table_bytes: 1 << 30 }
     }
@@ -27,7 +27,7 @@ impl Default for Plan {
 
 /// What was chosen, tree by tree, counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Engines {
+pub struct ChosenEngines {
     /// Trees whose tables are kept.
     pub tables: usize,
     /// Trees whose tables are made for every block of rows.
@@ -99,7 +99,7 @@ fn cohort_row(tree: Tree<'_>, n_background: usize) -> f64 {
 
 /// The engine for a tree, if `tables` would cost this much.
 pub(super) fn choose(
-    plan: &Plan,
+    plan: &TablePlan,
     tree: Tree<'_>,
     n_background: usize,
     tables: Option<TableCost>,
@@ -110,11 +110,11 @@ pub(super) fn choose(
     let cohorts = rows * cohort_row(tree, n_background);
     if tables.bytes <= bytes_left {
         let cost = tables.build + rows * tables.row;
-        return if cost <= cohorts { Choice::Tables } else { Choice::Cohorts };
+        return if cost < cohorts { Choice::Tables } else { Choice::Cohorts };
     }
     let blocks = plan.expected_rows.div_ceil(STREAM_ROWS) as f64;
     let cost = blocks * tables.build + rows * tables.row;
-    if cost <= cohorts { Choice::StreamedTables } else { Choice::Cohorts }
+    if cost < cohorts { Choice::StreamedTables } else { Choice::Cohorts }
 }
 
 /// Whether a tree's paths are short enough for tables, and its steps if so.

@@ -8,7 +8,7 @@ use ndarray::{ArrayView2, Axis};
 use super::beta::Beta;
 use super::codes::{Block, Codes, PAD};
 use super::cohort::{Cohorts, Mass, Task};
-use super::cost::{Choice, Engines, Plan, STREAM_ROWS, TableCost, choose, compile};
+use super::cost::{Choice, ChosenEngines, STREAM_ROWS, TableCost, TablePlan, choose, compile};
 use super::kernel::{Cell, Level, Tile};
 use super::program::{Program, Step};
 use super::table::{Builder, Table, What, pair_columns, table_bytes};
@@ -49,7 +49,7 @@ pub(super) struct Fast<'a, T> {
     base_values: Vec<f64>,
     beta: Beta,
     plots: Vec<Plot<T>>,
-    engines: Engines,
+    engines: ChosenEngines,
 }
 
 impl<'a, T: Cell> Fast<'a, T> {
@@ -57,7 +57,7 @@ impl<'a, T: Cell> Fast<'a, T> {
         run: &Run<'_>,
         trees: &'a Ensemble,
         background: &Background,
-        plan: &Plan,
+        plan: &TablePlan,
         level: Level,
     ) -> Result<Self> {
         check(trees, background)?;
@@ -65,7 +65,7 @@ impl<'a, T: Cell> Fast<'a, T> {
         let (rows, weights) = weighted_rows(background);
         let base_values = weighted_mean(trees.predict(rows.view())?.view(), &weights);
         let background = Coded::new(&codes, background);
-        let mut engines = Engines::default();
+        let mut engines = ChosenEngines::default();
         let programs =
             run.split(0).map(trees.n_trees(), |tree, _| Ok(compile(trees.tree(tree))))?;
         let mut bits_bytes = 0;
@@ -123,7 +123,7 @@ impl<'a, T: Cell> Fast<'a, T> {
         Ok(fast)
     }
 
-    pub(super) fn engines(&self) -> Engines {
+    pub(super) fn engines(&self) -> ChosenEngines {
         self.engines
     }
 

@@ -4,7 +4,7 @@
 //! v(S) = ∑_b w_b · f(x on S, z_b elsewhere)
 //! ```
 //!
-//! Two exact engines, chosen per tree by [`Plan`]. *Tables*: what a group of leaves adds to
+//! Two exact engines, chosen per tree by [`TablePlan`]. *Tables*: what a group of leaves adds to
 //! each feature depends on a row only through the row's pattern, a few bits, so it is tabulated
 //! once with the whole background in it; a row then costs one look-up per group, however many
 //! background rows there are. *Cohorts*, for paths of many features or for few rows: one walk
@@ -25,7 +25,7 @@ mod walk;
 use fi_core::{Result, Run, require_shape};
 use ndarray::{ArrayView2, Axis};
 
-pub use cost::{Engines, Plan};
+pub use cost::{ChosenEngines, TablePlan};
 pub(in crate::tree::shap) use probability::InterventionalProbability;
 
 use super::background::Background;
@@ -38,7 +38,7 @@ use kernel::Level;
 /// Interventional TreeSHAP of one ensemble and background, on the raw scale.
 pub(in crate::tree::shap) struct Interventional<'a> {
     engine: Box<dyn Engine + 'a>,
-    engines: Engines,
+    engines: ChosenEngines,
 }
 
 impl<'a> Interventional<'a> {
@@ -48,7 +48,7 @@ impl<'a> Interventional<'a> {
         trees: &'a Ensemble,
         background: &Background,
         precision: Precision,
-        plan: &Plan,
+        plan: &TablePlan,
     ) -> Result<Self> {
         Self::at_level(run, trees, background, precision, plan, Level::detect())
     }
@@ -58,10 +58,10 @@ impl<'a> Interventional<'a> {
         trees: &'a Ensemble,
         background: &Background,
         precision: Precision,
-        plan: &Plan,
+        plan: &TablePlan,
         level: Level,
     ) -> Result<Self> {
-        let (engine, engines): (Box<dyn Engine + 'a>, Engines) = match precision {
+        let (engine, engines): (Box<dyn Engine + 'a>, ChosenEngines) = match precision {
             Precision::F32 => {
                 let fast = Fast::<f32>::new(run, trees, background, plan, level)?;
                 let engines = fast.engines();
@@ -77,7 +77,7 @@ impl<'a> Interventional<'a> {
     }
 
     /// What was chosen.
-    pub(in crate::tree::shap) fn engines(&self) -> Engines {
+    pub(in crate::tree::shap) fn chosen(&self) -> ChosenEngines {
         self.engines
     }
 }

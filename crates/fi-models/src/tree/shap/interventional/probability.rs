@@ -7,7 +7,7 @@ use super::beta::Beta;
 use super::codes::Codes;
 use super::cohort::{Cohorts, Mass, Task};
 use super::kernel::Level;
-use super::{Background, Coded, check, node_bits, weighted_mean, weighted_rows};
+use super::{Background, ChosenEngines, Coded, check, node_bits, weighted_mean, weighted_rows};
 use crate::tree::shap::engine::{Engine, n_pairs};
 use crate::tree::{Link, Trees};
 
@@ -75,6 +75,11 @@ impl<'a> InterventionalProbability<'a> {
         })?;
         let beta = Beta::new();
         Ok(Self { trees, level, codes, background, answers, base_values, beta, bits })
+    }
+
+    /// All trees are walked.
+    pub(in crate::tree::shap) fn chosen(&self) -> ChosenEngines {
+        ChosenEngines { cohorts: self.trees.ensemble().n_trees(), ..ChosenEngines::default() }
     }
 
     /// Writes `values[row][output][column]`.

@@ -221,8 +221,13 @@ fn a_stump_and_two_rows_by_hand() {
 fn a_background_of_other_features_is_refused() {
     let trees = ensemble(0, &Forest::default());
     let background = Background::new(Array2::zeros((2, 4)), None).unwrap();
-    let refused =
-        Interventional::new(&Run::new(0), &trees, &background, Precision::F64, &Plan::default());
+    let refused = Interventional::new(
+        &Run::new(0),
+        &trees,
+        &background,
+        Precision::F64,
+        &TablePlan::default(),
+    );
     let message = refused.err().map(|error| error.to_string());
     let expected = "the background has shape [2, 4], expected [2, 5]";
     assert_eq!(message.as_deref(), Some(expected));

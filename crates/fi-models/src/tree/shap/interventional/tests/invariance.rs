@@ -66,8 +66,8 @@ fn a_tree_of_depth_100_000_needs_no_stack() {
     let trees = chain(7, 100_000);
     let background = Background::new(rows(1, 20, 7), None).unwrap();
     let explained = rows(2, 3, 7);
-    let engine = prepare(&trees, &background, (Plan::default(), Precision::F64));
-    assert_eq!(engine.engines(), Engines { cohorts: 1, ..Engines::default() });
+    let engine = prepare(&trees, &background, (TablePlan::default(), Precision::F64));
+    assert_eq!(engine.chosen(), ChosenEngines { cohorts: 1, ..ChosenEngines::default() });
     let values = ask(&engine, &trees, &explained, false);
     let answers = trees.predict(explained.view()).unwrap();
     for (values, answer) in values.chunks(7).zip(&answers) {
@@ -83,7 +83,7 @@ fn hundreds_of_features_on_a_path_stay_exact() {
     let trees = chain(n, n);
     let background = Background::new(Array2::ones((1, n)), None).unwrap();
     let explained = Array2::zeros((1, n));
-    let engine = prepare(&trees, &background, (Plan::default(), Precision::F64));
+    let engine = prepare(&trees, &background, (TablePlan::default(), Precision::F64));
     let values = ask(&engine, &trees, &explained, false);
     // Leaf k (worth k + 1) is reached where features before k come from the row and k does not;
     // the last leaf (worth 1) where all come from the row.
@@ -101,14 +101,14 @@ fn hundreds_of_features_on_a_path_stay_exact() {
 fn the_plan_decides_and_is_reported() {
     let trees = ensemble(3, &Forest { n_features: 30, n_trees: 3, depth: 7, ..Forest::default() });
     let background = Background::new(rows(1, 50, 30), None).unwrap();
-    let engines = |plan| prepare(&trees, &background, (plan, Precision::F64)).engines();
+    let engines = |plan| prepare(&trees, &background, (plan, Precision::F64)).chosen();
     assert_eq!(engines(COHORTS).cohorts, 3);
     assert_eq!(engines(STREAMED).streamed_tables, 3);
     let tables = engines(TABLES);
     assert_eq!(tables.tables, 3);
     assert!(tables.table_bytes > 0);
-    let half = Plan { table_bytes: tables.table_bytes - 1, ..TABLES };
+    let half = TablePlan { table_bytes: tables.table_bytes - 1, ..TABLES };
     assert!(engines(half).tables < 3 && engines(half).table_bytes < tables.table_bytes);
     // One row does not pay for tables.
-    assert_eq!(engines(Plan { expected_rows: 1, ..TABLES }).tables, 0);
+    assert_eq!(engines(TablePlan { expected_rows: 1, ..TABLES }).tables, 0);
 }

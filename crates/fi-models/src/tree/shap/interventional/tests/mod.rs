@@ -3,6 +3,7 @@
 
 mod axioms;
 mod definition;
+mod golden;
 mod invariance;
 mod kernels;
 mod probability;
@@ -11,7 +12,7 @@ mod speed;
 use fi_core::{Rng, Run};
 use ndarray::Array2;
 
-use super::{Background, Engine, Engines, Interventional, Level, Plan};
+use super::{Background, ChosenEngines, Engine, Interventional, Level, TablePlan};
 use crate::tree::shap::engine::n_pairs;
 use crate::tree::{Aggregate, Comparison, Ensemble, NodeStats, Precision, TreeBuilder};
 
@@ -104,13 +105,13 @@ fn ensemble(seed: u64, forest: &Forest) -> Ensemble {
 }
 
 /// Tables wherever paths are short enough.
-const TABLES: Plan = Plan { expected_rows: usize::MAX >> 12, table_bytes: usize::MAX };
+const TABLES: TablePlan = TablePlan { expected_rows: usize::MAX >> 12, table_bytes: usize::MAX };
 /// Tables that are made anew for every block.
-const STREAMED: Plan = Plan { expected_rows: usize::MAX >> 12, table_bytes: 0 };
+const STREAMED: TablePlan = TablePlan { expected_rows: usize::MAX >> 12, table_bytes: 0 };
 /// Cohorts everywhere.
-const COHORTS: Plan = Plan { expected_rows: 0, table_bytes: 0 };
+const COHORTS: TablePlan = TablePlan { expected_rows: 0, table_bytes: 0 };
 
-const ALL: [(Plan, Precision, f64); 4] = [
+const ALL: [(TablePlan, Precision, f64); 4] = [
     (TABLES, Precision::F64, 1e-12),
     (STREAMED, Precision::F64, 1e-12),
     (COHORTS, Precision::F64, 1e-12),
@@ -134,7 +135,7 @@ fn ask(engine: &dyn Engine, trees: &Ensemble, rows: &Array2<f64>, pairs: bool) -
 fn prepare<'a>(
     trees: &'a Ensemble,
     background: &Background,
-    (plan, precision): (Plan, Precision),
+    (plan, precision): (TablePlan, Precision),
 ) -> Interventional<'a> {
     Interventional::new(&Run::new(0), trees, background, precision, &plan).unwrap()
 }
@@ -143,7 +144,7 @@ fn values(
     trees: &Ensemble,
     background: &Background,
     rows: &Array2<f64>,
-    how: (Plan, Precision),
+    how: (TablePlan, Precision),
 ) -> Vec<f64> {
     ask(&prepare(trees, background, how), trees, rows, false)
 }

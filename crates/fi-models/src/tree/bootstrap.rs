@@ -70,7 +70,7 @@ impl Trees {
     ///
     /// # Errors
     ///
-    /// As for [`Forest::oob_predictions`]; [`Error::TooFewRows`] if no row is out of bag; the
+    /// As for [`Trees::oob_predictions`]; [`Error::TooFewRows`] if no row is out of bag; the
     /// metric's own.
     pub fn oob_score(&self, data: &Dataset, metric: &Metric) -> Result<f64> {
         let predictions = self.oob_predictions(data)?;

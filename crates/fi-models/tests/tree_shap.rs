@@ -57,13 +57,31 @@ fn cases(library: &str, field: &str) -> Vec<(PathBuf, Value, Trees)> {
             continue;
         }
         for model in models(file) {
-            let stored = fi_models::import::load(&model).expect("a model");
-            if let Fitted::Trees(trees) = stored.model {
+            // CatBoost's contributions of trees that are not symmetric do not add up to its own
+            // answers.
+            if model.to_string_lossy().contains("depthwise") {
+                assert!(!adds_up(&golden), "CatBoost is right now, compare");
+                continue;
+            }
+            let bytes = std::fs::read(&model).expect("a model");
+            let fitted = match library {
+                "lightgbm" => fi_models::import::lightgbm(&bytes).expect("a model").model,
+                "catboost" => fi_models::import::catboost(&bytes).expect("a model").model,
+                _ => fi_models::import::load(&model).expect("a model").model,
+            };
+            if let Fitted::Trees(trees) = fitted {
                 cases.push((model, golden.clone(), trees));
             }
         }
     }
     cases
+}
+
+/// Whether the library's contributions and base add up to its raw answers.
+fn adds_up(golden: &Value) -> bool {
+    let (raw, contribs) = (numbers(&golden["raw"]), numbers(&golden["contribs"]));
+    let mut lists = contribs.chunks_exact(contribs.len() / raw.len()).zip(&raw);
+    lists.all(|(contribs, raw)| (contribs.iter().sum::<f64>() - raw).abs() < 1e-6)
 }
 
 fn rows(golden: &Value, trees: &Trees) -> Array2<f64> {
@@ -82,7 +100,13 @@ fn compare(library: &str, tolerance: f64) -> usize {
     for (model, golden, trees) in &cases {
         let run = Run::new(0);
         let (rows, players) = (rows(golden, trees), players(trees));
-        let expected = numbers(&golden["contribs"]);
+        let mut expected = numbers(&golden["contribs"]);
+        // LightGBM sums the contributions of forests whose predictions it averages.
+        if library == "lightgbm" {
+            for value in &mut expected {
+                *value *= trees.ensemble().scale();
+            }
+        }
         let explainer = TreeShap::default().explainer(&run, trees).expect("covers");
         let width = explainer.n_outputs() * (trees.n_features() + 1);
         let n_rows = expected.len() / width;
@@ -127,7 +151,10 @@ fn compare_interactions(library: &str, tolerance: f64) -> usize {
         for (place, expected) in expected.chunks_exact(side * side).enumerate() {
             let (row, output) = (place / explainer.n_outputs(), place % explainer.n_outputs());
             let dense = found.dense(row, output);
-            for (value, expected) in dense.iter().zip(expected) {
+            // CatBoost has numbers of its own beside the base value.
+            let among_features = |place: &usize| place / side < side - 1 && place % side < side - 1;
+            for place in (0..side * side).filter(among_features) {
+                let (value, expected) = (dense[[place / side, place % side]], expected[place]);
                 assert!(
                     (value - expected).abs() < tolerance * largest,
                     "{}, row {row}, output {output}: {value} instead of {expected}",

@@ -281,7 +281,9 @@ impl AllPairs<'_> {
                 for donor in start..end {
                     let mut into = batch.row_mut(donor - start);
                     into.assign(&rows.row(row));
-                    members.iter().for_each(|&column| into[column] = rows[[donor, column]]);
+                    for &column in members {
+                        into[column] = rows[[donor, column]];
+                    }
                 }
                 let batch: ArrayView2<'_, f64> = batch.slice(ndarray::s![..end - start, ..]);
                 let predictions = predict_checked(self.model, batch)?;

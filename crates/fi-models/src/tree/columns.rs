@@ -37,7 +37,9 @@ impl Columns {
             let place = |x: &f64| values.partition_point(|&value| before(value, *x));
             let places: Vec<usize> = all.iter().map(place).collect();
             let mut counts = vec![0; values.len() + 1];
-            places.iter().for_each(|&at| counts[at + 1] += 1);
+            for &at in &places {
+                counts[at + 1] += 1;
+            }
             (0..values.len()).for_each(|at| counts[at + 1] += counts[at]);
             Column { values, counts, places }
         };

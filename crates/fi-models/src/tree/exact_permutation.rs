@@ -320,7 +320,9 @@ impl Question<'_> {
                 let sums = &mut sums[pieces.start * n_outputs..pieces.end * n_outputs];
                 if n_outputs == 1 {
                     let value = walk.value(leaf);
-                    sums.iter_mut().for_each(|sum| *sum += value);
+                    for sum in sums {
+                        *sum += value;
+                    }
                     return;
                 }
                 for sums in sums.chunks_exact_mut(n_outputs) {

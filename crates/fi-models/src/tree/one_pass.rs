@@ -15,6 +15,9 @@ use super::compiled::{Compiled, Tile, Walk};
 
 /// So many rows go through all trees together.
 const LANES: usize = 32;
+/// Trees of so many nodes go through all rows of a task before the next trees: they stay in a
+/// processor's second cache, as the rows of a task do not.
+const NEAR_NODES: usize = 1 << 13;
 
 /// The shuffles of one repeat.
 pub(super) struct Group<'a> {
@@ -87,7 +90,9 @@ impl<'a> Group<'a> {
         } else {
             let mut holds = vec![false; chosen.len() * stride];
             for (player, members) in members().enumerate() {
-                members.iter().for_each(|&feature| holds[player * stride + feature] = true);
+                for &feature in members {
+                    holds[player * stride + feature] = true;
+                }
             }
             Members::Many { holds, stride }
         };
@@ -113,35 +118,73 @@ pub(super) fn shuffled_sums(
     let (n_outputs, precision) = (ensemble.n_outputs(), ensemble.precision());
     let n_rows = range.len();
     let n_shuffles: usize = groups.iter().map(|g| g.shuffles.len() + g.unused.len()).sum();
-    let mut all = Array2::zeros((n_shuffles * n_rows, n_outputs));
-    let mut tile = Tile::default();
-    let mut scratch = Scratch::default();
+    let mut blocks = Vec::with_capacity(n_rows.div_ceil(LANES) * groups.len());
     for start in range.clone().step_by(LANES) {
         let end = (start + LANES).min(range.end);
-        tile.fill(rows.slice(s![start..end, ..]), precision);
-        let n_own = tile.values.len();
         for group in groups {
             // The donors' rows stand behind the rows' own.
-            tile.values.truncate(n_own);
+            let mut tile = Tile::default();
+            tile.fill(rows.slice(s![start..end, ..]), precision);
             tile.append(rows.select(Axis(0), &group.donors[start..end]).view(), precision);
-            scratch.begin(group, end - start, n_outputs, ensemble.n_values());
-            for walk in walks {
-                scratch.tree(walk, &tile, group, compiled.special);
+            let sums = vec![[0.0; LANES]; (group.shuffles.len() + 1) * n_outputs];
+            blocks.push(Block {
+                start: start - range.start,
+                n_lanes: end - start,
+                group,
+                tile,
+                sums,
+            });
+        }
+    }
+    let mut scratch = Scratch::default();
+    let mut rest = walks;
+    while !rest.is_empty() {
+        let (near, far) = rest.split_at(n_near(rest));
+        rest = far;
+        for block in &mut blocks {
+            scratch.begin(block, n_outputs, ensemble.n_values());
+            std::mem::swap(&mut scratch.sums, &mut block.sums);
+            for walk in near {
+                scratch.tree(walk, &block.tile, block.group, compiled.special);
             }
-            let n_players = group.shuffles.len();
-            let untouched = group.unused.iter().map(|&copy| (copy, n_players));
-            let shuffled = group.shuffles.iter().enumerate().map(|(player, &copy)| (copy, player));
-            for (copy, player) in shuffled.chain(untouched) {
-                let first = copy * n_rows + start - range.start;
-                for output in 0..n_outputs {
-                    let sums = &scratch.sums[player * n_outputs + output];
-                    let mut into = all.slice_mut(s![first..first + end - start, output]);
-                    into.iter_mut().zip(sums).for_each(|(to, from)| *to = *from);
-                }
+            std::mem::swap(&mut scratch.sums, &mut block.sums);
+        }
+    }
+    let mut all = Array2::zeros((n_shuffles * n_rows, n_outputs));
+    for block in &blocks {
+        let (group, n_players) = (block.group, block.group.shuffles.len());
+        let untouched = group.unused.iter().map(|&copy| (copy, n_players));
+        let shuffled = group.shuffles.iter().enumerate().map(|(player, &copy)| (copy, player));
+        for (copy, player) in shuffled.chain(untouched) {
+            let first = copy * n_rows + block.start;
+            for output in 0..n_outputs {
+                let sums = &block.sums[player * n_outputs + output];
+                let mut into = all.slice_mut(s![first..first + block.n_lanes, output]);
+                into.iter_mut().zip(sums).for_each(|(to, from)| *to = *from);
             }
         }
     }
     all
+}
+
+/// How many of these trees stay near the processor together; at least 1.
+fn n_near(walks: &[Walk<'_>]) -> usize {
+    let mut n_nodes = 0;
+    let near = walks.iter().take_while(|walk| {
+        n_nodes += walk.nodes.len();
+        n_nodes <= NEAR_NODES
+    });
+    near.count().max(1)
+}
+
+/// Rows that go through the trees together, in one repeat.
+struct Block<'a> {
+    start: usize,
+    n_lanes: usize,
+    group: &'a Group<'a>,
+    tile: Tile,
+    /// `[player][output]`, and behind the players the untouched rows.
+    sums: Vec<[f64; LANES]>,
 }
 
 /// One walk on its way.
@@ -158,7 +201,7 @@ struct Scratch {
     n_lanes: usize,
     n_outputs: usize,
     n_values: usize,
-    /// `[player][output]`, and behind the players the untouched rows.
+    /// Those of the [`Block`].
     sums: Vec<[f64; LANES]>,
     /// One bit per lane and player: whether it has left the way of the untouched row.
     left: Vec<u64>,
@@ -173,11 +216,9 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn begin(&mut self, group: &Group<'_>, n_lanes: usize, n_outputs: usize, n_values: usize) {
-        let n_players = group.shuffles.len();
-        (self.n_lanes, self.n_outputs, self.n_values) = (n_lanes, n_outputs, n_values);
-        self.sums.clear();
-        self.sums.resize((n_players + 1) * n_outputs, [0.0; LANES]);
+    fn begin(&mut self, block: &Block<'_>, n_outputs: usize, n_values: usize) {
+        let n_players = block.group.shuffles.len();
+        (self.n_lanes, self.n_outputs, self.n_values) = (block.n_lanes, n_outputs, n_values);
         self.left.resize(LANES * n_players.div_ceil(64), 0);
         // One more than there can be: what is written there is not kept.
         self.items.resize(LANES * n_players + 1, Item::default());

@@ -50,15 +50,16 @@ proptest! {
 #[test]
 fn a_tree_as_deep_as_a_chain_is_walked_without_recursion() {
     use super::super::{Comparison, NodeStats, TreeBuilder};
-    let depth = 50_000;
+    let depth = 50_000_u32;
     let mut tree = TreeBuilder::new(1);
     for node in 0..depth {
         let split = tree.push_split(
             0,
-            node as f64,
+            f64::from(node),
             &NodeStats { cover: 1.0, impurity: 0.0, value: &[0.0] },
         );
-        let leaf = tree.push_leaf(&NodeStats { cover: 1.0, impurity: 0.0, value: &[node as f64] });
+        let leaf =
+            tree.push_leaf(&NodeStats { cover: 1.0, impurity: 0.0, value: &[f64::from(node)] });
         tree.connect(split, leaf, split + 2);
     }
     tree.push_leaf(&NodeStats { cover: 1.0, impurity: 0.0, value: &[-1.0] });
@@ -69,6 +70,6 @@ fn a_tree_as_deep_as_a_chain_is_walked_without_recursion() {
     let compiled = Compiled::new(&ensemble).unwrap();
     let mut sums = Array2::zeros((40, 1));
     compiled.add(&ensemble, rows.view(), &mut sums);
-    let expected = rows.mapv(|x| if x < depth as f64 { x } else { -1.0 });
+    let expected = rows.mapv(|x| if x < f64::from(depth) { x } else { -1.0 });
     assert_eq!(sums, expected);
 }

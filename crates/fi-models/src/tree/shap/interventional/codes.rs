@@ -199,7 +199,9 @@ impl Codes {
         } else {
             // A mask of ones is the code that goes left once it is turned around.
             self.direct(tree, node, block, scratch);
-            scratch.iter_mut().for_each(|mask| *mask = !*mask);
+            for mask in scratch.iter_mut() {
+                *mask = !*mask;
+            }
             kernel::pack(level, scratch, 0, words);
         }
     }

@@ -303,12 +303,11 @@ impl<T: Cell> Fast<'_, T> {
         for (plot, tree) in self.plots.iter().zip(self.trees.trees()) {
             let Kind::Cohorts(bits) = &plot.way else { continue };
             let made;
-            let bits = match bits {
-                Some(bits) => bits,
-                None => {
-                    made = self.node_bits(tree);
-                    &made
-                }
+            let bits = if let Some(bits) = bits {
+                bits
+            } else {
+                made = self.node_bits(tree);
+                &made
             };
             let task = Task {
                 tree,

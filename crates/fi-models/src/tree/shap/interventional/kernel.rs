@@ -4,6 +4,7 @@
 //! a test holds them to it.
 
 #![expect(unsafe_code, reason = "calls of functions that need AVX2, behind a check at run time")]
+#![expect(clippy::inline_always, reason = "bodies that are compiled once more for wider registers")]
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
@@ -119,7 +120,9 @@ fn edge_body(codes: &[u16], last: u16, left: bool, and: Option<&[u16]>, out: &mu
 #[inline(always)]
 fn side_body(left: bool, and: Option<&[u16]>, out: &mut [u16]) {
     let flip = if left { 0 } else { u16::MAX };
-    out.iter_mut().for_each(|out| *out ^= flip);
+    for out in out.iter_mut() {
+        *out ^= flip;
+    }
     if let Some(and) = and {
         out.iter_mut().zip(and).for_each(|(out, &and)| *out &= and);
     }
@@ -169,8 +172,10 @@ pub(super) fn pack(level: Level, codes: &[u16], last: u16, words: &mut [u64]) {
 fn pack_avx2(codes: &[u16], last: u16, words: &mut [u64]) {
     let last = _mm256_set1_epi16(last.cast_signed());
     let at_most = |codes: &[u16; 16]| {
+        let codes: *const [u16; 16] = codes;
+        #[expect(clippy::cast_ptr_alignment, reason = "the load asks for no alignment")]
         // SAFETY: the array has the 32 bytes that are read.
-        let codes = unsafe { _mm256_loadu_si256(codes.as_ptr().cast::<__m256i>()) };
+        let codes = unsafe { _mm256_loadu_si256(codes.cast::<__m256i>()) };
         _mm256_cmpeq_epi16(_mm256_min_epu16(codes, last), codes)
     };
     let (codes, _) = codes.as_chunks::<16>();

@@ -91,10 +91,7 @@ impl<'a> InterventionalProbability<'a> {
         let Ok(answers) = ensemble.predict(rows.view()) else { return };
         let n_raw = ensemble.n_outputs();
         let n_background = self.background.n_rows();
-        let columns = match pairs {
-            true => n_pairs(ensemble.n_features()),
-            false => ensemble.n_features(),
-        };
+        let columns = if pairs { n_pairs(ensemble.n_features()) } else { ensemble.n_features() };
         // Two classes from one raw answer: the second's values, and their opposites.
         let n_outputs = link.n_outputs(n_raw);
         let shift = n_outputs - n_raw;
@@ -111,12 +108,11 @@ impl<'a> InterventionalProbability<'a> {
         let mut cohorts = Cohorts::default();
         for (tree, bits) in ensemble.trees().zip(&self.bits) {
             let made;
-            let bits = match bits {
-                Some(bits) => bits,
-                None => {
-                    made = node_bits(self.level, &self.codes, tree, &self.background);
-                    &made
-                }
+            let bits = if let Some(bits) = bits {
+                bits
+            } else {
+                made = node_bits(self.level, &self.codes, tree, &self.background);
+                &made
             };
             let outputs = match tree.output() {
                 Some(output) => output..output + 1,
@@ -139,9 +135,10 @@ impl<'a> InterventionalProbability<'a> {
                     let values = &mut values[at..at + columns];
                     let x = rows.row(row);
                     let x = x.to_slice().unwrap_or(&[]);
-                    match pairs {
-                        true => cohorts.interact(&task, x, values),
-                        false => cohorts.attribute(&task, x, values),
+                    if pairs {
+                        cohorts.interact(&task, x, values);
+                    } else {
+                        cohorts.attribute(&task, x, values);
                     }
                 }
             }

@@ -15,6 +15,8 @@
 //! `2^d · (d + 1)` cells and costs `d/2` additions each. The sum over `E ∋ j` is the one over
 //! `E ⊆ p` without the one over `E ⊆ p ∖ j`; pairs follow in the same way.
 
+#![expect(clippy::inline_always, reason = "bodies that are compiled once more for wider registers")]
+
 use super::beta::Beta;
 
 /// The transform of one leaf after the other, in memory that is used again.
@@ -151,9 +153,12 @@ impl<const L: usize> Unit<L> {
         self.weigh(OUT, (0, 1), 0);
         let single: Vec<f64> = (0..1_usize << d)
             .flat_map(|p| (0..d).map(move |j| (p, p & !(1 << j))))
-            .map(|(p, without)| match without == p {
-                true => -self.kinds[OUT][p],
-                false => self.kinds[IN][p] - self.kinds[IN_1][without],
+            .map(|(p, without)| {
+                if without == p {
+                    -self.kinds[OUT][p]
+                } else {
+                    self.kinds[IN][p] - self.kinds[IN_1][without]
+                }
             })
             .collect();
         self.weigh(BOTH, (2, 0), 0);

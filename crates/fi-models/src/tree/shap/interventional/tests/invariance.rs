@@ -49,9 +49,10 @@ fn chain(n_features: usize, depth: usize) -> Ensemble {
     let mut node = tree.push_split(0, 0.5, &leaf(&[0.0]));
     for level in 1..=depth {
         let right = tree.push_leaf(&leaf(&[level as f64]));
-        let left = match level == depth {
-            true => tree.push_leaf(&leaf(&[1.0])),
-            false => tree.push_split(level % n_features, 0.5, &leaf(&[0.0])),
+        let left = if level == depth {
+            tree.push_leaf(&leaf(&[1.0]))
+        } else {
+            tree.push_split(level % n_features, 0.5, &leaf(&[0.0]))
         };
         tree.connect(node, left, right);
         node = left;

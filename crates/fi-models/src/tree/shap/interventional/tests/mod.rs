@@ -154,7 +154,7 @@ fn close(a: &[f64], b: &[f64], tolerance: f64) -> Result<(), String> {
     if a.len() != b.len() {
         return Err(format!("{} and {} values", a.len(), b.len()));
     }
-    match a.iter().zip(b).position(|(a, b)| !((a - b).abs() <= tolerance)) {
+    match a.iter().zip(b).position(|(a, b)| (a - b).abs() > tolerance || (a - b).is_nan()) {
         None => Ok(()),
         Some(at) => Err(format!("value {at} is {} and not {}", a[at], b[at])),
     }

@@ -105,9 +105,8 @@ impl Link {
         }
         let fits = match self {
             Self::Logistic { .. } => n_raw == 1,
-            Self::Identity | Self::Exp | Self::Sigmoid { .. } => n_raw >= 1,
             // One class is odd, but scikit-learn trains it and so do we.
-            Self::Probabilities => n_raw >= 1,
+            Self::Identity | Self::Exp | Self::Sigmoid { .. } | Self::Probabilities => n_raw >= 1,
             Self::Softmax | Self::OneVsRest { .. } => n_raw >= 2,
         };
         if fits {

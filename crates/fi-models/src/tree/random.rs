@@ -51,7 +51,10 @@ impl Shape {
         if !self.shares {
             builder = builder.with_base((0..self.n_outputs).map(|k| 0.1 * k as f64).collect());
         }
-        for tree in 0..self.n_trees {
+        // A mean of trees for one output each needs as many for every output.
+        let even = self.tree_per_output && self.aggregate == Aggregate::Mean;
+        let rounds = self.n_trees.div_ceil(self.n_outputs) * self.n_outputs;
+        for tree in 0..if even { rounds } else { self.n_trees } {
             if self.tree_per_output {
                 let tree = (tree % self.n_outputs, self.tree(1, rng));
                 builder.push_tree_for(tree.0, tree.1).unwrap();

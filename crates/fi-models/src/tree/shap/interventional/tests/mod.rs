@@ -88,9 +88,13 @@ fn ensemble(seed: u64, forest: &Forest) -> Ensemble {
     let mut rng = Rng::new(seed, 0);
     let comparison = [Comparison::LessEqual, Comparison::Less][rng.below(2)];
     let n_values = if forest.per_output { 1 } else { forest.n_outputs };
+    // A mean of trees for one output each needs as many for every output.
+    let even = !forest.per_output || forest.n_trees % forest.n_outputs == 0;
+    let precision = [Precision::F32, Precision::F64][rng.below(2)];
+    let mean = rng.below(2) == 0 && even;
     let mut builder = Ensemble::builder(forest.n_features, forest.n_outputs, comparison)
-        .with_precision([Precision::F32, Precision::F64][rng.below(2)])
-        .with_aggregate([Aggregate::Mean, Aggregate::Sum][rng.below(2)])
+        .with_precision(precision)
+        .with_aggregate(if mean { Aggregate::Mean } else { Aggregate::Sum })
         .with_base((0..forest.n_outputs).map(|_| rng.uniform()).collect());
     for index in 0..forest.n_trees {
         let mut tree = TreeBuilder::new(n_values);

@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: fi beside its peers, measured in one run, and recorded.
 
+#![expect(clippy::disallowed_types, reason = "a benchmark reads the clock")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -62,8 +64,7 @@ impl Bench {
         std::fs::create_dir_all(&output)?;
         self.prepare(&models)?;
         let raw = output.join("raw.csv");
-        let mut records =
-            if raw.exists() { Records::read(&raw)? } else { Records::default() };
+        let mut records = if raw.exists() { Records::read(&raw)? } else { Records::default() };
         for work in WORKS.iter().filter(|work| self.wanted(work)) {
             for threads in if self.two_threads { vec![1, 2] } else { vec![1] } {
                 let done = |side: &str| {
@@ -205,7 +206,8 @@ fn tables_for_r(models: &Path) -> Result<()> {
     ] {
         let file = |name: &str| models.join(format!("{name}.npy"));
         let rows = fi_io::read_npy_2d(file(rows))?;
-        let (values, classes) = (fi_io::read_npy_1d(file(values))?, fi_io::read_npy_1d(file(classes))?);
+        let (values, classes) =
+            (fi_io::read_npy_1d(file(values))?, fi_io::read_npy_1d(file(classes))?);
         let columns = (0..rows.ncols()).map(|i| format!("x{i}"));
         let mut csv = fi_io::Table::new(columns.chain(["value".to_owned(), "class".to_owned()]));
         for ((row, value), class) in rows.rows().into_iter().zip(&values).zip(&classes) {

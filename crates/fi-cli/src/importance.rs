@@ -35,6 +35,9 @@ pub(crate) enum Method {
     SplitCount,
 }
 
+/// A score that is read from trees.
+type Read = fn(&tree::Ensemble, &[String]) -> fi_core::Result<Importance>;
+
 /// The options of `fi importance`.
 #[derive(Args)]
 pub(crate) struct Command {
@@ -99,15 +102,14 @@ impl Command {
 
     fn score(&self, session: &Session, model: &Stored) -> Done<Vec<Importance>> {
         let names = &model.feature_names;
-        let read: Option<fn(&tree::Ensemble, &[String]) -> fi_core::Result<Importance>> =
-            match self.method {
-                Method::Impurity => Some(tree::impurity),
-                Method::SplitCount => Some(tree::split_count),
-                Method::Gain => Some(tree::gain),
-                Method::TotalGain => Some(tree::total_gain),
-                Method::Cover => Some(tree::cover),
-                Method::Permutation | Method::OobPermutation | Method::Shap => None,
-            };
+        let read: Option<Read> = match self.method {
+            Method::Impurity => Some(tree::impurity),
+            Method::SplitCount => Some(tree::split_count),
+            Method::Gain => Some(tree::gain),
+            Method::TotalGain => Some(tree::total_gain),
+            Method::Cover => Some(tree::cover),
+            Method::Permutation | Method::OobPermutation | Method::Shap => None,
+        };
         if let Some(read) = read {
             if self.groups.groups.is_some() {
                 return Failure::call(

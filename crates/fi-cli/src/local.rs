@@ -167,7 +167,7 @@ impl ShapArgs {
                 "this model is explained by predictions for background rows: give --background",
             );
         };
-        let (exact, kernel) = (shapley::Exact::default(), shapley::Kernel::default());
+        let (exact, kernel) = (shapley::Exact, shapley::Kernel::default());
         let (permutation, sampling) =
             (shapley::Permutation::default(), shapley::Sampling::default());
         let estimator: &dyn Estimator = match self.algorithm {
@@ -237,9 +237,11 @@ impl Explain {
         let players = self.groups.players(&model.feature_names)?;
         let rows = rows.view();
         let attribution = match self.shap.trees(&model)? {
-            Some(trees) => self.shap.with_trees(session, &model, &self.data, trees, |explainer| {
-                Ok(explainer.attribution(&session.run(), &players, rows)?)
-            })?,
+            Some(trees) => {
+                self.shap.with_trees(session, &model, &self.data, trees, |explainer| {
+                    Ok(explainer.attribution(&session.run(), &players, rows)?)
+                })?
+            }
             None => self.shap.estimated(session, &model, &self.data, &players, rows)?,
         };
         if let Some(error) = attribution.additivity_error {

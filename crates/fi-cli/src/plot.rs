@@ -148,10 +148,8 @@ fn pair_figure(pairs: &PairScores, title: String) -> Done<Figure> {
     let mut caption =
         format!("Each cell: the sum of its pair's scores, {} in all.", pairs.n_summed);
     if pairs.n_left_out > 0 {
-        caption.push_str(&format!(
-            " {} scores of 0 or less are left out, so cells lean upwards.",
-            pairs.n_left_out
-        ));
+        let left_out = pairs.n_left_out;
+        caption += &format!(" {left_out} scores of 0 or less are left out, so cells lean upwards.");
     }
     let has_diagonal = (0..pairs.members.len()).any(|i| pairs.values[[i, i]].abs() > 0.0);
     let heatmap = Heatmap {

@@ -81,7 +81,7 @@ impl Train {
         let data = self.data.to_train(session)?;
         let metrics = Metric::for_target(data.target());
         let mut scores = Vec::new();
-        let (train, test) = self.split(session, &data)?;
+        let (train, test) = self.split(session, &data);
         if !test.is_empty() {
             let model = self.fit(&session.run(), &data.select_rows(&train)?)?;
             let test = data.select_rows(&test)?;
@@ -139,11 +139,11 @@ impl Train {
     }
 
     /// The rows to train on and those set aside; rows of one group stay together.
-    fn split(&self, session: &Session, data: &Dataset) -> Done<(Vec<usize>, Vec<usize>)> {
+    fn split(&self, session: &Session, data: &Dataset) -> (Vec<usize>, Vec<usize>) {
         let n_rows = data.n_rows();
         let n_test = (self.test_size * n_rows as f64).round() as usize;
         if n_test == 0 || n_test + 2 > n_rows {
-            return Ok(((0..n_rows).collect(), Vec::new()));
+            return ((0..n_rows).collect(), Vec::new());
         }
         let mut rng = Run::new(session.seed).split(0x7465_7374).rng(0);
         let group_of = |row: usize| data.groups().map_or(row, |groups| groups[row]);
@@ -154,7 +154,7 @@ impl Train {
         let mut place = vec![0; groups.iter().max().map_or(0, |last| last + 1)];
         groups.iter().enumerate().for_each(|(i, &group)| place[group] = i);
         let n_test_groups = (self.test_size * groups.len() as f64).round().max(1.0) as usize;
-        Ok((0..n_rows).partition(|&row| place[group_of(row)] >= n_test_groups))
+        (0..n_rows).partition(|&row| place[group_of(row)] >= n_test_groups)
     }
 
     fn fit(&self, run: &Run<'_>, data: &Dataset) -> Done<Trees> {

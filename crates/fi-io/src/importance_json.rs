@@ -94,7 +94,8 @@ impl Provenance {
                 }
                 hash.update(&buffer[..n]);
             }
-            let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            let digits = |byte: &u8| [byte >> 4, byte & 15].map(|d| char::from_digit(d.into(), 16));
+            let sha256 = hash.finalize().iter().flat_map(digits).flatten().collect();
             Ok(Input { file: path.display().to_string(), sha256 })
         };
         Ok(Self { inputs: files.iter().map(input).collect::<Result<_>>()? })

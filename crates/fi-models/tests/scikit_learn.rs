@@ -53,7 +53,9 @@ fn trees(stored: &Stored) -> &Trees {
 /// Numbers of any depth of lists, one row each; `null` is NaN.
 fn table(value: &Value) -> Array2<f64> {
     let cell = |x: &Value| if x.is_null() { f64::NAN } else { x.as_f64().unwrap() };
-    let row = |row: &Value| row.as_array().map_or_else(|| vec![cell(row)], |row| row.iter().map(cell).collect());
+    let row = |row: &Value| {
+        row.as_array().map_or_else(|| vec![cell(row)], |row| row.iter().map(cell).collect())
+    };
     let rows: Vec<Vec<f64>> = value.as_array().unwrap().iter().map(row).collect();
     Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat()).unwrap()
 }
@@ -79,7 +81,8 @@ fn predictions_are_those_of_scikit_learn() {
             // The class of the largest probability, by name.
             let names = stored.class_names.as_ref().unwrap();
             for (row, label) in ours.rows().into_iter().zip(golden["predict"].as_array().unwrap()) {
-                let best = (0..row.len()).fold(0, |best, k| if row[k] > row[best] { k } else { best });
+                let best =
+                    (0..row.len()).fold(0, |best, k| if row[k] > row[best] { k } else { best });
                 let label = label.as_str().map_or_else(|| label.to_string(), String::from);
                 assert_eq!(names[best], label, "{name}");
             }

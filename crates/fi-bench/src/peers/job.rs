@@ -49,8 +49,12 @@ impl Job {
             ("contribs" | "path", depth) => {
                 (Kind::Attribution, "x50", format!("xgboost_d{depth}.json"))
             }
-            ("background", depth) => (Kind::Interventional, "x50", format!("xgboost_d{depth}.json")),
-            ("interactions", depth) => (Kind::Interactions, "x50", format!("xgboost_d{depth}.json")),
+            ("background", depth) => {
+                (Kind::Interventional, "x50", format!("xgboost_d{depth}.json"))
+            }
+            ("interactions", depth) => {
+                (Kind::Interactions, "x50", format!("xgboost_d{depth}.json"))
+            }
             ("forest", name) => (Kind::Attribution, "x8", format!("{name}.json")),
             ("predict", "lightgbm") => (Kind::Predict, "x8", "lightgbm.txt".to_owned()),
             ("predict", "catboost") => (Kind::Predict, "x8", "catboost.json".to_owned()),
@@ -176,16 +180,13 @@ impl Job {
     /// A file that is missing.
     pub fn score(&self, folder: &Path, model: &Trees) -> Result<f64> {
         let rows = read_npy_2d(folder.join("x20_test.npy"))?;
-        let (metric, target) = match &self.target {
-            Some(Target::Classes { names, .. }) => {
-                let labels = read_npy_1d(folder.join("classes20_test.npy"))?;
-                let labels = labels.iter().map(|&class| class as usize).collect();
-                (Metric::Accuracy, Target::Classes { labels, names: names.clone() })
-            }
-            _ => {
-                let values = read_npy_1d(folder.join("y20_test.npy"))?;
-                (Metric::R2, Target::Values(values.to_vec()))
-            }
+        let (metric, target) = if let Some(Target::Classes { names, .. }) = &self.target {
+            let labels = read_npy_1d(folder.join("classes20_test.npy"))?;
+            let labels = labels.iter().map(|&class| class as usize).collect();
+            (Metric::Accuracy, Target::Classes { labels, names: names.clone() })
+        } else {
+            let values = read_npy_1d(folder.join("y20_test.npy"))?;
+            (Metric::R2, Target::Values(values.to_vec()))
         };
         let predictions = model.predict(rows.view())?;
         Ok(metric.score(predictions.view(), model.output(), &target, None)?)

@@ -71,7 +71,9 @@ impl Background {
                 "the sum of the background weights overflows, scale them down".to_owned(),
             ));
         }
-        weights.iter_mut().for_each(|weight| *weight /= sum);
+        for weight in &mut weights {
+            *weight /= sum;
+        }
         Ok(Self { rows, weights })
     }
 

@@ -89,7 +89,7 @@ fn ensemble(seed: u64, forest: &Forest) -> Ensemble {
     let comparison = [Comparison::LessEqual, Comparison::Less][rng.below(2)];
     let n_values = if forest.per_output { 1 } else { forest.n_outputs };
     // A mean of trees for one output each needs as many for every output.
-    let even = !forest.per_output || forest.n_trees % forest.n_outputs == 0;
+    let even = !forest.per_output || forest.n_trees.is_multiple_of(forest.n_outputs);
     let precision = [Precision::F32, Precision::F64][rng.below(2)];
     let mean = rng.below(2) == 0 && even;
     let mut builder = Ensemble::builder(forest.n_features, forest.n_outputs, comparison)

@@ -230,12 +230,7 @@ fn push_all(
 }
 
 /// A tree as scikit-learn numbers its nodes, values times `factor`.
-fn tree(
-    nodes: &Nodes,
-    index: usize,
-    n_values: usize,
-    factor: f64,
-) -> Result<TreeBuilder, Problem> {
+fn tree(nodes: &Nodes, index: usize, n_values: usize, factor: f64) -> Result<TreeBuilder, Problem> {
     let n_nodes = nodes.check(index, n_values)?;
     let Some(impurities) = &nodes.impurity else {
         return Err(Problem::Damaged(format!("tree {index} has no list `impurity`")));
@@ -265,6 +260,3 @@ fn tree(
     }
     Ok(tree)
 }
-
-#[cfg(test)]
-mod tests;

@@ -40,7 +40,8 @@ impl Columns {
             )));
         }
         let category = |value: &serde_json::Value| {
-            let number = value.as_f64().filter(|x| x.fract() == 0.0 && (0.0..16_777_216.0).contains(x));
+            let number =
+                value.as_f64().filter(|x| x.fract() == 0.0 && (0.0..16_777_216.0).contains(x));
             number.map(|x| x as u32).ok_or_else(|| {
                 Problem::Unsupported(format!(
                     "`{value}` is a category and no whole number from 0 below 2^24: encode \
@@ -56,7 +57,11 @@ impl Columns {
 
     fn feature(&self, column: usize) -> usize {
         // A column beyond the last is refused when the tree is built.
-        if self.order.is_empty() { column } else { self.order.get(column).copied().unwrap_or(usize::MAX) }
+        if self.order.is_empty() {
+            column
+        } else {
+            self.order.get(column).copied().unwrap_or(usize::MAX)
+        }
     }
 }
 
@@ -115,7 +120,8 @@ fn categories(
             split.feature
         )));
     };
-    let goes_left = |place: usize| words.get(place / 32).is_some_and(|word| word >> (place % 32) & 1 == 1);
+    let goes_left =
+        |place: usize| words.get(place / 32).is_some_and(|word| word >> (place % 32) & 1 == 1);
     let places = (0..known.len()).filter(|&place| goes_left(place) != split.missing_left);
     Ok(Some(places.map(|place| known[place]).collect()))
 }

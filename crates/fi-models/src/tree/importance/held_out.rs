@@ -71,11 +71,7 @@ use crate::tree::{Aggregate, Ensemble, Link, Tree, Trees};
 ///   forests.* NeurIPS 32. <https://arxiv.org/abs/1906.10845>
 /// - Loecher (2022). *Unbiased variable importance for random forests.* Communications in
 ///   Statistics – Theory and Methods 51. <https://doi.org/10.1080/03610926.2020.1764042>
-pub fn held_out_impurity(
-    trees: &Trees,
-    features: &[String],
-    data: &Dataset,
-) -> Result<Importance> {
+pub fn held_out_impurity(trees: &Trees, features: &[String], data: &Dataset) -> Result<Importance> {
     check(trees, features, data)?;
     let rows: Vec<usize> = (0..data.n_rows()).collect();
     importance("held_out_impurity", trees, features, data, |_| rows.clone())

@@ -170,3 +170,127 @@ fn covers_counted_on_the_training_rows_are_those_of_training() {
         assert_eq!(counted.tree(0).cover(node), ensemble.tree(0).cover(node), "node {node}");
     }
 }
+
+/// One split and two leaves.
+fn small() -> Value {
+    serde_json::json!({
+        "format": "fi-scikit-learn-trees", "version": 1, "model": "GradientBoostingRegressor",
+        "n_features": 2, "n_outputs": 1, "feature_names": ["a", "b"], "loss": "squared_error",
+        "learning_rate": 0.5, "base": [1.0], "init": "zero",
+        "trees": [{"left": [1, -1, -1], "right": [2, -1, -1], "feature": [1, -2, -2],
+            "threshold": [0.5, -2.0, -2.0], "missing_left": [0, 0, 0], "cover": [4.0, 1.0, 3.0],
+            "impurity": [1.0, 0.0, 0.0], "value": [2.5, 1.0, 3.0]}],
+    })
+}
+
+fn refusal(change: impl Fn(&mut Value)) -> String {
+    let mut document = small();
+    change(&mut document);
+    scikit_learn(document.to_string().as_bytes()).unwrap_err().to_string()
+}
+
+#[test]
+fn what_does_not_hold_together_is_one_sentence() {
+    assert!(scikit_learn(small().to_string().as_bytes()).is_ok());
+    let at = |list: &'static str, node: usize, value: Value| {
+        refusal(move |document| document["trees"][0][list][node] = value.clone())
+    };
+    let set =
+        |key: &'static str, value: Value| refusal(move |document| document[key] = value.clone());
+    let json = serde_json::json!([
+        [
+            at("left", 0, 0.into()),
+            "it is damaged: tree 0, node 0: child 0 must lie after it, below 3"
+        ],
+        [
+            at("left", 0, 9.into()),
+            "it is damaged: tree 0, node 0: child 9 must lie after it, below 3"
+        ],
+        [
+            at("left", 0, 2.into()),
+            "it is damaged: tree 0, node 0: child 2 has another parent already"
+        ],
+        [at("left", 0, (-5).into()), "it is damaged: tree 0, node 0: `left` is -5"],
+        [at("feature", 0, 2.into()), "it is damaged: tree 0, node 0: splits on feature 2 of 2"],
+        [
+            at("cover", 1, (-1.0).into()),
+            "it is damaged: tree 0, node 1: the cover is `-1`, it must be at least 0"
+        ],
+        [
+            refusal(|document| document["trees"][0]["value"] = serde_json::json!([1.0])),
+            "it is damaged: tree 0 has 3 nodes of 1 values each and 1 numbers of `value`"
+        ],
+        [
+            refusal(|document| document["trees"][0]["cover"] = serde_json::json!([])),
+            "it is damaged: tree 0 has 3 nodes and 0 numbers of `cover`"
+        ],
+        [set("n_outputs", 2.into()), "it is damaged: `base` has 1 numbers and `n_outputs` is 2"],
+        [
+            set("n_features", u64::MAX.into()),
+            "it is damaged: `feature_names` has 2 names and `n_features` is 18446744073709551615"
+        ],
+        [
+            refusal(|document| {
+                document["n_features"] = u64::MAX.into();
+                document["feature_names"] = Value::Null;
+            }),
+            "it is damaged: `n_features` is 18446744073709551615, more than the file has bytes"
+        ],
+        [
+            set("trees", serde_json::json!([])),
+            "it is damaged: it needs at least one feature, one output and one tree"
+        ],
+        [
+            set("format", "x".into()),
+            "it is damaged: its format is `x`, not `fi-scikit-learn-trees`"
+        ],
+        [
+            set("version", 2.into()),
+            "the export has version 2, fi reads 1: export again with the snippet in docs/import.md"
+        ],
+        [
+            set("loss", "ranking".into()),
+            "the loss `ranking` of the `GradientBoostingRegressor` is not one that fi knows"
+        ],
+        [
+            set("init", "LinearRegression".into()),
+            "boosting starts from the predictions of `LinearRegression`, which is no number: train it without `init`"
+        ],
+        [
+            set("model", "IsolationForest".into()),
+            "`IsolationForest` is none of the tree models that fi reads from scikit-learn: decision \
+             trees, random forests, extra-trees, gradient boosting and histogram gradient boosting"
+        ],
+    ]);
+    for pair in json.as_array().unwrap() {
+        assert_eq!(pair[0], pair[1]);
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_is_one_sentence() {
+    let bytes = small().to_string().into_bytes();
+    for length in 0..bytes.len() {
+        let problem = scikit_learn(&bytes[..length]).unwrap_err().to_string();
+        assert!(problem.starts_with("it is damaged: not the JSON of the export, "), "{problem}");
+    }
+    let nan = String::from_utf8(bytes).unwrap().replace("0.5", "NaN");
+    let problem = scikit_learn(nan.as_bytes()).unwrap_err().to_string();
+    assert!(problem.contains("expected value"), "{problem}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn changed_bytes_never_panic(
+        changes in proptest::collection::vec((0_usize..400, proptest::num::u8::ANY), 1..4),
+    ) {
+        let mut bytes = small().to_string().into_bytes();
+        for (place, byte) in changes {
+            let place = place % bytes.len();
+            bytes[place] = byte;
+        }
+        if let Ok(stored) = scikit_learn(&bytes) {
+            stored.validate().unwrap();
+        }
+    }
+}

@@ -165,6 +165,3 @@ fn raw_scores() -> Problem {
             .into(),
     )
 }
-
-#[cfg(test)]
-mod tests;

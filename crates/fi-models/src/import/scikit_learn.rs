@@ -239,10 +239,9 @@ fn tree(nodes: &Nodes, index: usize, n_values: usize, factor: f64) -> Result<Tre
     let rounding = 1e-7 * impurities.first().copied().unwrap_or(0.0).abs().max(1.0);
     let mut tree = TreeBuilder::new(n_values);
     let mut value = vec![0.0; n_values];
-    for node in 0..n_nodes {
+    for (node, &impurity) in impurities.iter().enumerate() {
         let of_node = &nodes.value[node * n_values..(node + 1) * n_values];
         value.iter_mut().zip(of_node).for_each(|(to, from)| *to = factor * from);
-        let impurity = impurities[node];
         let impurity = if (-rounding..0.0).contains(&impurity) { 0.0 } else { impurity };
         let stats = NodeStats { cover: nodes.cover[node], impurity, value: &value };
         match nodes.split(index, node)? {
@@ -260,6 +259,3 @@ fn tree(nodes: &Nodes, index: usize, n_values: usize, factor: f64) -> Result<Tre
     }
     Ok(tree)
 }
-
-#[cfg(test)]
-mod tests;

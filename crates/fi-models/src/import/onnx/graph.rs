@@ -71,7 +71,7 @@ pub(super) fn find(graph: &GraphProto) -> Result<Found<'_>, Problem> {
 /// Whether the scores leave the graph as the trees make them.
 fn check_scores(graph: &GraphProto, trees: &NodeProto) -> Result<(), Problem> {
     // A classifier's first output is the label.
-    let scores = if trees.op_type == CLASSIFIER { 1 } else { 0 };
+    let scores = usize::from(trees.op_type == CLASSIFIER);
     let mut names: Vec<&String> = trees.output.get(scores).into_iter().collect();
     let mut next = 0;
     while let Some(&name) = names.get(next) {

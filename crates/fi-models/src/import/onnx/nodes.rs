@@ -11,7 +11,7 @@ use super::attributes::{Attributes, Mode};
 pub(super) struct Layout {
     /// Each tree's nodes, the root first and children after their parent.
     trees: Vec<Vec<Placed>>,
-    /// `n_nodes × n_outputs` leaf values by index in the lists, and which outputs were named.
+    /// `n_nodes × n_outputs` leaf values, by index in the lists.
     values: Vec<f64>,
     /// The only output that each tree's leaves name, if there is one for every tree.
     outputs: Option<Vec<usize>>,
@@ -86,18 +86,15 @@ impl Layout {
         let mut builder = empty(attributes, n_features, n_outputs, precision);
         let comparison = comparison(attributes);
         for (place, tree) in self.trees.iter().enumerate() {
-            match &self.outputs {
-                Some(outputs) => {
-                    let output = outputs[place];
-                    let value = |node: usize| vec![self.values[node * self.n_outputs + output]];
-                    let tree = build(attributes, tree, comparison, precision, 1, value)?;
-                    builder.push_tree_for(output, tree)?;
-                }
-                None => {
-                    let value = |node: usize| self.value(node).to_vec();
-                    let tree = build(attributes, tree, comparison, precision, n_outputs, value)?;
-                    builder.push_tree(tree)?;
-                }
+            if let Some(outputs) = &self.outputs {
+                let output = outputs[place];
+                let value = |node: usize| vec![self.values[node * self.n_outputs + output]];
+                let tree = build(attributes, tree, comparison, precision, 1, value)?;
+                builder.push_tree_for(output, tree)?;
+            } else {
+                let value = |node: usize| self.value(node).to_vec();
+                let tree = build(attributes, tree, comparison, precision, n_outputs, value)?;
+                builder.push_tree(tree)?;
             }
         }
         Ok(builder)
@@ -235,7 +232,7 @@ struct Lookup<'a> {
     attributes: &'a Attributes,
     /// Indices in the lists, ordered by tree and number.
     sorted: Vec<usize>,
-    /// Places of the trees' numbers in the order in which they first occur.
+    /// Whether a split leads to the node.
     is_child: Vec<bool>,
 }
 

@@ -213,6 +213,8 @@ fn decreases(tree: Tree<'_>, data: &Dataset, rows: &[usize]) -> Option<Vec<f64>>
             node = child;
         }
     }
-    sums.iter_mut().for_each(|sum| *sum /= total);
+    for sum in &mut sums {
+        *sum /= total;
+    }
     (total > 0.0).then_some(sums)
 }

@@ -1,1 +1,0 @@
-//! ONNX graphs, read: what is damaged and what is not supported.

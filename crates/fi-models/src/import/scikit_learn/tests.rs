@@ -1,1 +1,0 @@
-//! The export of scikit-learn's trees, read: what is damaged and what is not supported.

@@ -5,6 +5,7 @@ rows, explained rows, and shap's values on the raw and the probability scale.
 
 scikit-learn 1.9.1, shap 0.54.1, NumPy 2.5.5; Python 3.12.
 """
+# requirements: requirements-trees.txt
 
 import json
 import pathlib

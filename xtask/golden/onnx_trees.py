@@ -4,6 +4,7 @@ them, and graphs put together by hand, each with what onnxruntime answers.
 Made with Python 3.12, scikit-learn 1.9.1, skl2onnx 1.20.0, onnx 1.23.2, onnxruntime 1.31.1,
 onnxmltools with xgboost 3.4.1 and lightgbm 4.7.0, and numpy 2.5.5.
 """
+# requirements: requirements-trees.txt
 
 import json
 import pathlib

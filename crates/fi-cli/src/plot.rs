@@ -149,7 +149,8 @@ fn pair_figure(pairs: &PairScores, title: String) -> Done<Figure> {
         format!("Each cell: the sum of its pair's scores, {} in all.", pairs.n_summed);
     if pairs.n_left_out > 0 {
         let left_out = pairs.n_left_out;
-        caption += &format!(" {left_out} scores of 0 or less are left out, so cells lean upwards.");
+        let why = "scores of 0 or less are left out, so cells lean upwards.";
+        caption = format!("{caption} {left_out} {why}");
     }
     let has_diagonal = (0..pairs.members.len()).any(|i| pairs.values[[i, i]].abs() > 0.0);
     let heatmap = Heatmap {

@@ -1,11 +1,11 @@
-//! Path-dependent TreeSHAP of synthetic ensembles by depth and precision, their interactions, and
-//! one row of deep trees. One thread.
+//! Path-dependent TreeSHAP of synthetic ensembles by depth and precision, their interactions, one
+//! row of deep trees, and interventional TreeSHAP. One thread.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use fi_core::{Players, Rng, Run};
 use fi_models::tree::{
-    Aggregate, Comparison, Ensemble, Link, NodeStats, Precision, TreeBuilder, TreeExplainer,
-    TreeShap, Trees,
+    Aggregate, Background, Comparison, Ensemble, Link, NodeStats, Perturbation, Precision,
+    TreeBuilder, TreeExplainer, TreeShap, Trees,
 };
 use ndarray::{Array2, ArrayView2, s};
 
@@ -132,5 +132,31 @@ fn one_row(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, tree_shap, interactions, one_row);
+fn interventional(criterion: &mut Criterion) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    let rows = rows();
+    let background = Background::new(rows.slice(s![24.., ..]).to_owned(), None).expect("rows");
+    let mut group = criterion.benchmark_group("interventional TreeSHAP, 1,000 background rows");
+    group.sample_size(10);
+    for (depth, min_cover) in [(4, 0.0), (6, 1200.0), (8, 250.0)] {
+        let trees = ensemble(200, depth, min_cover);
+        let settings = TreeShap {
+            perturbation: Perturbation::Interventional(&background),
+            precision: Precision::F32,
+            ..Default::default()
+        };
+        let explainer = || settings.explainer(&Run::new(0), &trees).expect("the background fits");
+        group.bench_function(BenchmarkId::new("preparation, depth", depth), |bencher| {
+            pool.install(|| bencher.iter(explainer));
+        });
+        let explainer = pool.install(explainer);
+        group.throughput(Throughput::Elements(rows.nrows() as u64));
+        group.bench_function(BenchmarkId::new("values, depth", depth), |bencher| {
+            pool.install(|| bencher.iter(|| values(&explainer, rows.view())));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, tree_shap, interactions, one_row, interventional);
 criterion_main!(benches);

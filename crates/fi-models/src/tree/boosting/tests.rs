@@ -3,7 +3,6 @@
 mod choices;
 mod oracle;
 mod properties;
-mod speed;
 
 use fi_core::{Dataset, Rng, Run, Target};
 use ndarray::Array2;

@@ -49,7 +49,7 @@ pub(super) enum Choice {
 /// Rows of one block where tables are streamed.
 pub(super) const STREAM_ROWS: usize = 2048;
 
-// Nanoseconds, measured on a processor of 2021 with AVX2; only their ratios matter.
+// Nanoseconds, estimated from counts of operations; only their ratios matter, and only for speed.
 /// A step of the transform or a cell of a table.
 const CELL: f64 = 1.0;
 /// A background row's pattern in one group.

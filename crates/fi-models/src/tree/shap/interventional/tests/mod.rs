@@ -7,7 +7,6 @@ mod golden;
 mod invariance;
 mod kernels;
 mod probability;
-mod speed;
 
 use fi_core::{Rng, Run};
 use ndarray::Array2;

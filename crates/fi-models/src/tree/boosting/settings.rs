@@ -21,7 +21,7 @@ use super::train::{Training, train};
 /// leaf  = −learning_rate · G/(H+λ)                                      λ = l2_regularization
 /// ```
 ///
-/// The sum starts from the constant with the smallest loss (the [base](super::Ensemble::base)).
+/// The sum starts from the constant with the smallest loss (the [base](crate::tree::Ensemble::base)).
 /// Thresholds lie half-way between neighbouring values of the training rows, so predictions need
 /// no bins. A missing value goes to the side that gained more in training, and to the side with
 /// more rows where the node had none. Categorical columns

@@ -45,6 +45,11 @@ impl Shape {
 
     /// A random ensemble of this shape.
     pub(super) fn ensemble(self, rng: &mut Rng) -> Ensemble {
+        self.ensemble_with(rng, self.special)
+    }
+
+    /// The same, in which splits may take 0 for missing whether or not some are on categories.
+    pub(super) fn ensemble_with(self, rng: &mut Rng, zero_is_missing: bool) -> Ensemble {
         let mut builder = Ensemble::builder(self.n_features, self.n_outputs, self.comparison)
             .with_precision(self.precision)
             .with_aggregate(self.aggregate);
@@ -56,16 +61,16 @@ impl Shape {
         let rounds = self.n_trees.div_ceil(self.n_outputs) * self.n_outputs;
         for tree in 0..if even { rounds } else { self.n_trees } {
             if self.tree_per_output {
-                let tree = (tree % self.n_outputs, self.tree(1, rng));
+                let tree = (tree % self.n_outputs, self.tree(1, rng, zero_is_missing));
                 builder.push_tree_for(tree.0, tree.1).unwrap();
             } else {
-                builder.push_tree(self.tree(self.n_outputs, rng)).unwrap();
+                builder.push_tree(self.tree(self.n_outputs, rng, zero_is_missing)).unwrap();
             }
         }
         builder.build().unwrap()
     }
 
-    fn tree(self, n_values: usize, rng: &mut Rng) -> TreeBuilder {
+    fn tree(self, n_values: usize, rng: &mut Rng, zero_is_missing: bool) -> TreeBuilder {
         let value = |rng: &mut Rng| -> Vec<f64> {
             if self.shares {
                 // Quarters, so that classes tie.
@@ -109,7 +114,7 @@ impl Shape {
             if rng.below(2) == 0 {
                 tree.send_missing_left(node);
             }
-            if self.special && rng.below(4) == 0 {
+            if zero_is_missing && rng.below(4) == 0 {
                 tree.take_zero_for_missing(node);
             }
         }

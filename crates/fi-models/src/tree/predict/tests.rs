@@ -126,6 +126,52 @@ proptest! {
 }
 
 #[test]
+fn a_feature_of_more_borders_than_a_byte_counts_is_asked_as_well() {
+    let rng = &mut Rng::new(3, 0);
+    let mut builder = Ensemble::builder(1, 1, Comparison::LessEqual).with_aggregate(Aggregate::Sum);
+    let mut thresholds = Vec::new();
+    for _ in 0..40 {
+        let mut tree = TreeBuilder::new(1);
+        for node in 0..31 {
+            let value = [rng.normal()];
+            let stats = NodeStats { cover: 1.0, impurity: 0.0, value: &value };
+            if node < 15 {
+                thresholds.push(rng.normal());
+                tree.push_split(0, thresholds[thresholds.len() - 1], &stats);
+            } else {
+                tree.push_leaf(&stats);
+            }
+        }
+        (0..15).for_each(|node| tree.connect(node, 2 * node + 1, 2 * node + 2));
+        builder.push_tree(tree).unwrap();
+    }
+    let ensemble = builder.build().unwrap();
+    // On each border, and on either side of it.
+    let around = |x: &f64| [x.next_down(), *x, x.next_up(), f64::NAN];
+    let rows: Vec<f64> = thresholds.iter().flat_map(around).collect();
+    let rows = Array2::from_shape_vec((rows.len(), 1), rows).unwrap();
+    let (predictions, _) = plain(&ensemble, rows.view());
+    for speed in Speed::all() {
+        let mut sums = Array2::zeros(predictions.dim());
+        Coded::new(&ensemble).unwrap().at(speed).sum(rows.view(), &mut sums);
+        ensemble.finish(&mut sums);
+        assert_eq!(bits(&sums), bits(&predictions), "{speed:?}");
+    }
+}
+
+#[test]
+fn what_is_kept_is_no_property_of_an_ensemble() {
+    let rng = &mut Rng::new(5, 0);
+    let shape = Shape { n_splits: 6, n_trees: 6, special: false, ..Shape::draw(rng) };
+    let ensemble = shape.ensemble(rng);
+    let fresh = ensemble.clone();
+    ensemble.predict(shape.rows(600, rng).view()).unwrap();
+    assert!(ensemble.kept.has_layout() || ensemble.kept.coded(&ensemble, 600).is_some());
+    assert_eq!(ensemble, fresh);
+    assert!(!ensemble.clone().kept.has_layout());
+}
+
+#[test]
 fn a_tree_as_deep_as_a_chain_is_walked_without_recursion() {
     let depth = 50_000_u32;
     let mut tree = TreeBuilder::new(1);

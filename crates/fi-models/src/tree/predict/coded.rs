@@ -168,7 +168,7 @@ impl Coded {
         let mut block_sums = vec![[0.0; BLOCK]; self.n_outputs];
         for (block, rows) in rows.axis_chunks_iter(Axis(0), BLOCK).enumerate() {
             self.columns.fill(rows, &mut codes);
-            block_sums.iter_mut().for_each(|sums| sums.fill(0.0));
+            block_sums.fill([0.0; BLOCK]);
             answer(self.speed, self, &codes, rows.nrows(), &mut block_sums);
             let start = block * BLOCK;
             let mut out = sums.slice_mut(s![start..start + rows.nrows(), ..]);

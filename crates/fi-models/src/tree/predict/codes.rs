@@ -41,7 +41,7 @@ struct Column {
 /// The codes of every column that some split is on.
 #[derive(Debug)]
 pub(super) struct Columns {
-    columns: Vec<Column>,
+    all: Vec<Column>,
     /// The thresholds of each key, ascending, and their first column.
     sorted: Vec<(Key, Vec<f64>, usize)>,
     precision: Precision,
@@ -51,20 +51,20 @@ impl Columns {
     /// For splits on these thresholds; `None` for too many.
     pub(super) fn new(mut splits: Vec<(Key, f64)>, precision: Precision) -> Option<Self> {
         splits.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let mut found = Self { columns: Vec::new(), sorted: Vec::new(), precision };
+        let mut found = Self { all: Vec::new(), sorted: Vec::new(), precision };
         for same in splits.chunk_by(|a, b| a.0 == b.0) {
             let key = same[0].0;
             let mut borders: Vec<f64> = same.iter().map(|split| split.1).collect();
             borders.dedup();
-            let first = found.columns.len();
-            found.columns.extend(borders.chunks(MOST_BORDERS).map(|some| Column::new(key, some)));
+            let first = found.all.len();
+            found.all.extend(borders.chunks(MOST_BORDERS).map(|some| Column::new(key, some)));
             found.sorted.push((key, borders, first));
         }
-        (found.columns.len() <= MOST_COLUMNS).then_some(found)
+        (found.all.len() <= MOST_COLUMNS).then_some(found)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.columns.len()
+        self.all.len()
     }
 
     /// The column and the code above which a value goes right, for a split that is among those
@@ -80,7 +80,7 @@ impl Columns {
     pub(super) fn fill(&self, rows: ArrayView2<'_, f64>, codes: &mut [[u8; BLOCK]]) {
         for start in (0..rows.nrows()).step_by(LINES) {
             let end = rows.nrows().min(start + LINES);
-            for (column, codes) in self.columns.iter().zip(codes.iter_mut()) {
+            for (column, codes) in self.all.iter().zip(codes.iter_mut()) {
                 let mut values = [0.0; LINES];
                 let feature = rows.column(column.key.feature as usize);
                 let lines = values.iter_mut().zip(start..end);

@@ -200,7 +200,7 @@ impl Machine for Plain {
         for &split in splits {
             let codes = codes.lines::<G>(split).as_flattened();
             for (leaf, &code) in leaves.as_flattened_mut().iter_mut().zip(codes) {
-                let turns = (code > split.border) & (*leaf == split.first);
+                let turns = code > split.border && *leaf == split.first;
                 *leaf = if turns { split.right } else { *leaf };
             }
         }

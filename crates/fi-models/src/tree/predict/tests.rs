@@ -91,7 +91,7 @@ proptest! {
             let missing_left = rng.below(2) == 0;
             let mut tree = TreeBuilder::new(1);
             let first_leaf = (1 << depth) - 1;
-            for node in 0..2 * first_leaf + 1 {
+            for node in 0..=2 * first_leaf {
                 let value = [rng.normal()];
                 let stats = NodeStats { cover: 1.0, impurity: 0.0, value: &value };
                 if node >= first_leaf {

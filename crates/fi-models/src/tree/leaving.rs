@@ -15,6 +15,24 @@ use super::coded_trees::CodedTree;
 use super::codes::{Code, Coded, LANES};
 use super::one_pass::{Group, Members, REPEATS};
 
+/// A tree of so many different answers tells few apart.
+const FEW: usize = 8;
+
+/// All bits of a number, or none, by four bits of lanes.
+const MASKS: [[u64; LANES / 2]; 16] = {
+    let mut masks = [[0; LANES / 2]; 16];
+    let mut lanes = 0;
+    while lanes < 16 {
+        let mut lane = 0;
+        while lane < LANES / 2 {
+            masks[lanes][lane] = 0_u64.wrapping_sub(lanes as u64 >> lane & 1);
+            lane += 1;
+        }
+        lanes += 1;
+    }
+    masks
+};
+
 /// Rows that go through the trees together.
 #[derive(Debug)]
 pub(super) struct Block<C> {
@@ -250,10 +268,22 @@ impl Leaving {
         n_done
     }
 
+    /// Drops those that came to the answer they left; answers how many are left.
+    fn drop_unmoved<C: Code>(&mut self, tree: &CodedTree<'_, C>, n_done: usize) -> usize {
+        let mut n_kept = 0;
+        for place in 0..n_done {
+            let item = self.done[place];
+            self.done[n_kept] = item;
+            let from = tree.answer(self.leaves[usize::from(item.row)]);
+            n_kept += usize::from(tree.answer(item.at) != from);
+        }
+        n_kept
+    }
+
     /// Adds the answers of the untouched rows' leaves, and of those that left the differences.
     #[inline]
     fn add<C: Code>(
-        &self,
+        &mut self,
         tree: &CodedTree<'_, C>,
         block: &mut Block<C>,
         n_players: usize,
@@ -265,6 +295,9 @@ impl Leaving {
             let sums = &mut block.sums[row * n_outputs + first..][..n_values];
             sums.iter_mut().zip(answer).for_each(|(sum, value)| *sum += value);
         }
+        // Where few answers are told apart, many that left come to the one they left.
+        let few = tree.answers.len() <= FEW * n_values;
+        let n_done = if few { self.drop_unmoved(tree, n_done) } else { n_done };
         for item in &self.done[..n_done] {
             let row = usize::from(item.row);
             let from = tree.answer(self.leaves[row]) as usize;
@@ -277,21 +310,6 @@ impl Leaving {
         }
     }
 }
-
-/// All bits of a number, or none, by four bits of lanes.
-const MASKS: [[u64; LANES / 2]; 16] = {
-    let mut masks = [[0; LANES / 2]; 16];
-    let mut lanes = 0;
-    while lanes < 16 {
-        let mut lane = 0;
-        while lane < LANES / 2 {
-            masks[lanes][lane] = 0_u64.wrapping_sub(lanes as u64 >> lane & 1);
-            lane += 1;
-        }
-        lanes += 1;
-    }
-    masks
-};
 
 /// Adds a number to these of the sums.
 #[inline]

@@ -115,11 +115,7 @@ impl<'a> Builder<'a> {
             return;
         }
         let player = match self.last {
-            Some((members, player))
-                if members == shuffle.members && self.lanes[player] >> lane & 1 == 0 =>
-            {
-                player
-            }
+            Some((members, player)) if members == shuffle.members => player,
             _ => {
                 let all = shuffle.members.iter().flat_map(|&feature| &columns[feature]);
                 self.members.push(all.copied().collect());

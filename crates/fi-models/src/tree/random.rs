@@ -105,7 +105,11 @@ impl Shape {
                 continue;
             }
             let node = if self.special && rng.below(4) == 0 {
-                let categories: Vec<u32> = (0..70).filter(|_| rng.below(2) == 0).collect();
+                // Half of the sets are the same, but for what is missing.
+                let same = rng.below(2) == 0;
+                let drawn =
+                    |category: &u32| if same { category % 3 == 0 } else { rng.below(2) == 0 };
+                let categories: Vec<u32> = (0..70).filter(drawn).collect();
                 tree.push_category_split(feature, &categories, &stats)
             } else {
                 tree.push_split(feature, threshold(rng), &stats)

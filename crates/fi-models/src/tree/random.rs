@@ -23,6 +23,8 @@ pub(super) struct Shape {
     pub(super) special: bool,
     /// Class shares in the leaves.
     pub(super) shares: bool,
+    /// Numbers in the leaves whose sums are exact.
+    pub(super) exact: bool,
 }
 
 impl Shape {
@@ -40,6 +42,7 @@ impl Shape {
             aggregate: [Aggregate::Mean, Aggregate::Sum][rng.below(2)],
             special: rng.below(2) == 0,
             shares: false,
+            exact: false,
         }
     }
 
@@ -83,7 +86,8 @@ impl Shape {
                 }
                 return shares;
             }
-            (0..n_values).map(|_| rng.normal()).collect()
+            let value = |x: f64| if self.exact { (8.0 * x).round() / 8.0 } else { x };
+            (0..n_values).map(|_| value(rng.normal())).collect()
         };
         let mut leaves = vec![0];
         // Which node a leaf hangs below is known only when it is pushed, so plan first.
@@ -106,7 +110,11 @@ impl Shape {
                 continue;
             }
             let node = if self.special && rng.below(4) == 0 {
-                let categories: Vec<u32> = (0..70).filter(|_| rng.below(2) == 0).collect();
+                // Half of the sets are the same, but for what is missing.
+                let same = rng.below(2) == 0;
+                let drawn =
+                    |category: &u32| if same { category % 3 == 0 } else { rng.below(2) == 0 };
+                let categories: Vec<u32> = (0..70).filter(drawn).collect();
                 tree.push_category_split(feature, &categories, &stats)
             } else {
                 tree.push_split(feature, threshold(rng), &stats)

@@ -1,7 +1,7 @@
 //! Products of matrices in row order: where a network spends its time.
 //!
 //! `c` is `(m, n)` and each of its elements is a sum over `k` terms. That sum is one chain in
-//! ascending order, which starts at 0 ([`Into::Set`]) or at what stood in `c` ([`Into::Add`]), so
+//! ascending order, which starts at 0 ([`Write::Set`]) or at what stood in `c` ([`Write::Add`]), so
 //! that an element's bits depend on its own row of `a` and column of `b` and on nothing else:
 //! not on `m`, `n`, tiles or threads. A prediction then depends on its own row alone.
 
@@ -9,7 +9,7 @@ use super::real::Real;
 
 /// What happens to what stood in the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Into {
+pub(super) enum Write {
     /// It is replaced.
     Set,
     /// The product is added to it, in the same chain.
@@ -22,10 +22,10 @@ pub(super) fn product<T: Real>(
     a: &[T],
     b: &[T],
     (m, k, n): (usize, usize, usize),
-    into: Into,
+    write: Write,
 ) {
     check(c, a, b, (m, k, n));
-    prepare(c, into);
+    prepare(c, write);
     for i in 0..m {
         let row = &mut c[i * n..(i + 1) * n];
         for l in 0..k {
@@ -43,10 +43,10 @@ pub(super) fn product_transposed_b<T: Real>(
     a: &[T],
     b: &[T],
     (m, k, n): (usize, usize, usize),
-    into: Into,
+    write: Write,
 ) {
     check(c, a, b, (m, k, n));
-    prepare(c, into);
+    prepare(c, write);
     for i in 0..m {
         for j in 0..n {
             let mut sum = c[i * n + j];
@@ -64,10 +64,10 @@ pub(super) fn product_transposed_a<T: Real>(
     a: &[T],
     b: &[T],
     (m, k, n): (usize, usize, usize),
-    into: Into,
+    write: Write,
 ) {
     check(c, a, b, (m, k, n));
-    prepare(c, into);
+    prepare(c, write);
     for l in 0..k {
         let b = &b[l * n..(l + 1) * n];
         for i in 0..m {
@@ -83,8 +83,8 @@ fn check<T>(c: &[T], a: &[T], b: &[T], (m, k, n): (usize, usize, usize)) {
     assert_eq!((c.len(), a.len(), b.len()), (m * n, m * k, k * n), "the matrices' sizes");
 }
 
-fn prepare<T: Real>(c: &mut [T], into: Into) {
-    if into == Into::Set {
+fn prepare<T: Real>(c: &mut [T], write: Write) {
+    if write == Write::Set {
         c.fill(T::ZERO);
     }
 }

@@ -81,15 +81,15 @@ proptest! {
         program.margins_and_seeds(&mut work).1.iter_mut().zip(&seeds).for_each(|(to, seed)| *to = *seed);
         program.backward(&mut work, Reach::Gradient(&mut gradient), training);
         let step = 1e-6;
-        for i in 0..gradient.len() {
+        for (i, slope) in gradient.into_iter().enumerate() {
             let start = program.parameters[i];
             program.parameters[i] = start + step;
             let above = value(&program, &mut work);
             program.parameters[i] = start - step;
             let below = value(&program, &mut work);
             program.parameters[i] = start;
-            let slope = (above - below) / (2.0 * step);
-            prop_assert!(close(slope, gradient[i], 1e-6), "{kind} {i}: {slope} {}", gradient[i]);
+            let expected = (above - below) / (2.0 * step);
+            prop_assert!(close(slope, expected, 1e-6), "{kind} {i}: {slope} {expected}");
         }
     }
 

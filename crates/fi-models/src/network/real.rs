@@ -9,6 +9,8 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 use serde::{Deserialize, Serialize};
 
+use super::matrix::Tiled;
+
 /// What a network computes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Precision {
@@ -20,6 +22,7 @@ pub enum Precision {
 
 /// An element of a layer's arrays.
 pub(super) trait Real:
+    Tiled +
     Copy
     + Debug
     + Default

@@ -49,6 +49,8 @@ pub(super) trait Real:
     /// Exact.
     fn wide(self) -> f64;
     fn exp(self) -> Self;
+    /// `e^self − 1`.
+    fn exp_m1(self) -> Self;
     /// `ln(1 + self)`.
     fn ln_1p(self) -> Self;
     fn tanh(self) -> Self;
@@ -71,6 +73,9 @@ macro_rules! real {
             }
             fn exp(self) -> Self {
                 <$kind>::exp(self)
+            }
+            fn exp_m1(self) -> Self {
+                <$kind>::exp_m1(self)
             }
             fn ln_1p(self) -> Self {
                 <$kind>::ln_1p(self)

@@ -10,7 +10,6 @@
 
 #[cfg(target_arch = "x86_64")]
 mod blocks;
-mod level;
 mod plain;
 #[cfg(target_arch = "x86_64")]
 mod register;
@@ -21,8 +20,7 @@ mod tile;
 #[cfg(target_arch = "x86_64")]
 mod transpose;
 
-pub(super) use level::Level;
-
+use super::level::Level;
 use super::real::Real;
 
 /// What happens to what stood in the output.

@@ -9,6 +9,7 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 use serde::{Deserialize, Serialize};
 
+use super::elementwise::Exponent;
 use super::matrix::Tiled;
 
 /// What a network computes with.
@@ -22,8 +23,9 @@ pub enum Precision {
 
 /// An element of a layer's arrays.
 pub(super) trait Real:
-    Tiled +
-    Copy
+    Tiled
+    + Exponent
+    + Copy
     + Debug
     + Default
     + PartialOrd
@@ -56,6 +58,9 @@ pub(super) trait Real:
     fn tanh(self) -> Self;
     fn sqrt(self) -> Self;
     fn abs(self) -> Self;
+    /// `self · factor + term`, rounded once; slow where the processor has no such instruction.
+    fn mul_add(self, factor: Self, term: Self) -> Self;
+    fn copysign(self, sign: Self) -> Self;
     fn is_finite(self) -> bool;
 }
 
@@ -65,30 +70,47 @@ macro_rules! real {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
 
+            #[inline(always)]
             fn of(value: f64) -> Self {
                 value as Self
             }
+            #[inline(always)]
             fn wide(self) -> f64 {
                 f64::from(self)
             }
+            #[inline(always)]
             fn exp(self) -> Self {
                 <$kind>::exp(self)
             }
+            #[inline(always)]
             fn exp_m1(self) -> Self {
                 <$kind>::exp_m1(self)
             }
+            #[inline(always)]
             fn ln_1p(self) -> Self {
                 <$kind>::ln_1p(self)
             }
+            #[inline(always)]
             fn tanh(self) -> Self {
                 <$kind>::tanh(self)
             }
+            #[inline(always)]
             fn sqrt(self) -> Self {
                 <$kind>::sqrt(self)
             }
+            #[inline(always)]
             fn abs(self) -> Self {
                 <$kind>::abs(self)
             }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, term: Self) -> Self {
+                <$kind>::mul_add(self, factor, term)
+            }
+            #[inline(always)]
+            fn copysign(self, sign: Self) -> Self {
+                <$kind>::copysign(self, sign)
+            }
+            #[inline(always)]
             fn is_finite(self) -> bool {
                 <$kind>::is_finite(self)
             }

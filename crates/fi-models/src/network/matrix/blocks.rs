@@ -8,7 +8,7 @@
 
 use super::super::real::Real;
 use super::tile::{Tile, Tiles};
-use super::{Write, Operand, Product};
+use super::{Operand, Product, Write};
 
 /// From this number of bytes of `b` on, blocks are copied together.
 const LARGE: usize = 1 << 18;
@@ -31,7 +31,8 @@ pub(super) fn multiply<T: Real>(tiles: &'static Tiles<T>, product: &mut Product<
     let large = size_of_val(product.b.numbers) >= LARGE && m >= FEW_ROWS;
     let (block_rows, block_terms) = if large { (BLOCK_ROWS, BLOCK_TERMS) } else { (m, k) };
     let most_wide = if large { tiles.compute.len().min(3) } else { tiles.compute.len() };
-    let mut packed_a = vec![T::ZERO; if large { block_rows.min(m) * block_terms.min(k) } else { 0 }];
+    let mut packed_a =
+        vec![T::ZERO; if large { block_rows.min(m) * block_terms.min(k) } else { 0 }];
     let mut packed_b: Vec<T> = Vec::new();
     for (first_term, terms) in steps(k, block_terms) {
         let add = first_term > 0 || product.write == Write::Add;
@@ -47,13 +48,26 @@ pub(super) fn multiply<T: Real>(tiles: &'static Tiles<T>, product: &mut Product<
                     if packed_b.len() < step * terms {
                         packed_b.resize(step * terms, T::ZERO);
                     }
-                    gather(tiles, product.b, (first_term, terms), (first, columns), &mut packed_b, step);
+                    gather(
+                        tiles,
+                        product.b,
+                        (first_term, terms),
+                        (first, columns),
+                        &mut packed_b,
+                        step,
+                    );
                     (&packed_b[..], step)
                 } else {
                     (&product.b.numbers[first_term * n + first..], n)
                 };
                 if large && packed_for != most_rows {
-                    pack_rows(product.a, (first_row, rows), (first_term, terms), most_rows, &mut packed_a);
+                    pack_rows(
+                        product.a,
+                        (first_row, rows),
+                        (first_term, terms),
+                        most_rows,
+                        &mut packed_a,
+                    );
                     packed_for = most_rows;
                 }
                 assert!((terms - 1) * b_step + columns <= b.len(), "the columns are there");
@@ -64,12 +78,16 @@ pub(super) fn multiply<T: Real>(tiles: &'static Tiles<T>, product: &mut Product<
                         let (a_row, a_step) = product.a.strides();
                         (&product.a.numbers[row * a_row..], a_row, a_step)
                     };
-                    assert!((height - 1) * a_row + (terms - 1) * a_step < a.len(), "the rows are there");
+                    assert!(
+                        (height - 1) * a_row + (terms - 1) * a_step < a.len(),
+                        "the rows are there"
+                    );
                     let c = &mut product.c[(first_row + row) * n + first..];
                     assert!((height - 1) * n + columns <= c.len(), "the output is there");
                     let last = columns - (wide - 1) * tiles.lanes;
                     let (a, b, c) = (a.as_ptr(), b.as_ptr(), c.as_mut_ptr());
-                    let tile = Tile { k: terms, a, a_row, a_step, b, b_step, c, c_row: n, last, add };
+                    let tile =
+                        Tile { k: terms, a, a_row, a_step, b, b_step, c, c_row: n, last, add };
                     // SAFETY: `Tiles` are only given out on a processor that has them, and the
                     // three assertions are what `Tile` says is behind its pointers.
                     unsafe { compute[height - 1](&tile) }
@@ -88,9 +106,8 @@ fn steps(all: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
 fn parts(all: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     let n_parts = all.div_ceil(most);
     let (size, longer) = (all / n_parts.max(1), all % n_parts.max(1));
-    (0..n_parts).map(move |part| {
-        (part * size + part.min(longer), size + usize::from(part < longer))
-    })
+    (0..n_parts)
+        .map(move |part| (part * size + part.min(longer), size + usize::from(part < longer)))
 }
 
 /// Copies columns of `b` to rows of `step` numbers, one per term.

@@ -1,7 +1,7 @@
 //! A product in loops that every processor can run: the definition of the tiles.
 
 use super::super::real::Real;
-use super::{Write, Product};
+use super::{Product, Write};
 
 /// Computes a product, each element as one chain in ascending order of the terms.
 pub(super) fn multiply<T: Real>(product: &mut Product<'_, T>) {

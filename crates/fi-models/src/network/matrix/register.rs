@@ -8,12 +8,11 @@
 
 use std::arch::x86_64::{
     __m256, __m256d, __m256i, __m512, __m512d, __mmask8, __mmask16, _mm256_fmadd_pd,
-    _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_maskload_pd, _mm256_maskload_ps,
-    _mm256_maskstore_pd, _mm256_maskstore_ps, _mm256_set1_pd, _mm256_set1_ps, _mm256_loadu_pd,
-    _mm256_loadu_ps, _mm256_storeu_pd, _mm256_storeu_ps, _mm512_fmadd_pd, _mm512_fmadd_ps,
-    _mm512_loadu_pd, _mm512_loadu_ps, _mm512_mask_storeu_pd, _mm512_mask_storeu_ps,
-    _mm512_maskz_loadu_pd, _mm512_maskz_loadu_ps, _mm512_set1_pd, _mm512_set1_ps,
-    _mm512_storeu_pd, _mm512_storeu_ps,
+    _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_maskload_pd,
+    _mm256_maskload_ps, _mm256_maskstore_pd, _mm256_maskstore_ps, _mm256_set1_pd, _mm256_set1_ps,
+    _mm256_storeu_pd, _mm256_storeu_ps, _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd,
+    _mm512_loadu_ps, _mm512_mask_storeu_pd, _mm512_mask_storeu_ps, _mm512_maskz_loadu_pd,
+    _mm512_maskz_loadu_ps, _mm512_set1_pd, _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps,
 };
 
 /// Numbers that are worked on at once.
@@ -95,26 +94,54 @@ macro_rules! register {
 }
 
 register!(
-    __m512, f32, __mmask16, 16, |lanes: usize| ((1_u32 << lanes) - 1) as __mmask16,
-    _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps,
+    __m512,
+    f32,
+    __mmask16,
+    16,
+    |lanes: usize| ((1_u32 << lanes) - 1) as __mmask16,
+    _mm512_set1_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_fmadd_ps,
     |from, mask| _mm512_maskz_loadu_ps(mask, from),
     |to, mask, x| _mm512_mask_storeu_ps(to, mask, x)
 );
 register!(
-    __m512d, f64, __mmask8, 8, |lanes: usize| ((1_u32 << lanes) - 1) as __mmask8,
-    _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd,
+    __m512d,
+    f64,
+    __mmask8,
+    8,
+    |lanes: usize| ((1_u32 << lanes) - 1) as __mmask8,
+    _mm512_set1_pd,
+    _mm512_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_fmadd_pd,
     |from, mask| _mm512_maskz_loadu_pd(mask, from),
     |to, mask, x| _mm512_mask_storeu_pd(to, mask, x)
 );
 register!(
-    __m256, f32, __m256i, 8, |lanes: usize| _mm256_loadu_si256(MASKS_32[8 - lanes..].as_ptr().cast()),
-    _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps,
+    __m256,
+    f32,
+    __m256i,
+    8,
+    |lanes: usize| _mm256_loadu_si256(MASKS_32[8 - lanes..].as_ptr().cast()),
+    _mm256_set1_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_fmadd_ps,
     |from, mask| _mm256_maskload_ps(from, mask),
     |to, mask, x| _mm256_maskstore_ps(to, mask, x)
 );
 register!(
-    __m256d, f64, __m256i, 4, |lanes: usize| _mm256_loadu_si256(MASKS_64[4 - lanes..].as_ptr().cast()),
-    _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd,
+    __m256d,
+    f64,
+    __m256i,
+    4,
+    |lanes: usize| _mm256_loadu_si256(MASKS_64[4 - lanes..].as_ptr().cast()),
+    _mm256_set1_pd,
+    _mm256_loadu_pd,
+    _mm256_storeu_pd,
+    _mm256_fmadd_pd,
     |from, mask| _mm256_maskload_pd(from, mask),
     |to, mask, x| _mm256_maskstore_pd(to, mask, x)
 );

@@ -3,8 +3,9 @@
 use fi_core::Rng;
 use proptest::prelude::*;
 
+use super::super::level::Level;
 use super::super::real::Real;
-use super::{Write, Level, Operand, Product, multiply};
+use super::{Operand, Product, Write, multiply};
 
 fn fill<T: Real>(len: usize, seed: u64) -> Vec<T> {
     let mut rng = Rng::new(seed, 0);
@@ -50,7 +51,7 @@ fn chain<T: Real>(
 
 /// Holds a product to its definition: its bits to the chain of the level's own roundings, and
 /// its value to the sum in double precision.
-fn agrees<T: Real + Fused>(level: Level, form: Form, sizes: (usize, usize, usize), write: Write) {
+fn agrees<T: Rounded>(level: Level, form: Form, sizes: (usize, usize, usize), write: Write) {
     let (m, k, n) = sizes;
     let (a, b) = (fill::<T>(m * k, 1), fill::<T>(k * n, 2));
     let before = fill::<T>(m * n, 3);
@@ -59,11 +60,12 @@ fn agrees<T: Real + Fused>(level: Level, form: Form, sizes: (usize, usize, usize
     multiply(level, Product { c: &mut c, a, b, sizes, write });
     for i in 0..m {
         for j in 0..n {
-            let (at, start) = ((i, j), if write == Write::Add { before[i * n + j] } else { T::ZERO });
+            let (at, start) =
+                ((i, j), if write == Write::Add { before[i * n + j] } else { T::ZERO });
             let found = c[i * n + j];
             let expected = chain((a, b), k, at, start, |sum, a, b| match level {
                 Level::Plain => sum + a * b,
-                _ => a.fused(b, sum),
+                _ => a.mul_add(b, sum),
             });
             assert_eq!(found, expected, "{level:?} {form:?} {sizes:?} {write:?} at {at:?}");
             // Each term is rounded at most twice, so the error is below k + 1 roundings of the
@@ -81,25 +83,18 @@ fn agrees<T: Real + Fused>(level: Level, form: Form, sizes: (usize, usize, usize
     }
 }
 
-/// One rounding, in software where need be.
-trait Fused: Sized {
+/// A type of number whose roundings are known.
+trait Rounded: Real {
     /// Half the distance from 1 to the next number.
     const UNIT: f64;
-    fn fused(self, factor: Self, term: Self) -> Self;
 }
 
-impl Fused for f32 {
+impl Rounded for f32 {
     const UNIT: f64 = f32::EPSILON as f64 / 2.0;
-    fn fused(self, factor: Self, term: Self) -> Self {
-        self.mul_add(factor, term)
-    }
 }
 
-impl Fused for f64 {
+impl Rounded for f64 {
     const UNIT: f64 = f64::EPSILON / 2.0;
-    fn fused(self, factor: Self, term: Self) -> Self {
-        self.mul_add(factor, term)
-    }
 }
 
 fn agrees_everywhere(sizes: (usize, usize, usize)) {
@@ -189,7 +184,8 @@ fn what_is_not_finite_goes_where_it_belongs() {
                 let mut b = vec![1.0_f32; k * n];
                 let (row, term, column) = (4, 2, 36);
                 a[if form == Form::TransposedA { term * m + row } else { row * k + term }] = bad;
-                b[if form == Form::TransposedB { column * k + term } else { term * n + column }] = bad;
+                b[if form == Form::TransposedB { column * k + term } else { term * n + column }] =
+                    bad;
                 let mut c = vec![0.0; m * n];
                 let (a, b) = operands(form, &a, &b, (m, k, n));
                 multiply(level, Product { c: &mut c, a, b, sizes: (m, k, n), write: Write::Set });
@@ -200,16 +196,13 @@ fn what_is_not_finite_goes_where_it_belongs() {
                         (true, _) => bad,
                         (false, true) => f32::NAN,
                     };
-                    assert_eq!(x.to_bits() & i32::MAX as u32, expected.to_bits(), "{level:?} {form:?} {i} {j}");
+                    assert_eq!(
+                        x.to_bits() & i32::MAX as u32,
+                        expected.to_bits(),
+                        "{level:?} {form:?} {i} {j}"
+                    );
                 }
             }
         }
     }
-}
-
-#[test]
-fn the_levels_end_with_the_one_that_is_used() {
-    let all = Level::all();
-    assert_eq!(all[0], Level::Plain);
-    assert_eq!(all.last(), Some(&Level::detect()));
 }

@@ -3,9 +3,9 @@
 #![expect(clippy::inline_always, reason = "the body of two functions for the same processor")]
 
 use std::arch::x86_64::{
-    _mm256_loadu_pd, _mm256_loadu_ps, _mm256_permute2f128_pd,
-    _mm256_permute2f128_ps, _mm256_shuffle_ps, _mm256_storeu_pd, _mm256_storeu_ps,
-    _mm256_unpackhi_pd, _mm256_unpackhi_ps, _mm256_unpacklo_pd, _mm256_unpacklo_ps,
+    _mm256_loadu_pd, _mm256_loadu_ps, _mm256_permute2f128_pd, _mm256_permute2f128_ps,
+    _mm256_shuffle_ps, _mm256_storeu_pd, _mm256_storeu_ps, _mm256_unpackhi_pd, _mm256_unpackhi_ps,
+    _mm256_unpacklo_pd, _mm256_unpacklo_ps,
 };
 
 /// A matrix in memory: where it starts, and how far it is from one row to the next.

@@ -155,7 +155,7 @@ impl Network {
                     seeds.iter_mut().zip(shares).for_each(|(seed, p)| *seed = p * (*seed - mean));
                 }
             }
-            let delta = program.seeds(work).iter_mut();
+            let delta = program.margins_and_seeds(work).1.iter_mut();
             delta.zip(&wanted).for_each(|(to, seed)| *to = T::of(*seed));
             program.backward(work, Reach::Level(level), false);
             unfold(work.delta(), slopes.slice_mut(s![range, .., ..]));

@@ -38,8 +38,7 @@
 
 mod activation;
 mod elementwise;
-mod engine;
-mod epoch;
+mod fit;
 mod fitted;
 mod gradients;
 mod initializer;
@@ -47,12 +46,18 @@ mod input;
 mod layers;
 mod matrix;
 mod mlp;
+mod objective;
 mod optimizer;
 mod probe;
 mod program;
 mod real;
+mod recurrent;
+mod schedule;
+mod sequential;
+mod settings;
 mod stopping;
 mod trace;
+mod training;
 mod viann;
 mod weights;
 
@@ -60,7 +65,8 @@ mod weights;
 mod tests;
 
 pub use activation::Activation;
-pub use epoch::Epoch;
+pub use fit::Epoch;
+pub(crate) use fitted::Parts;
 pub use fitted::{Network, Record};
 pub use gradients::AnswerScale;
 pub use initializer::Initializer;
@@ -69,9 +75,15 @@ pub use layers::{
     BatchNorm, Conv1d, Dense, Dropout, Embedding, Gru, Layer, Lstm, PRelu, Padding, Pool,
 };
 pub use mlp::Mlp;
+pub use objective::ClassWeights;
 pub use optimizer::Optimizer;
 pub use probe::{ProbePairs, probe, probe_pairs};
 pub use real::Precision;
+pub use recurrent::{Cell, Readout, Recurrent};
+pub use schedule::Schedule;
+pub use sequential::Sequential;
+pub use settings::LayerSettings;
 pub use stopping::{EarlyStopping, Monitor, StopRule, Validation};
+pub use training::{Clip, Sampling, Training};
 pub use viann::{Scale, Viann, WeightStatistics};
 pub use weights::{GarsonForm, connection_weights, first_layer, garson, olden};

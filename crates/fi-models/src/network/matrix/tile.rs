@@ -40,7 +40,7 @@ pub(super) type Compute<T> = unsafe fn(&Tile<T>);
 
 /// The tiles of one kind of processor.
 #[derive(Debug)]
-pub(super) struct Tiles<T: 'static> {
+pub(in super::super) struct Tiles<T: 'static> {
     /// Numbers per register.
     pub(super) lanes: usize,
     /// By registers of columns and by rows, both from 1.

@@ -65,6 +65,17 @@ fn recurrent_networks_learn_the_mean_of_sequences_of_any_length() {
 }
 
 #[test]
+fn a_forget_gate_starts_open_and_a_state_is_kept_as_long_as_it_is() {
+    let learner =
+        Sequential { input: STEPS, layers: vec![LayerSettings::lstm(3)], ..Sequential::default() };
+    let (layers, _) = learner.start(&Run::new(0), 1).unwrap();
+    let Layer::Lstm(lstm) = &layers[0] else { panic!("{layers:?}") };
+    assert_eq!(lstm.bias.to_vec(), [[0.0; 3], [1.0; 3], [0.0; 3], [0.0; 3]].concat());
+    let product = lstm.recurrent_weights.dot(&lstm.recurrent_weights.t());
+    assert!((product - Array2::<f64>::eye(3)).iter().all(|error| error.abs() < 1e-12));
+}
+
+#[test]
 fn a_convolution_and_an_embedding_learn_too() {
     let table = sequences(200, true);
     let layers = vec![

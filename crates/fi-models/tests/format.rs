@@ -1,4 +1,4 @@
-//! Files of both format versions, written once and read for ever.
+//! Files of every format version, written once and read for ever.
 //!
 //! `golden/*.fi` hold one model of each kind, small enough to check by hand. A file in the field
 //! outlives the code that wrote it: if a test here fails, the format has changed, and wants a new
@@ -16,11 +16,14 @@ use std::path::PathBuf;
 
 use fi_core::Model;
 use fi_models::linear::{LinearModel, Scores, StandardErrors};
-use fi_models::network::Network;
+use fi_models::network::{
+    Activation, BatchNorm, Conv1d, Dense, Dropout, Embedding, Gru, Input, Layer, Lstm, Network,
+    PRelu, Padding, Pool,
+};
 use fi_models::store::{Stored, load, save};
 use fi_models::tree::{Comparison, Ensemble, Link, NodeStats, TreeBuilder, Trees};
 use fi_models::{Fitted, Scaler};
-use ndarray::{Array2, array};
+use ndarray::{Array, Array2, Dimension, ShapeBuilder, array};
 use serde_json::json;
 
 fn golden(name: &str) -> PathBuf {
@@ -84,23 +87,26 @@ fn network() -> Stored {
     let record = |loss: f64, validation: Option<f64>| {
         json!({
             "loss": loss, "accuracy": null,
-            "validation_loss": validation, "validation_accuracy": null,
+            "validation_loss": validation, "validation_accuracy": null, "validation_metric": null,
+            "learning_rate": null,
         })
     };
     let network: Network = serde_json::from_value(json!({
+        "input": {"Features": 2},
         "layers": [
-            {
+            {"Dense": {
                 "weights": array(&[2, 2], &[1.0, -1.0, 2.0, 0.5]),
                 "bias": array(&[2], &[0.25, 0.0]),
                 "activation": "Relu",
-            },
-            {
+            }},
+            {"Dense": {
                 "weights": array(&[2, 1], &[3.0, -2.0]),
                 "bias": array(&[1], &[0.5]),
                 "activation": "Linear",
-            },
+            }},
         ],
         "output": "Values",
+        "precision": "Double",
         "history": [record(2.0, Some(4.0)), record(1.0, None)],
         "statistics": {
             "count": 2,
@@ -151,7 +157,7 @@ fn the_same_models_give_the_committed_bytes() {
     for (name, stored, ..) in models() {
         let path = folder.path().join(name);
         save(&path, &stored).unwrap();
-        let golden = golden(&format!("{name}-2"));
+        let golden = golden(&format!("{name}-3"));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             save(&golden, &stored).unwrap();
         }
@@ -161,7 +167,7 @@ fn the_same_models_give_the_committed_bytes() {
 
 #[test]
 fn committed_files_load_and_predict_what_they_did() {
-    let versions = [1, 2].into_iter().flat_map(|version| models().map(|model| (version, model)));
+    let versions = [1, 2, 3].into_iter().flat_map(|version| models().map(|model| (version, model)));
     for (version, (name, stored, rows, predictions)) in versions {
         let name = format!("{name}-{version}");
         let loaded = load(&golden(&name)).unwrap();
@@ -181,8 +187,100 @@ fn committed_files_load_and_predict_what_they_did() {
 
 #[test]
 fn committed_files_say_their_version() {
-    for (name, version) in models().iter().flat_map(|(name, ..)| [(name, 1), (name, 2)]) {
+    for (name, version) in
+        models().iter().flat_map(|(name, ..)| [1, 2, 3].map(|version| (name, version)))
+    {
         let bytes = std::fs::read(golden(&format!("{name}-{version}"))).unwrap();
         assert_eq!(bytes[..12], [&b"fi\0model"[..], &[version, 0, 0, 0]].concat(), "{name}");
+    }
+}
+
+/// Quarters from −0.75 to 0.75, which differ from place to place.
+fn counted<D: Dimension, S: ShapeBuilder<Dim = D>>(shape: S) -> Array<f64, D> {
+    let mut n = 0.0;
+    Array::from_shape_simple_fn(shape, || {
+        n += 1.0;
+        (n % 7.0 - 3.0) / 4.0
+    })
+}
+
+/// Every kind of layer, over tokens and over channels.
+fn layers() -> [(&'static str, Stored); 2] {
+    let dense = |n_in: usize| {
+        let (weights, bias) = (counted((n_in, 1)), counted(1));
+        Layer::Dense(Dense { weights, bias, activation: Activation::Linear })
+    };
+    let text = vec![
+        Layer::Embedding(Embedding { weights: counted((3, 2)) }),
+        Layer::Lstm(Lstm {
+            input_weights: counted((2, 8)),
+            recurrent_weights: counted((2, 8)),
+            bias: counted(8),
+            return_sequences: true,
+            reverse: true,
+        }),
+        Layer::Gru(Gru {
+            input_weights: counted((2, 6)),
+            recurrent_weights: counted((2, 6)),
+            bias: counted(6),
+            recurrent_bias: Some(counted(6)),
+            return_sequences: false,
+            reverse: false,
+        }),
+        dense(2),
+    ];
+    let series = vec![
+        Layer::Conv1d(Conv1d {
+            weights: counted((2, 1, 2)),
+            bias: counted(2),
+            stride: 1,
+            padding: Padding::Causal,
+            activation: Activation::LeakyRelu { slope: 0.25 },
+        }),
+        Layer::BatchNorm(BatchNorm {
+            gamma: counted(2),
+            beta: counted(2),
+            mean: counted(2),
+            variance: array![0.5, 2.0],
+            epsilon: 0.001,
+            momentum: 0.99,
+        }),
+        Layer::PRelu(PRelu { alpha: counted(2) }),
+        Layer::Dropout(Dropout { rate: 0.5 }),
+        Layer::Activation(Activation::Elu { alpha: 1.0 }),
+        Layer::Pool(Pool::Mean),
+        Layer::Flatten,
+        dense(2),
+    ];
+    let stored = |input: Input, layers: Vec<Layer>| Stored {
+        model: Network::new(input, layers, fi_core::Output::Values).unwrap().into(),
+        feature_names: strings(["first", "second", "third"]),
+        class_names: None,
+        scaler: None,
+    };
+    [
+        ("text", stored(Input::Tokens { steps: 3, vocabulary: 3 }, text)),
+        ("series", stored(Input::Sequence { steps: 3, channels: 1 }, series)),
+    ]
+}
+
+#[test]
+fn every_kind_of_layer_keeps_its_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, stored) in layers() {
+        let (path, golden) = (folder.path().join(name), golden(&format!("{name}-3")));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            save(&golden, &stored).unwrap();
+        }
+        save(&path, &stored).unwrap();
+        assert_eq!(std::fs::read(path).unwrap(), std::fs::read(&golden).unwrap(), "{name}");
+        let (Fitted::Network(loaded), Fitted::Network(made)) =
+            (load(&golden).unwrap().model, stored.model)
+        else {
+            panic!("{name} is no network")
+        };
+        assert_eq!(loaded, made);
+        let rows = array![[1.0, 2.0, f64::NAN], [0.0, 1.0, 2.0]];
+        assert_eq!(loaded.predict(rows.view()).unwrap(), made.predict(rows.view()).unwrap());
     }
 }

@@ -1,16 +1,23 @@
-//! Multi-layer perceptrons, and what their weights say about the inputs.
+//! Neural networks, and what their weights say about the inputs.
 //!
-//! [`Mlp`] is the learner: any depth, the usual activations, Keras's initialisers, L2, SGD and
-//! Adam, early stopping. [`Network`] is what it returns, a [`Model`](fi_core::Model) whose
-//! [`Dense`] layers can be read, and which remembers how the weights of its first layer moved
-//! from epoch to epoch ([`WeightStatistics`]).
+//! | learner | is |
+//! |---|---|
+//! | [`Mlp`] | dense layers over features |
+//! | [`Recurrent`] | LSTM or GRU over a sequence or over tokens |
+//! | [`Sequential`] | any chain of [`LayerSettings`]: convolutions, embeddings, normalisation, … |
+//!
+//! All three share one loop and its settings ([`Training`]). [`Network`] is what they return, a
+//! [`Model`](fi_core::Model) whose [`Layer`]s can be read, whose slopes can be asked for
+//! ([`Network::input_gradients`]), and which remembers how the weights of its first layer moved
+//! in training ([`WeightStatistics`]). [`Input`] says how it reads a row. Training computes in
+//! `f32` unless told otherwise ([`Precision`]); sums over rows and epochs are `f64`.
 //!
 //! | score | reads | signed |
 //! |---|---|---|
 //! | [`Viann`] | the first layer over all epochs | no |
 //! | [`first_layer`] | the first layer | no |
-//! | [`garson`] | every layer, or the first only ([`GarsonForm`]) | no |
-//! | [`olden`], [`connection_weights`] | every layer | yes |
+//! | [`garson`] | every layer, all dense, or the first only ([`GarsonForm`]) | no |
+//! | [`olden`], [`connection_weights`] | every layer, all dense | yes |
 //! | [`probe`], [`probe_pairs`] | only `predict`, at 0 and at unit rows | yes |
 //!
 //! All but the probe are sums of weights, so they depend on the unit of each feature: they
@@ -36,25 +43,55 @@
 //! # Ok::<(), fi_core::Error>(())
 //! ```
 
-mod engine;
+mod activation;
+mod elementwise;
+mod fit;
 mod fitted;
+mod gradients;
 mod initializer;
+mod input;
+mod layers;
+mod level;
+mod matrix;
 mod mlp;
+mod objective;
 mod optimizer;
 mod probe;
+mod program;
+mod real;
+mod recurrent;
+mod schedule;
+mod sequential;
+mod settings;
 mod stopping;
+mod trace;
+mod training;
 mod viann;
 mod weights;
 
 #[cfg(test)]
 mod tests;
 
-pub use engine::Activation;
-pub use fitted::{Dense, Epoch, Network, Record};
+pub use activation::Activation;
+pub use fit::Epoch;
+pub(crate) use fitted::Parts;
+pub use fitted::{Network, Record};
+pub use gradients::AnswerScale;
 pub use initializer::Initializer;
+pub use input::Input;
+pub use layers::{
+    BatchNorm, Conv1d, Dense, Dropout, Embedding, Gru, Layer, Lstm, PRelu, Padding, Pool,
+};
 pub use mlp::Mlp;
+pub use objective::ClassWeights;
 pub use optimizer::Optimizer;
 pub use probe::{ProbePairs, probe, probe_pairs};
+pub use real::Precision;
+pub use recurrent::{Cell, Readout, Recurrent};
+pub use schedule::Schedule;
+pub use sequential::Sequential;
+pub use settings::LayerSettings;
 pub use stopping::{EarlyStopping, Monitor, StopRule, Validation};
+pub use training::{Clip, Sampling, Training};
 pub use viann::{Scale, Viann, WeightStatistics};
 pub use weights::{GarsonForm, connection_weights, first_layer, garson, olden};

@@ -145,7 +145,9 @@ impl Layout {
             for leaf in leaves() {
                 let outputs: BTreeSet<usize> =
                     self.weights[leaf.index].iter().map(|(output, _)| *output).collect();
-                outputs.into_iter().for_each(|output| *counts.entry(output).or_default() += 1);
+                for output in outputs {
+                    *counts.entry(output).or_default() += 1;
+                }
             }
             let n_leaves = leaves().count();
             let full = counts.into_iter().filter(|(_, count)| *count == n_leaves);

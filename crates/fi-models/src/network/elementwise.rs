@@ -161,7 +161,7 @@ fn exp_one<const FMA: bool, T: Real>(x: T) -> T {
 
 /// `(e²ˣ − 1) / (e²ˣ + 1)` of the magnitude.
 #[inline(always)]
-fn tanh_one<const FMA: bool, T: Real>(x: T) -> T {
+pub(super) fn tanh_one<const FMA: bool, T: Real>(x: T) -> T {
     let twice = x.abs() + x.abs();
     let twice = if twice > T::FLAT { T::FLAT } else { twice };
     let (p, (one, two)) = reduce::<FMA, T>(twice);
@@ -172,7 +172,7 @@ fn tanh_one<const FMA: bool, T: Real>(x: T) -> T {
 
 /// By `e^−|x|`, which cannot overflow.
 #[inline(always)]
-fn sigmoid_one<const FMA: bool, T: Real>(x: T) -> T {
+pub(super) fn sigmoid_one<const FMA: bool, T: Real>(x: T) -> T {
     let e = exp_one::<FMA, T>(-x.abs());
     let above = if x < T::ZERO { e } else { T::ONE };
     above / (T::ONE + e)

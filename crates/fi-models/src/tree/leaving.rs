@@ -210,9 +210,9 @@ impl Leaving {
                     let (at, leaf) = node.child(u32::from(side ^ 1));
                     let item = Item { at, player, row: row as u8, lanes };
                     items[n_items] = item;
-                    n_items += usize::from((lanes != 0) & !leaf);
+                    n_items += usize::from(lanes != 0) & usize::from(!leaf);
                     done[n_done] = item;
-                    n_done += usize::from((lanes != 0) & leaf);
+                    n_done += usize::from(lanes != 0) & usize::from(leaf);
                 }
                 let (next, leaf) = node.child(u32::from(side));
                 leaves[row as usize] = next;

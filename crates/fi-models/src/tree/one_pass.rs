@@ -131,7 +131,9 @@ impl<'a> Builder<'a> {
     fn finish(mut self, n_columns: usize) -> Group<'a> {
         let mut of_column = vec![Vec::new(); n_columns];
         for (player, columns) in self.members.iter().enumerate() {
-            columns.iter().for_each(|&column| of_column[column].push(player as u16));
+            for &column in columns {
+                of_column[column].push(player as u16);
+            }
         }
         let nobody = self.lanes.len() as u16;
         self.lanes.push(0);
@@ -141,7 +143,9 @@ impl<'a> Builder<'a> {
         } else {
             let mut holds = vec![false; self.members.len() * n_columns];
             for (player, columns) in self.members.iter().enumerate() {
-                columns.iter().for_each(|&column| holds[player * n_columns + column] = true);
+                for &column in columns {
+                    holds[player * n_columns + column] = true;
+                }
             }
             let mut starts = vec![0];
             starts.extend(of_column.iter().scan(0, |sum, players| {
@@ -185,7 +189,9 @@ pub(super) fn shuffled_sums<C: Code>(
             let (near, far) = rest.split_at(n_near(rest));
             rest = far;
             for block in &mut blocks {
-                near.iter().for_each(|tree| leaving.tree(tree, block, group));
+                for tree in near {
+                    leaving.tree(tree, block, group);
+                }
             }
         }
         let mut start = 0;

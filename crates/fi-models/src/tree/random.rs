@@ -8,6 +8,7 @@ use super::{Aggregate, Comparison, Ensemble, NodeStats, Precision, TreeBuilder};
 
 /// What a random ensemble is made of.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "independent choices of a test")]
 pub(super) struct Shape {
     pub(super) n_features: usize,
     pub(super) n_outputs: usize,
@@ -112,8 +113,9 @@ impl Shape {
             let node = if self.special && rng.below(4) == 0 {
                 // Half of the sets are the same, but for what is missing.
                 let same = rng.below(2) == 0;
-                let drawn =
-                    |category: &u32| if same { category % 3 == 0 } else { rng.below(2) == 0 };
+                let drawn = |category: &u32| {
+                    if same { category.is_multiple_of(3) } else { rng.below(2) == 0 }
+                };
                 let categories: Vec<u32> = (0..70).filter(drawn).collect();
                 tree.push_category_split(feature, &categories, &stats)
             } else {

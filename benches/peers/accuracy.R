@@ -28,7 +28,8 @@ for (seed in args[-(1:2)]) {
   mtry <- if (classes > 0) floor(sqrt(ncol(x))) else max(1, floor(ncol(x) / 3))
   forest <- ranger(
     x = x, y = y, num.trees = 100, mtry = mtry, min.node.size = 1, probability = classes > 0,
-    num.threads = 1, seed = as.integer(seed) + 1L, oob.error = FALSE
+    num.threads = 1, seed = as.integer(seed) + 1L, oob.error = FALSE,
+    verbose = FALSE
   )
   predicted <- predict(forest, test, num.threads = 1)$predictions
   if (classes > 0) predicted <- t(predicted[, as.character(0:(classes - 1))])

@@ -22,7 +22,8 @@ while (length(readLines(input, 1)) > 0) {
   turn <- turn + 1
   time <- system.time(forest <- ranger(
     dependent.variable.name = target, data = train, num.trees = 100, mtry = mtry,
-    min.node.size = 1, num.threads = threads, seed = turn, oob.error = FALSE
+    min.node.size = 1, num.threads = threads, seed = turn, oob.error = FALSE,
+    verbose = FALSE
   ))
   cpu <- time[["user.self"]] + time[["sys.self"]]
   cat(sprintf('{"cpu": %.6f, "wall": %.6f}\n', cpu, time[["elapsed"]]))

@@ -14,7 +14,7 @@ use crate::root;
 pub(crate) struct Accuracy<'a> {
     pub(crate) python: &'a Path,
     pub(crate) output: &'a Path,
-    /// Only tables, learners or peers whose name contains this.
+    /// Only where `table learner peer` contains this.
     pub(crate) only: Option<&'a str>,
     pub(crate) seeds: u64,
 }
@@ -29,8 +29,8 @@ impl Accuracy<'_> {
         for table in TABLES {
             for learner in TreeLearner::ALL {
                 for peer in learner.peers() {
-                    let names = [table, learner.name(), peer.name];
-                    if self.only.is_some_and(|only| !names.iter().any(|n| n.contains(only))) {
+                    let name = format!("{table} {} {}", learner.name(), peer.name);
+                    if self.only.is_some_and(|only| !name.contains(only)) {
                         continue;
                     }
                     pool.install(|| self.ours(table, learner, &mut scores))?;
@@ -81,7 +81,7 @@ impl Accuracy<'_> {
     ) -> Result<()> {
         let missing = |seed: &u64| !scores.has(table, learner, peer.name, *seed);
         let seeds: Vec<u64> = (0..self.seeds).filter(missing).collect();
-        let (Some(&first), folder) = (seeds.first(), root().join("target/peers/splits")) else {
+        let (Some(&first), folder) = (seeds.first(), self.output.join("splits")) else {
             return Ok(());
         };
         for seed in &seeds {
@@ -93,6 +93,9 @@ impl Accuracy<'_> {
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         for line in BufReader::new(child.stdout.take().context("a pipe")?).lines() {
             let line = line?;
+            if !line.starts_with('{') {
+                continue; // libraries print other lines, too
+            }
             let said: Value = serde_json::from_str(&line)
                 .with_context(|| format!("{command:?} printed `{line}`"))?;
             let (Some(seed), Some(version)) = (said["seed"].as_u64(), said["version"].as_str())
@@ -109,6 +112,7 @@ impl Accuracy<'_> {
             std::fs::remove_dir_all(folder)?;
         }
         ensure!(child.wait()?.success(), "{command:?} failed");
+        std::fs::remove_dir(folder)?;
         Ok(())
     }
 

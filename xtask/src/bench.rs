@@ -74,10 +74,21 @@ impl Bench {
             std::fs::create_dir_all(folder)?;
             let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
             let charts = pool.install(|| growth(cpu_seconds, |what| println!("{what}")))?;
+            let mut points = fi_io::Table::new(["axis", "method", "value", "cpu_s"]);
             for (stem, chart) in charts {
                 chart.figure()?.save(folder.join(format!("{stem}.svg")))?;
+                for (method, line) in &chart.lines {
+                    for &(value, cpu) in line {
+                        points.push([
+                            stem.into(),
+                            method.as_str().into(),
+                            value.into(),
+                            cpu.into(),
+                        ]);
+                    }
+                }
             }
-            return Ok(());
+            return Ok(fi_io::write_table_csv(folder.join("growth.csv"), &points)?);
         }
         let models = root().join("target/peers");
         if let Some(one) = &self.one {

@@ -69,7 +69,8 @@ fn chart(label: &str, lines: Vec<(String, Vec<(f64, f64)>)>) -> LineChart {
         title: format!("Cost over the number of {label}").replace("number of depth", "depth"),
         x_label: label.to_owned(),
         y_label: "CPU seconds".to_owned(),
-        x_scale: Scale::Logarithmic,
+        // Cost grows as a power of the others, but exponentially with the depth.
+        x_scale: if label.starts_with("depth") { Scale::Linear } else { Scale::Logarithmic },
         y_scale: Scale::Logarithmic,
         lines,
         caption: format!(

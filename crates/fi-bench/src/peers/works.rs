@@ -40,6 +40,8 @@ pub enum Environment {
     OldPython,
     /// R with ranger.
     R,
+    /// Python 3.12 with `benches/peers/requirements-networks.txt`.
+    Networks,
 }
 
 const fn python(name: &'static str, title: &'static str) -> Peer {
@@ -49,16 +51,42 @@ const fn python(name: &'static str, title: &'static str) -> Peer {
 const XGBOOST: Peer = python("xgboost", "xgboost-cpu 3.4.1");
 const WOODELF: Peer = python("woodelf", "WOODELF 0.4.8");
 const SHAP: Peer = python("shap", "shap 0.54.1");
-const SKLEARN: Peer = python("sklearn", "scikit-learn 1.9.1");
-const HISTGB: Peer = python("histgb", "scikit-learn 1.9.1 HistGradientBoosting");
-const LIGHTGBM: Peer = python("lightgbm", "lightgbm 4.7.0");
+pub(super) const SKLEARN: Peer = python("sklearn", "scikit-learn 1.9.1");
+pub(super) const HISTGB: Peer = python("histgb", "scikit-learn 1.9.1 HistGradientBoosting");
+pub(super) const LIGHTGBM: Peer = python("lightgbm", "lightgbm 4.7.0");
 const CATBOOST: Peer = python("catboost", "catboost 1.2.10");
 const FASTTREESHAP: Peer = Peer {
     name: "fasttreeshap",
     title: "fasttreeshap 0.1.6 v2",
     environment: Environment::OldPython,
 };
-const RANGER: Peer = Peer { name: "ranger", title: "ranger", environment: Environment::R };
+pub(super) const RANGER: Peer =
+    Peer { name: "ranger", title: "ranger", environment: Environment::R };
+
+const fn networks(name: &'static str, title: &'static str) -> Peer {
+    Peer { name, title, environment: Environment::Networks }
+}
+
+const MLP_SKLEARN: Peer = networks("sklearn", "scikit-learn 1.9.1 MLPClassifier");
+const TORCH: Peer = networks("torch", "PyTorch 2.15.0");
+const KERAS: Peer = networks("keras", "Keras 3.15.1 on PyTorch");
+
+/// The kinds of work, or whole works, that both sides spread over threads.
+const ON_TWO_THREADS: &[&str] = &[
+    "contribs:4",
+    "contribs:6",
+    "contribs:8",
+    "contribs:10",
+    "contribs:lightgbm",
+    "contribs:catboost",
+    "forest:old_forest_d10",
+    "interactions:6",
+    "forest_training:classes",
+    "forest_training:values",
+    "training:boosting",
+    "predict:6",
+    "predict:lightgbm",
+];
 
 /// Path-dependent SHAP values and the like, of as many rows on both sides.
 const fn work(
@@ -68,7 +96,7 @@ const fn work(
     peer: Peer,
     at_least: f64,
 ) -> Work {
-    Work { name, title, rows, peer, peer_rows: rows, repetitions: 3, at_least }
+    Work { name, title, rows, peer, peer_rows: rows, repetitions: 7, at_least }
 }
 
 impl Work {
@@ -78,6 +106,11 @@ impl Work {
 
     const fn times(self, repetitions: usize) -> Self {
         Self { repetitions, ..self }
+    }
+
+    /// Whether it is worth timing on two threads: cheap, and parallel on both sides.
+    pub fn on_two_threads(&self) -> bool {
+        ON_TWO_THREADS.contains(&self.name)
     }
 }
 
@@ -214,4 +247,10 @@ pub const WORKS: &[Work] = &[
         SKLEARN,
         1.0,
     ),
+    work("network:mlp-digits", MLP, 1_438, MLP_SKLEARN, 1.0),
+    work("network:mlp-digits", "the same", 1_438, TORCH, 1.0),
+    work("network:mlp-digits", "the same", 1_438, KERAS, 1.0),
 ];
+
+const MLP: &str =
+    "network training, 50-100-50 ReLU units on digits, 30 epochs of batches of 64, Adam";

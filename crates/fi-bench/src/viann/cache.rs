@@ -115,7 +115,7 @@ fn add(hash: &mut Sha256, path: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::arms::{Arm, Net};
+    use super::super::arms::{Arm, Net, Size};
     use super::*;
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
         let cache = Cache { folder: folder.path().join("cells"), code: "1".into() };
         let cell = Cell { data: "iris".into(), net: Net::Nn1, arm: Arm::Published, seed: 3 };
         let protocol = Protocol {
-            max_epochs: 5,
+            size: Size { max_epochs: 5, deep_divisor: 1 },
             n_repeats: 1,
             shap_rows: 1,
             shap_background: 1,
@@ -146,7 +146,8 @@ mod tests {
         let newer = Cache { code: "2".into(), ..cache.clone() };
         assert_eq!(newer.load(&cell, &protocol, "a").unwrap(), None);
         assert_eq!(cache.load(&cell, &protocol, "b").unwrap(), None);
-        let longer = Protocol { max_epochs: 6, ..protocol.clone() };
+        let size = Size { max_epochs: 6, deep_divisor: 1 };
+        let longer = Protocol { size, ..protocol.clone() };
         assert_eq!(cache.load(&cell, &longer, "a").unwrap(), None);
         let other = Cell { seed: 4, ..cell.clone() };
         assert_eq!(cache.load(&other, &protocol, "a").unwrap(), None);

@@ -5,11 +5,11 @@ use fi_core::{
     Dataset, Fold, Folds, Importance, Lofo, Metric, Model, Occlusion, Permutation, Players, Run,
     Target,
 };
-use fi_models::network::{GarsonForm, Network, Viann, garson, olden};
+use fi_models::network::{Activation, Dense, GarsonForm, Layer, Network, Viann, garson, olden};
 use fi_models::tree::{RandomForest, Trees, impurity};
 use serde::{Deserialize, Serialize};
 
-use super::arms::{Arm, Net, network};
+use super::arms::{Arm, Net, Size, network};
 use crate::compare::methods;
 use crate::compare::replicate::{Rows, ShapSample, joined, scaled, shap, skill_metrics};
 use crate::data_sets::DataSet;
@@ -46,8 +46,8 @@ pub(crate) struct Cell {
 /// What every cell of an experiment shares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Protocol {
-    /// The most epochs of a classifier's training; 1000 as published.
-    pub(crate) max_epochs: usize,
+    /// How much of the published networks is trained.
+    pub(crate) size: Size,
     /// How often permutation importance shuffles.
     pub(crate) n_repeats: usize,
     /// How many hold-out rows SHAP explains at the most.
@@ -143,6 +143,10 @@ impl Scores<'_> {
         let network = self.train(&rows.train, protocol)?;
         self.fact(HOLD_OUT_SKILL, skill(&network, &rows.test)?);
         self.inside(&network, &rows.train)?;
+        if self.cell.net == Net::Deep {
+            // Hundreds of thousands of predictions of 22 million weights.
+            return Ok(());
+        }
         self.push(methods::SET_TO_ZERO, &self.set_to_zero(&network, &rows.test)?)?;
 
         let players = Players::features(rows.train.feature_names().iter().cloned())?;
@@ -162,19 +166,19 @@ impl Scores<'_> {
     /// Retrains without each feature and scores on the hold-out.
     fn leave_out(&mut self, set: &DataSet, protocol: &Protocol) -> Result<()> {
         let rows = self.cell.rows(set)?;
-        let learner = network(self.cell.net, Arm::HoldOut, &rows.train, protocol.max_epochs);
+        let learner = network(self.cell.net, Arm::HoldOut, &rows.train, &protocol.size);
         let (data, n_train) = (joined(&rows.train, &rows.test)?, rows.train.n_rows());
         let split =
             Fold { train: (0..n_train).collect(), test: (n_train..data.n_rows()).collect() };
         let lofo = Lofo { folds: Folds::Given(vec![split]), ..Lofo::default() };
         let players = Players::features(data.feature_names().iter().cloned())?;
         let run = self.cell.stream(stream::TRAINING);
-        let found = lofo.importance(&run, &learner, &data, &players, &[loss(&data)])?;
+        let found = lofo.importance(&run, learner.learner(), &data, &players, &[loss(&data)])?;
         self.push(methods::LOFO, &found[0])
     }
 
     fn train(&mut self, data: &Dataset, protocol: &Protocol) -> Result<Network> {
-        let learner = network(self.cell.net, self.cell.arm, data, protocol.max_epochs);
+        let learner = network(self.cell.net, self.cell.arm, data, &protocol.size);
         let network = learner.fit(&self.cell.stream(stream::TRAINING), data)?;
         self.fact(EPOCHS, network.history().len() as f64);
         Ok(network)
@@ -197,10 +201,13 @@ impl Scores<'_> {
     fn inside(&mut self, network: &Network, data: &Dataset) -> Result<()> {
         let names = data.feature_names();
         self.push(methods::VIANN, &Viann::default().of_network(network, names)?)?;
-        let published = garson(network, names, GarsonForm::Cancelling)?;
+        let deep = self.cell.net == Net::Deep;
+        let outer = if deep { Some(first_and_last(network)?) } else { None };
+        let read = outer.as_ref().unwrap_or(network);
+        let published = garson(read, names, GarsonForm::Cancelling)?;
         self.push(methods::GARSON_CANCELLING, &published)?;
-        self.push(methods::GARSON, &garson(network, names, GarsonForm::Garson)?)?;
-        self.push(methods::OLDEN, &olden(network, names)?)
+        self.push(methods::GARSON, &garson(read, names, GarsonForm::Garson)?)?;
+        if deep { Ok(()) } else { self.push(methods::OLDEN, &olden(network, names)?) }
     }
 
     /// The paper's LOFO: each column set to 0, the mean of a scaled feature, without retraining.
@@ -236,6 +243,19 @@ impl Scores<'_> {
             value,
         }
     }
+}
+
+/// A network of the first and the last kernel alone, which is what the paper's Garson reads of any
+/// network. Ours goes through all layers where it can, but not through batch normalisation.
+fn first_and_last(network: &Network) -> Result<Network> {
+    let dense = network.layers().iter().filter_map(|layer| match layer {
+        Layer::Dense(dense) => Some(dense),
+        _ => None,
+    });
+    let (first, last) = (dense.clone().next(), dense.last());
+    let layers = [first, last].into_iter().flatten().cloned();
+    let linear = layers.map(|layer| Dense { activation: Activation::Linear, ..layer });
+    Ok(Network::dense(linear.collect(), network.output())?)
 }
 
 /// The whole table scaled by itself, and a regression's target too, as published.

@@ -34,7 +34,7 @@ pub use tables::{Line, Replicate, Verdict};
 use crate::compare::records::to_csv;
 use crate::compare::{folder, html};
 use crate::data_sets;
-use arms::{Arm, Net};
+use arms::{Arm, Net, Size};
 use cell::{Cell, Protocol};
 
 /// What a user may choose about the experiment.
@@ -83,7 +83,11 @@ impl Plan {
             data: all.into_iter().filter(|name| chosen.iter().any(|c| c == name)).collect(),
             epochs: if quick { vec![7, 30] } else { vec![7, 30, 300] },
             protocol: Protocol {
-                max_epochs: if quick { 60 } else { 1000 },
+                size: if quick {
+                    Size { max_epochs: 60, deep_divisor: 16 }
+                } else {
+                    Size { max_epochs: 1000, deep_divisor: 1 }
+                },
                 n_repeats: 10,
                 shap_rows: if quick { 10 } else { 30 },
                 shap_background: if quick { 10 } else { 20 },
@@ -97,9 +101,9 @@ impl Plan {
     fn cells(&self) -> Vec<Cell> {
         let mut cells = Vec::new();
         for &data in &self.data {
-            for net in [Net::Nn1, Net::Nn2, Net::Forest] {
+            for net in [Net::Nn1, Net::Nn2, Net::Deep, Net::Forest] {
                 for arm in self.arms(data, net) {
-                    let seeds = (self.seed..).take(self.n_seeds_of(data, arm));
+                    let seeds = (self.seed..).take(self.n_seeds_of(data, net, arm));
                     let data = data.to_owned();
                     cells.extend(seeds.map(|seed| Cell { data: data.clone(), net, arm, seed }));
                 }
@@ -109,7 +113,7 @@ impl Plan {
     }
 
     fn arms(&self, data: &str, net: Net) -> Vec<Arm> {
-        if net == Net::Forest {
+        if matches!(net, Net::Deep | Net::Forest) {
             return vec![Arm::Published, Arm::HoldOut];
         }
         let mut arms = vec![Arm::Published];
@@ -118,15 +122,15 @@ impl Plan {
             arms.push(Arm::DrawnValidation);
         }
         arms.extend(self.epochs.iter().map(|&n| Arm::Epochs(n)));
-        arms.extend([Arm::HoldOut, Arm::LeaveOut]);
+        arms.extend([Arm::EveryStep, Arm::HoldOut, Arm::LeaveOut]);
         arms
     }
 
-    /// Retraining without each of many features is run for fewer seeds.
-    fn n_seeds_of(&self, data: &str, arm: Arm) -> usize {
-        let most = match (arm, data) {
-            (Arm::LeaveOut, "digits") => 1,
-            (Arm::LeaveOut, "breast-cancer") => 5,
+    /// DeepNN, and retraining without each of many features, are run for fewer seeds.
+    fn n_seeds_of(&self, data: &str, net: Net, arm: Arm) -> usize {
+        let most = match (net, arm, data) {
+            (Net::Deep, ..) | (_, Arm::LeaveOut, "breast-cancer") => 5,
+            (_, Arm::LeaveOut, "digits") => 1,
             _ => usize::MAX,
         };
         self.n_seeds.min(most)

@@ -46,9 +46,14 @@ pub(super) fn variants(epochs: &[usize]) -> Vec<Variant> {
     variants.extend(
         epochs.iter().map(|&n| of_arm(Arm::Epochs(n), format!("{n} epochs, no early stopping"))),
     );
+    variants.push(of_arm(
+        Arm::EveryStep,
+        "VIANN's variance over the weights after every step, not every epoch".to_owned(),
+    ));
     variants.push(Variant {
         name: "weighted Garson".to_owned(),
-        about: "Garson with the later layers, which the published form cancels".to_owned(),
+        about: "Garson with the later layers (DeepNN: the last), which the published form cancels"
+            .to_owned(),
         arm: Arm::Published.name(),
         garson: GARSON,
     });

@@ -51,6 +51,7 @@ mod gradients;
 mod initializer;
 mod input;
 mod layers;
+mod level;
 mod matrix;
 mod mlp;
 mod objective;

@@ -61,7 +61,7 @@ pub(super) fn in_short(e: &Experiment) -> String {
 }
 
 pub(super) fn skill(e: &Experiment) -> String {
-    let nets = [Net::Nn1, Net::Nn2, Net::Forest];
+    let nets = [Net::Nn1, Net::Nn2, Net::Deep, Net::Forest];
     let mut rows = Vec::new();
     for (dataset, _) in &e.manifest.data {
         let mut row = vec![dataset.clone()];

@@ -20,7 +20,7 @@ fn a_published_value_is_reproduced_inside_the_central_range_alone() {
     close(range.low, 1.5);
     close(range.high, 20.5);
     close(range.width(), 19.0);
-    let verdicts = [1.4, 1.5, 11.0, 20.5, 20.6].map(|published| range.verdict(published));
+    let verdicts = [1.499, 1.501, 11.0, 20.499, 20.501].map(|published| range.verdict(published));
     let inside = Verdict::Reproduced;
     let expected = [Verdict::PublishedLower, inside, inside, inside, Verdict::PublishedHigher];
     assert_eq!(verdicts, expected);

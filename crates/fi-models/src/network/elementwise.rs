@@ -8,6 +8,7 @@
 //! branch is taken, so whole registers are worked on at once. Errors stay below 1.5 units in the
 //! last place for `exp` and below 3 for `tanh` and `sigmoid`, with fused multiplications and
 //! without; the two differ in last bits.
+#![expect(clippy::inline_always, reason = "bodies that are compiled for several processors")]
 
 #[cfg(test)]
 mod tests;
@@ -52,7 +53,6 @@ struct Each<'a, T> {
     values: &'a mut [T],
 }
 
-#[expect(clippy::inline_always, reason = "compiled for several processors")]
 impl<T: Real> Work for Each<'_, T> {
     type Output = ();
 
@@ -92,8 +92,8 @@ impl Exponent for f32 {
     const MOST: Self = 89.0;
     const FLAT: Self = 20.0;
     const LOG2_E: Self = std::f32::consts::LOG2_E;
-    const LN_2: [Self; 2] = [0.693_359_375, -2.121_944_4e-4];
-    const Q: &'static [Self] = &[0.001_394_112_1, 0.008_366_767, 0.041_666_351, 0.166_665_41, 0.5];
+    const LN_2: [Self; 2] = [0.693_359_4, -2.121_944_4e-4];
+    const Q: &'static [Self] = &[0.001_394_112_1, 0.008_366_767, 0.041_666_35, 0.166_665_4, 0.5];
     const SHIFT: Self = 12_582_912.0;
 
     #[inline(always)]
@@ -136,7 +136,6 @@ impl Exponent for f64 {
 }
 
 /// `eʳ − 1` and `2ᵃ`, `2ᵇ`, for `x = (a + b) ln 2 + r`.
-#[expect(clippy::inline_always, reason = "compiled for several processors")]
 #[inline(always)]
 fn reduce<const FMA: bool, T: Real>(x: T) -> (T, (T, T)) {
     let shifted = fma::<FMA, T>(x, T::LOG2_E, T::SHIFT);
@@ -150,7 +149,6 @@ fn reduce<const FMA: bool, T: Real>(x: T) -> (T, (T, T)) {
     (fma::<FMA, T>(r * r, q, r), T::powers(shifted))
 }
 
-#[expect(clippy::inline_always, reason = "compiled for several processors")]
 #[inline(always)]
 fn exp_one<const FMA: bool, T: Real>(x: T) -> T {
     // Comparisons and not `min` and `max`, which would turn a NaN into a number.
@@ -162,9 +160,8 @@ fn exp_one<const FMA: bool, T: Real>(x: T) -> T {
 }
 
 /// `(e²ˣ − 1) / (e²ˣ + 1)` of the magnitude.
-#[expect(clippy::inline_always, reason = "compiled for several processors")]
 #[inline(always)]
-fn tanh_one<const FMA: bool, T: Real>(x: T) -> T {
+pub(super) fn tanh_one<const FMA: bool, T: Real>(x: T) -> T {
     let twice = x.abs() + x.abs();
     let twice = if twice > T::FLAT { T::FLAT } else { twice };
     let (p, (one, two)) = reduce::<FMA, T>(twice);
@@ -174,9 +171,8 @@ fn tanh_one<const FMA: bool, T: Real>(x: T) -> T {
 }
 
 /// By `e^−|x|`, which cannot overflow.
-#[expect(clippy::inline_always, reason = "compiled for several processors")]
 #[inline(always)]
-fn sigmoid_one<const FMA: bool, T: Real>(x: T) -> T {
+pub(super) fn sigmoid_one<const FMA: bool, T: Real>(x: T) -> T {
     let e = exp_one::<FMA, T>(-x.abs());
     let above = if x < T::ZERO { e } else { T::ONE };
     above / (T::ONE + e)

@@ -67,6 +67,7 @@ pub struct Record {
 /// assert_eq!(network.predict(rows.view())?, array![[5.0], [7.0]]);
 /// # Ok::<(), fi_core::Error>(())
 /// ```
+#[expect(clippy::unsafe_derive_deserialize, reason = "the `unsafe` is in ndarray's `s!`")]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct Network {
@@ -188,7 +189,7 @@ impl Network {
     pub fn new(input: Input, layers: Vec<Layer>, output: Output) -> Result<Self> {
         let first = layers.iter().find_map(Layer::input_weights);
         let none = Array2::zeros((0, 0));
-        let statistics = WeightStatistics::new(first.as_ref().map_or(none.view(), |w| w.view()));
+        let statistics = WeightStatistics::new(first.as_ref().map_or(none.view(), CowArray::view));
         let (precision, history) = (Precision::Double, Vec::new());
         Parts { input, layers, output, precision, history, statistics }.try_into()
     }

@@ -68,6 +68,19 @@ pub(super) fn product_transposed_a<T: Real>(
     multiply(Level::detect(), Product { c, a, b, sizes: (m, k, n), write });
 }
 
+/// Writes the columns of `from`, which has rows of `n_columns`, as rows.
+pub(super) fn transpose<T: Real>(from: &[T], n_columns: usize, to: &mut [T]) {
+    let n_rows = from.len() / n_columns.max(1);
+    assert_eq!((from.len(), to.len()), (n_rows * n_columns, from.len()), "the matrices' sizes");
+    #[cfg(target_arch = "x86_64")]
+    if let Some(tiles) = T::tiles(Level::detect()) {
+        return blocks::transpose(tiles, (from, n_columns), (to, n_rows), n_rows, n_columns);
+    }
+    for (i, row) in from.chunks_exact(n_columns.max(1)).enumerate() {
+        row.iter().enumerate().for_each(|(j, x)| to[j * n_rows + i] = *x);
+    }
+}
+
 /// A matrix in row order, and whether its columns are what the product calls rows.
 #[derive(Debug, Clone, Copy)]
 struct Operand<'a, T> {

@@ -175,7 +175,9 @@ impl<T: Real> Stepper<T> {
             }
             Optimizer::AdamW { beta_1, beta_2, epsilon, weight_decay, .. } => {
                 let decay = T::of(eta * weight_decay);
-                parameters.iter_mut().for_each(|w| *w -= decay * *w);
+                for w in parameters.iter_mut() {
+                    *w -= decay * *w;
+                }
                 self.adam(parameters, gradient, eta, [beta_1, beta_2, epsilon]);
             }
             Optimizer::RmsProp { rho, epsilon, .. } => {

@@ -2,6 +2,10 @@
 //!
 //! Everything between the rows and the margins is generic over [`Real`]; losses, weight
 //! statistics and sums over epochs are `f64` whatever the network computes with.
+#![expect(
+    clippy::inline_always,
+    reason = "part of bodies that are compiled for several processors"
+)]
 
 use std::fmt::Debug;
 use std::iter::Sum;
@@ -55,7 +59,6 @@ pub(super) trait Real:
     fn exp_m1(self) -> Self;
     /// `ln(1 + self)`.
     fn ln_1p(self) -> Self;
-    fn tanh(self) -> Self;
     fn sqrt(self) -> Self;
     fn abs(self) -> Self;
     /// `self · factor + term`, rounded once; slow where the processor has no such instruction.
@@ -89,10 +92,6 @@ macro_rules! real {
             #[inline(always)]
             fn ln_1p(self) -> Self {
                 <$kind>::ln_1p(self)
-            }
-            #[inline(always)]
-            fn tanh(self) -> Self {
-                <$kind>::tanh(self)
             }
             #[inline(always)]
             fn sqrt(self) -> Self {

@@ -1,19 +1,20 @@
 //! A product in tiles: which tiles there are, and what is copied together for them.
 //!
-//! Small matrices are read where they stand. Of a large `b` the columns of one tile are first
-//! copied together, as its rows are pages apart, and so are the rows of `a` that meet them
-//! there; the terms are then taken in blocks, and a chain waits in `c` for the next block, which
-//! changes none of its bits.
+//! Small matrices are read where they stand. Large ones are taken in blocks of rows and terms, and
+//! a chain waits in `c` for the next block, which changes none of its bits. Where the rows of `b`
+//! are pages apart, the columns of a panel are first copied together, and the same with `a`.
 #![expect(unsafe_code, reason = "calls of tiles, which take pointers")]
 
 use super::super::real::Real;
 use super::tile::{Tile, Tiles};
 use super::{Operand, Product, Write};
 
-/// From this number of bytes of `b` on, blocks are copied together.
+/// From this number of bytes of `b` on, a product is taken in blocks.
 const LARGE: usize = 1 << 18;
 /// Below this number of rows, copying `b` would cost more than it saves.
 const FEW_ROWS: usize = 16;
+/// Rows of so many bytes are copied together.
+const FAR: usize = 1 << 12;
 /// Terms of a block of a large product.
 const BLOCK_TERMS: usize = 256;
 /// Rows of a block of a large product: its part of `a` stays in the second cache.
@@ -42,6 +43,13 @@ enum Rows<'a, T> {
     Packed(&'a [T]),
 }
 
+impl<T> Operand<'_, T> {
+    /// Whether its rows are pages apart.
+    fn is_far(self) -> bool {
+        self.n_columns * size_of::<T>() >= FAR
+    }
+}
+
 /// Computes a product with the tiles of this processor.
 pub(super) fn multiply<T: Real>(tiles: &'static Tiles<T>, product: &mut Product<'_, T>) {
     let (m, k, n) = product.sizes;
@@ -68,11 +76,14 @@ pub(super) fn multiply<T: Real>(tiles: &'static Tiles<T>, product: &mut Product<
     }
 }
 
-/// In blocks of terms and rows, whose numbers are copied together.
+/// In blocks of terms and rows, whose numbers are copied together where they are far apart.
 fn large<T: Real>(tiles: &'static Tiles<T>, product: &mut Product<'_, T>) {
     let (m, k, n) = product.sizes;
+    let (a, b) = (product.a, product.b);
+    let (a_row, a_step) = a.strides();
+    let (far_a, far_b) = (a.is_far(), b.is_far());
     let wide = tiles.compute.len().min(LARGE_WIDE);
-    let mut packed = vec![T::ZERO; BLOCK_ROWS.min(m) * BLOCK_TERMS.min(k)];
+    let mut packed = vec![T::ZERO; if far_a { BLOCK_ROWS.min(m) * BLOCK_TERMS.min(k) } else { 0 }];
     let mut copy = Vec::new();
     for (first_term, terms) in steps(k, BLOCK_TERMS) {
         let add = first_term > 0 || product.write == Write::Add;
@@ -80,14 +91,23 @@ fn large<T: Real>(tiles: &'static Tiles<T>, product: &mut Product<'_, T>) {
             let mut packed_for = 0;
             for panel in panels(n, tiles.lanes, wide) {
                 let most_rows = tiles.compute[panel.wide - 1].len();
-                if packed_for != most_rows {
-                    let (rows, terms) = ((first_row, rows), (first_term, terms));
-                    pack_rows(product.a, rows, terms, most_rows, &mut packed);
+                if far_a && packed_for != most_rows {
+                    pack_rows(a, (first_row, rows), (first_term, terms), most_rows, &mut packed);
                     packed_for = most_rows;
                 }
-                let b = gather(tiles, product.b, (first_term, terms), panel, &mut copy);
+                let a = if far_a {
+                    Rows::Packed(&packed)
+                } else {
+                    let first = first_row * a_row + first_term * a_step;
+                    Rows::There(&a.numbers[first..], (a_row, a_step))
+                };
+                let b = if far_b || b.transposed {
+                    gather(tiles, b, (first_term, terms), panel, &mut copy)
+                } else {
+                    (&b.numbers[first_term * n + panel.first..], n)
+                };
                 let c = &mut product.c[first_row * n + panel.first..];
-                column(tiles, panel, (rows, terms), Rows::Packed(&packed), b, (c, n), add);
+                column(tiles, panel, (rows, terms), a, b, (c, n), add);
             }
         }
     }
@@ -159,12 +179,7 @@ fn gather<'c, T: Real>(
     }
     if b.transposed {
         let from = &b.numbers[first * b.n_columns + first_term..];
-        assert!((columns - 1) * b.n_columns + terms <= from.len(), "the columns are there");
-        assert!((terms - 1) * step + columns <= copy.len(), "there is room for the columns");
-        let (from, to) = ((from.as_ptr(), b.n_columns), (copy.as_mut_ptr(), step));
-        // SAFETY: `Tiles` are only given out on a processor that has AVX2, and the two
-        // assertions are what is read and written.
-        unsafe { (tiles.transpose)(from, columns, terms, to) }
+        transpose(tiles, (from, b.n_columns), (copy, step), columns, terms);
     } else {
         let rows = b.numbers.chunks_exact(b.n_columns).skip(first_term);
         for (to, from) in copy.chunks_exact_mut(step).zip(rows).take(terms) {
@@ -172,6 +187,25 @@ fn gather<'c, T: Real>(
         }
     }
     (copy, step)
+}
+
+/// Writes rows as columns; with each matrix, how far it is from one row to the next.
+pub(super) fn transpose<T: Real>(
+    tiles: &Tiles<T>,
+    (from, from_row): (&[T], usize),
+    (to, to_row): (&mut [T], usize),
+    rows: usize,
+    columns: usize,
+) {
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    assert!((rows - 1) * from_row + columns <= from.len(), "the rows are there");
+    assert!((columns - 1) * to_row + rows <= to.len(), "there is room for the columns");
+    let (from, to) = ((from.as_ptr(), from_row), (to.as_mut_ptr(), to_row));
+    // SAFETY: `Tiles` are only given out on a processor that has AVX2, and the two assertions
+    // are what is read and written.
+    unsafe { (tiles.transpose)(from, rows, columns, to) }
 }
 
 /// Copies rows of `a` together, as the tiles take them: by tile, by term, by row.

@@ -42,7 +42,7 @@ pub(super) trait Register: Copy {
 
 macro_rules! register {
     (
-        $register:ty, $number:ty, $mask:ty, $lanes:literal, $make_mask:expr,
+        $register:ty, $number:ty, $mask:ty, $lanes:literal, |$count:ident| $make_mask:expr,
         $all:ident, $load:ident, $store:ident, $fma:ident,
         |$from:ident, $m:ident| $load_some:expr,
         |$to:ident, $n:ident, $x:ident| $store_some:expr
@@ -55,8 +55,8 @@ macro_rules! register {
 
             #[inline(always)]
             unsafe fn mask(lanes: usize) -> Self::Mask {
-                // SAFETY: the caller vouches for the processor; the table is long enough.
-                unsafe { $make_mask(lanes) }
+                let $count = lanes;
+                $make_mask
             }
             #[inline(always)]
             unsafe fn all(x: Self::Number) -> Self {
@@ -98,7 +98,7 @@ register!(
     f32,
     __mmask16,
     16,
-    |lanes: usize| ((1_u32 << lanes) - 1) as __mmask16,
+    |lanes| ((1_u32 << lanes) - 1) as __mmask16,
     _mm512_set1_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
@@ -111,7 +111,7 @@ register!(
     f64,
     __mmask8,
     8,
-    |lanes: usize| ((1_u32 << lanes) - 1) as __mmask8,
+    |lanes| ((1_u32 << lanes) - 1) as __mmask8,
     _mm512_set1_pd,
     _mm512_loadu_pd,
     _mm512_storeu_pd,
@@ -124,7 +124,8 @@ register!(
     f32,
     __m256i,
     8,
-    |lanes: usize| _mm256_loadu_si256(MASKS_32[8 - lanes..].as_ptr().cast()),
+    // SAFETY: the caller vouches for the processor, and 8 numbers stand behind the place.
+    |lanes| unsafe { _mm256_loadu_si256(MASKS_32[8 - lanes..].as_ptr().cast()) },
     _mm256_set1_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
@@ -137,7 +138,8 @@ register!(
     f64,
     __m256i,
     4,
-    |lanes: usize| _mm256_loadu_si256(MASKS_64[4 - lanes..].as_ptr().cast()),
+    // SAFETY: the caller vouches for the processor, and 4 numbers stand behind the place.
+    |lanes| unsafe { _mm256_loadu_si256(MASKS_64[4 - lanes..].as_ptr().cast()) },
     _mm256_set1_pd,
     _mm256_loadu_pd,
     _mm256_storeu_pd,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::super::level::Level;
 use super::super::real::Real;
-use super::{Operand, Product, Write, multiply};
+use super::{Operand, Product, Write, multiply, transpose};
 
 fn fill<T: Real>(len: usize, seed: u64) -> Vec<T> {
     let mut rng = Rng::new(seed, 0);
@@ -127,14 +127,18 @@ fn every_width_and_height_of_a_tile_is_right() {
 }
 
 #[test]
-fn blocks_that_are_copied_together_change_no_bit() {
+fn blocks_change_no_bit() {
     // More terms and rows than one block, with a rest in every direction.
     for level in Level::all() {
         for form in FORMS {
             agrees::<f32>(level, form, (17, 523, 141), Write::Set);
             agrees::<f32>(level, form, (263, 130, 505), Write::Add);
             agrees::<f64>(level, form, (19, 261, 127), Write::Add);
+            // Rows of `b`, and then of `a`, that are pages apart, and so are copied together.
+            agrees::<f32>(level, form, (17, 270, 1030), Write::Set);
+            agrees::<f64>(level, form, (17, 523, 70), Write::Set);
         }
+        agrees::<f64>(level, Form::TransposedA, (515, 66, 500), Write::Set);
     }
 }
 
@@ -166,10 +170,22 @@ fn a_row_has_the_same_bits_in_every_batch() {
         for form in FORMS {
             rows_stand_alone::<f32>(level, form, (33, 50, 100));
             rows_stand_alone::<f64>(level, form, (33, 50, 100));
-            // Large enough for blocks that are copied together, which single rows are not.
+            // Large enough for blocks, which single rows are not.
             rows_stand_alone::<f32>(level, form, (33, 300, 230));
+            rows_stand_alone::<f32>(level, form, (33, 70, 1030));
             rows_stand_alone::<f64>(level, form, (33, 300, 120));
         }
+    }
+}
+
+#[test]
+fn transposed_columns_are_rows() {
+    for (n_rows, n_columns) in [(0, 3), (3, 0), (1, 1), (8, 8), (13, 21), (64, 50)] {
+        let from = fill::<f32>(n_rows * n_columns, 6);
+        let mut to = vec![0.0; from.len()];
+        transpose(&from, n_columns, &mut to);
+        let same = |at: usize| to[at % n_columns * n_rows + at / n_columns] == from[at];
+        assert!((0..from.len()).all(same), "{n_rows} {n_columns}");
     }
 }
 

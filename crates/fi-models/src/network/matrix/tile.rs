@@ -5,6 +5,10 @@
 //! element are those of any other tiling, and those of AVX2 are those of AVX-512.
 #![expect(unsafe_code, reason = "code for a processor that was asked what it can do")]
 #![expect(clippy::inline_always, reason = "bodies that are compiled for several processors")]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "rows and registers of the same number in several arrays"
+)]
 
 use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
 
@@ -40,7 +44,7 @@ pub(super) type Compute<T> = unsafe fn(&Tile<T>);
 
 /// The tiles of one kind of processor.
 #[derive(Debug)]
-pub(super) struct Tiles<T: 'static> {
+pub(in super::super) struct Tiles<T: 'static> {
     /// Numbers per register.
     pub(super) lanes: usize,
     /// By registers of columns and by rows, both from 1.

@@ -7,45 +7,10 @@
 use fi_core::Rng;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
-use serde::{Deserialize, Serialize};
 
+use super::activation::Activation;
+use super::fitted::softmax;
 use super::initializer::Initializer;
-
-/// What a hidden unit does with its weighted sum `z`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Activation {
-    /// `max(0, z)`; its slope at 0 is taken as 0.
-    Relu,
-    /// `tanh z`.
-    Tanh,
-    /// `1 / (1 + e⁻ᶻ)`.
-    Sigmoid,
-    /// `z`.
-    Linear,
-}
-
-impl Activation {
-    pub(super) fn apply(self, values: &mut [f64]) {
-        match self {
-            // A comparison and not `max`, which would turn a NaN into 0.
-            Self::Relu => values.iter_mut().for_each(|z| *z = if *z < 0.0 { 0.0 } else { *z }),
-            Self::Tanh => values.iter_mut().for_each(|z| *z = z.tanh()),
-            Self::Sigmoid => values.iter_mut().for_each(|z| *z = 1.0 / (1.0 + (-*z).exp())),
-            Self::Linear => {}
-        }
-    }
-
-    /// Multiplies `delta` by the slope, which each activation can tell from its own value.
-    fn times_slope(self, values: &[f64], delta: &mut [f64]) {
-        let pairs = delta.iter_mut().zip(values);
-        match self {
-            Self::Relu => pairs.for_each(|(d, &a)| *d = if a > 0.0 { *d } else { 0.0 }),
-            Self::Tanh => pairs.for_each(|(d, a)| *d *= 1.0 - a * a),
-            Self::Sigmoid => pairs.for_each(|(d, a)| *d *= a * (1.0 - a)),
-            Self::Linear => {}
-        }
-    }
-}
 
 /// Where a layer's parameters stand in the flat vectors.
 #[derive(Debug, Clone, Copy)]
@@ -337,20 +302,6 @@ fn matrix(flat: &[f64], n_columns: usize) -> ArrayView2<'_, f64> {
 fn matrix_mut(flat: &mut [f64], n_columns: usize) -> ArrayViewMut2<'_, f64> {
     let shape = (flat.len() / n_columns, n_columns);
     ArrayViewMut2::from_shape(shape, flat).expect("the buffer holds whole rows")
-}
-
-/// Turns margins into probabilities in place and returns `ln Σ eᶻ`.
-pub(super) fn softmax(margins: &mut [f64]) -> f64 {
-    let highest = margins.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut sum = 0.0;
-    for z in margins.iter_mut() {
-        *z = (*z - highest).exp();
-        sum += *z;
-    }
-    for z in margins {
-        *z /= sum;
-    }
-    highest + sum.ln()
 }
 
 /// The first of the largest values.

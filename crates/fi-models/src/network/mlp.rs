@@ -6,10 +6,15 @@ use fi_core::{Dataset, Error, Learner, Model, Output, Result, Run, Target, requi
 use ndarray::{Array1, Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use super::engine::{Activation, Engine, Goal, Shape, Sums, Table};
-use super::fitted::{Dense, Epoch, Network, Record};
+use super::activation::Activation;
+use super::engine::{Engine, Goal, Shape, Sums, Table};
+use super::epoch::Epoch;
+use super::fitted::{Network, Parts, Record};
 use super::initializer::Initializer;
+use super::input::Input;
+use super::layers::{Dense, Layer};
 use super::optimizer::{Optimizer, Stepper};
+use super::real::Precision;
 use super::stopping::{EarlyStopping, Watch};
 use super::viann::WeightStatistics;
 
@@ -210,6 +215,7 @@ impl Mlp {
                 validation_accuracy: held_back
                     .filter(|_| classes)
                     .map(|sums| sums.correct / sums.weight),
+                validation_metric: None,
             };
             refuse_divergence(index + 1, &record, &engine.parameters)?;
             history.push(record);
@@ -229,7 +235,8 @@ impl Mlp {
             watch.and_then(Watch::into_best).unwrap_or_else(|| engine.parameters.clone());
         let layers = self.layers(&engine.shapes, &parameters);
         let output = if classes { Output::Probabilities } else { Output::Values };
-        Network::trained(layers, output, history, statistics)
+        let (input, precision) = (Input::Features(data.n_features()), Precision::Double);
+        Parts { input, layers, output, precision, history, statistics }.try_into()
     }
 
     /// Checks settings and data, and returns the widths of all layers.
@@ -271,7 +278,7 @@ impl Mlp {
         Ok(widths)
     }
 
-    fn layers(&self, shapes: &[Shape], parameters: &[f64]) -> Vec<Dense> {
+    fn layers(&self, shapes: &[Shape], parameters: &[f64]) -> Vec<Layer> {
         let last = shapes.len() - 1;
         let layer = |(l, shape): (usize, &Shape)| Dense {
             weights: Array2::from_shape_vec(
@@ -282,7 +289,7 @@ impl Mlp {
             bias: Array1::from(shape.bias(parameters).to_vec()),
             activation: if l < last { self.activation } else { Activation::Linear },
         };
-        shapes.iter().enumerate().map(layer).collect()
+        shapes.iter().enumerate().map(layer).map(Layer::Dense).collect()
     }
 }
 

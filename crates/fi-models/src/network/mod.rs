@@ -36,25 +36,42 @@
 //! # Ok::<(), fi_core::Error>(())
 //! ```
 
+mod activation;
+mod elementwise;
 mod engine;
+mod epoch;
 mod fitted;
+mod gradients;
 mod initializer;
+mod input;
+mod layers;
+mod matrix;
 mod mlp;
 mod optimizer;
 mod probe;
+mod program;
+mod real;
 mod stopping;
+mod trace;
 mod viann;
 mod weights;
 
 #[cfg(test)]
 mod tests;
 
-pub use engine::Activation;
-pub use fitted::{Dense, Epoch, Network, Record};
+pub use activation::Activation;
+pub use epoch::Epoch;
+pub use fitted::{Network, Record};
+pub use gradients::AnswerScale;
 pub use initializer::Initializer;
+pub use input::Input;
+pub use layers::{
+    BatchNorm, Conv1d, Dense, Dropout, Embedding, Gru, Layer, Lstm, PRelu, Padding, Pool,
+};
 pub use mlp::Mlp;
 pub use optimizer::Optimizer;
 pub use probe::{ProbePairs, probe, probe_pairs};
+pub use real::Precision;
 pub use stopping::{EarlyStopping, Monitor, StopRule, Validation};
 pub use viann::{Scale, Viann, WeightStatistics};
 pub use weights::{GarsonForm, connection_weights, first_layer, garson, olden};

@@ -57,8 +57,8 @@ mod trace;
 mod viann;
 mod weights;
 
-//X#[cfg(test)]
-//Xmod tests;
+#[cfg(test)]
+mod tests;
 
 pub use activation::Activation;
 pub use epoch::Epoch;

@@ -323,7 +323,9 @@ fn one_background_row_is_a_baseline() {
         let expected = ExpectedGradients { n_samples: 400, ..ExpectedGradients::new(background) };
         let expected = explain(&expected, &network, &rows);
         let gap = largest(&integrated.values - &expected.values);
-        assert!(gap < 0.02, "{kind}: {gap}");
+        // Where slopes jump, both rules miss a little of one interval.
+        let smooth = !kind.contains("relu") && !kind.contains("conv");
+        assert!(gap < if smooth { 0.005 } else { 0.05 }, "{kind}: {gap}");
         assert!(largest(&integrated.base_values - &expected.base_values) < 1e-12);
         // Stratified places are nearer than their standard errors say.
         let errors = expected.std_error.unwrap();

@@ -28,6 +28,8 @@ pub struct Record {
     pub validation_accuracy: Option<f64>,
     /// The metric there that early stopping watches, where it watches one.
     pub validation_metric: Option<f64>,
+    /// The learning rate of the epoch's last step; `None` in networks of older files.
+    pub learning_rate: Option<f64>,
 }
 
 /// A neural network: layers in a chain, from the rows of a table to one number per output.
@@ -224,13 +226,9 @@ impl Network {
             return Err(Error::Data("the network has no layers, give at least one".into()));
         };
         let shapes = shapes(self.input, &self.layers)?;
-        let Shape { steps, width } = shapes[self.layers.len()];
-        if let Some(steps) = steps {
-            return Err(Error::Data(format!(
-                "the network ends with a sequence of {steps} steps: pool or flatten it before the \
-                 last layer"
-            )));
-        }
+        let last_shape = shapes[self.layers.len()];
+        last_shape.refuse_sequence()?;
+        let width = last_shape.width;
         let activation = match last {
             Layer::Dense(dense) => dense.activation,
             Layer::Activation(activation) => *activation,

@@ -115,7 +115,7 @@ impl Network {
                 let mut seeds = Array2::zeros((range.len(), n_outputs));
                 seeds.column_mut(output).fill(1.0);
                 self.seed(&mut seeds, &margins, scale);
-                let delta = program.seeds(work).iter_mut();
+                let delta = program.margins_and_seeds(work).1.iter_mut();
                 delta.zip(&seeds).for_each(|(to, seed)| *to = T::of(*seed));
                 program.backward(work, Reach::Level(0), false);
                 let mut found = Array3::zeros((range.len(), shape.n_steps(), shape.width));
@@ -208,7 +208,7 @@ impl Network {
             let mut wanted = seeds.slice(s![range.clone(), ..]).to_owned();
             let margins: Vec<f64> = program.margins(work).iter().map(|z| z.wide()).collect();
             self.seed(&mut wanted, &margins, scale);
-            let delta = program.seeds(work).iter_mut();
+            let delta = program.margins_and_seeds(work).1.iter_mut();
             delta.zip(&wanted).for_each(|(to, seed)| *to = T::of(*seed));
             program.backward(work, Reach::Level(level), false);
             unfold(work.delta(), slopes.slice_mut(s![range, .., ..]));

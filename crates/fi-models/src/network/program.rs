@@ -98,13 +98,16 @@ impl<T: Real> Program<T> {
         self.shapes[self.n_layers()].len()
     }
 
-    /// Writes learned numbers and states back into the layers they came from.
-    pub(super) fn store(&self, parameters: &[T], state: &[T], layers: &mut [Layer]) {
-        let spans = self.spans.iter().zip(&self.state_spans);
-        for (layer, (span, state_span)) in layers.iter_mut().zip(spans) {
-            let parameters = parameters[span.clone()].iter().map(|x| x.wide());
-            layer.fill(parameters, state[state_span.clone()].iter().map(|x| x.wide()));
-        }
+    /// Writes today's numbers back into the layers they came from.
+    pub(super) fn store(&self, layers: &mut [Layer]) {
+        layers.iter_mut().enumerate().for_each(|(place, layer)| self.store_one(place, layer));
+    }
+
+    /// Writes today's numbers back into the layer that came from this place.
+    pub(super) fn store_one(&self, place: usize, layer: &mut Layer) {
+        let parameters = &self.parameters[self.spans[place].clone()];
+        let state = &self.state[self.state_spans[place].clone()];
+        layer.fill(parameters.iter().map(|x| x.wide()), state.iter().map(|x| x.wide()));
     }
 
     /// Makes these the rows at hand.
@@ -157,10 +160,13 @@ impl<T: Real> Program<T> {
         &work.levels[self.n_layers()]
     }
 
-    /// Where to put the slopes by the margins, before a backward pass.
-    pub(super) fn seeds<'a>(&self, work: &'a mut Workspace<T>) -> &'a mut Vec<T> {
+    /// The margins, and where to put the slopes by them before a backward pass.
+    pub(super) fn margins_and_seeds<'a>(
+        &self,
+        work: &'a mut Workspace<T>,
+    ) -> (&'a [T], &'a mut [T]) {
         work.delta.resize(work.n_rows * self.n_outputs(), T::ZERO);
-        &mut work.delta
+        (&work.levels[self.n_layers()], &mut work.delta)
     }
 
     /// Walks back from the margins, as far as somebody wants to know.

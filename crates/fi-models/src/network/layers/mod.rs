@@ -99,6 +99,17 @@ impl Shape {
         Self { width, ..self }
     }
 
+    /// What comes out of a network is no sequence.
+    pub(super) fn refuse_sequence(self) -> Result<()> {
+        match self.steps {
+            None => Ok(()),
+            Some(steps) => Err(Error::Data(format!(
+                "the network ends with a sequence of {steps} steps: pool or flatten it before the \
+                 last layer"
+            ))),
+        }
+    }
+
     /// The steps, of a layer that needs some.
     fn sequence(self, place: usize, what: &str) -> Result<usize> {
         self.steps.ok_or_else(|| {

@@ -142,7 +142,7 @@ fn a_network_comes_back_from_serde_whole_or_not_at_all() {
     );
     assert_eq!(
         text(vec![dense(Array2::zeros((0, 1)), 1)], values),
-        "layer 0 has 0 inputs and 1 units, it needs at least one of each"
+        "`features` is `0`, it must be at least 1"
     );
     assert_eq!(
         text(vec![dense(array![[1.0]], 1)], Output::Probabilities),

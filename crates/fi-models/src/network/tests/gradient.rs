@@ -51,7 +51,7 @@ fn check(learner: &Sequential, n_classes: Option<usize>, weighted: bool) {
     fit.program.parameters.iter_mut().for_each(|w| *w += 0.1 * rng.normal());
     // Another order than the table's; the same units are dropped each time.
     let batch = [8, 0, 3, 5, 1, 6];
-    let mut objective = |fit: &mut Fit<'_, f64>| {
+    let objective = |fit: &mut Fit<'_, f64>| {
         let sums = fit.differentiate(table, &batch, &mut Rng::new(7, 0));
         sums.loss / batch.len() as f64 + fit.penalty()
     };

@@ -70,7 +70,7 @@ proptest! {
             Program::new(network.input(), network.layers(), network.shapes());
         let mut work = Workspace::new(program.n_layers());
         program.load(&mut work, rows.rows().into_iter());
-        let mut value = |program: &Program<f64>, work: &mut Workspace<f64>| {
+        let value = |program: &Program<f64>, work: &mut Workspace<f64>| {
             // The same draws each time, so that the same units are dropped.
             program.forward(work, training.then_some(&mut Rng::new(seed, 1)));
             program.margins(work).iter().zip(&seeds).map(|(z, seed)| z * seed).sum::<f64>()
@@ -124,7 +124,9 @@ proptest! {
         };
         let (a, b) = (slopes(&short, rows.view()), slopes(&long, padded.view()));
         prop_assert_eq!(a.view(), b.slice(own));
-        prop_assert_eq!(b.mapv(f64::abs).sum(), b.slice(own).mapv(f64::abs).sum());
+        let mut padding = b.clone();
+        padding.slice_mut(own).fill(0.0);
+        prop_assert!(padding.iter().all(|slope| *slope == 0.0));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod gradient;
 mod layers;
 mod random;
 mod scores;
+mod training;
 
 use fi_core::{Dataset, Rng, Target};
 use ndarray::Array2;

@@ -1,7 +1,7 @@
 //! Random networks of every kind of layer, for tests.
 
 use fi_core::{Output, Rng};
-use ndarray::{Array, Array1, Array2, Dimension, ShapeBuilder};
+use ndarray::{Array, Array2, Dimension, ShapeBuilder};
 
 use super::super::*;
 
@@ -236,10 +236,4 @@ pub(super) fn rows(network: &Network, rng: &mut Rng, n_rows: usize) -> Array2<f6
         }
     }
     rows
-}
-
-/// A network of dense layers alone.
-pub(super) fn dense_layer(weights: Array2<f64>, activation: Activation) -> Dense {
-    let bias = Array1::zeros(weights.ncols());
-    Dense { weights, bias, activation }
 }

@@ -82,6 +82,68 @@ impl Network {
         slopes.into_shape_with_order(shape).map_err(Error::model)
     }
 
+    /// The slopes of every output by every column, `(n_rows, n_outputs, n_features)`.
+    ///
+    /// The same as [`Network::input_gradients`] with one output after the other as the seed, but
+    /// rows are predicted once.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Network::input_gradients`].
+    pub fn jacobian(&self, rows: ArrayView2<'_, f64>, scale: AnswerScale) -> Result<Array3<f64>> {
+        if let Input::Tokens { .. } = self.input() {
+            return Err(Error::Data(
+                "tokens are integers and have no slope: ask for that of their vectors".into(),
+            ));
+        }
+        match self.precision() {
+            Precision::Single => self.jacobian_in::<f32>(rows, scale),
+            Precision::Double => self.jacobian_in::<f64>(rows, scale),
+        }
+    }
+
+    fn jacobian_in<T: Computes>(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        scale: AnswerScale,
+    ) -> Result<Array3<f64>> {
+        let (n_outputs, shape) = (self.n_outputs(), self.shapes()[0]);
+        let program = T::program(self);
+        let mut slopes = Array3::zeros((rows.nrows(), n_outputs, shape.len()));
+        self.in_blocks(rows, |work: &mut Workspace<T>, range| {
+            let margins: Vec<f64> = program.margins(work).iter().map(|z| z.wide()).collect();
+            for output in 0..n_outputs {
+                let mut seeds = Array2::zeros((range.len(), n_outputs));
+                seeds.column_mut(output).fill(1.0);
+                self.seed(&mut seeds, &margins, scale);
+                let delta = program.margins_and_seeds(work).1.iter_mut();
+                delta.zip(&seeds).for_each(|(to, seed)| *to = T::of(*seed));
+                program.backward(work, Reach::Level(0), false);
+                let mut found = Array3::zeros((range.len(), shape.n_steps(), shape.width));
+                unfold(work.delta(), found.view_mut());
+                let flat = found.into_shape_with_order((range.len(), shape.len()));
+                let flat = flat.expect("a row holds all its steps");
+                slopes.slice_mut(s![range.clone(), output, ..]).assign(&flat);
+            }
+            Ok(())
+        })?;
+        Ok(slopes)
+    }
+
+    /// Turns weights of answers into weights of margins.
+    fn seed(&self, seeds: &mut Array2<f64>, margins: &[f64], scale: AnswerScale) {
+        if scale == AnswerScale::Margins || self.output() != Output::Probabilities {
+            return;
+        }
+        let margins = margins.chunks_exact(seeds.ncols());
+        for (mut seeds, margins) in seeds.rows_mut().into_iter().zip(margins) {
+            let mut shares = margins.to_vec();
+            softmax(&mut shares);
+            let mean: f64 = shares.iter().zip(&seeds).map(|(p, seed)| p * seed).sum();
+            seeds.iter_mut().zip(shares).for_each(|(seed, p)| *seed = p * (*seed - mean));
+        }
+    }
+
     /// The slope of a weighted sum of outputs by the vector of every token,
     /// `(n_rows, steps, width)`; 0 where there is no token.
     ///
@@ -142,20 +204,11 @@ impl Network {
         let n_outputs = self.n_outputs();
         require_shape("the array of seeds", &[rows.nrows(), n_outputs], seeds.shape())?;
         let (program, shape) = (T::program(self), self.shapes()[level]);
-        let through_softmax =
-            scale == AnswerScale::Predictions && self.output() == Output::Probabilities;
         let mut slopes = Array3::zeros((rows.nrows(), shape.n_steps(), shape.width));
         self.in_blocks(rows, |work: &mut Workspace<T>, range| {
             let mut wanted = seeds.slice(s![range.clone(), ..]).to_owned();
-            if through_softmax {
-                let margins = program.margins(work).chunks_exact(n_outputs);
-                for (mut seeds, margins) in wanted.rows_mut().into_iter().zip(margins) {
-                    let mut shares: Vec<f64> = margins.iter().map(|z| z.wide()).collect();
-                    softmax(&mut shares);
-                    let mean: f64 = shares.iter().zip(&seeds).map(|(p, seed)| p * seed).sum();
-                    seeds.iter_mut().zip(shares).for_each(|(seed, p)| *seed = p * (*seed - mean));
-                }
-            }
+            let margins: Vec<f64> = program.margins(work).iter().map(|z| z.wide()).collect();
+            self.seed(&mut wanted, &margins, scale);
             let delta = program.margins_and_seeds(work).1.iter_mut();
             delta.zip(&wanted).for_each(|(to, seed)| *to = T::of(*seed));
             program.backward(work, Reach::Level(level), false);

@@ -45,6 +45,7 @@
 
 mod activation;
 mod elementwise;
+mod explain;
 mod fit;
 mod fitted;
 mod gradients;
@@ -63,6 +64,7 @@ mod recurrent;
 mod schedule;
 mod sequential;
 mod settings;
+mod standardized;
 mod stopping;
 mod trace;
 mod training;
@@ -73,6 +75,10 @@ mod weights;
 mod tests;
 
 pub use activation::Activation;
+pub use explain::{
+    ExpectedGradients, Explainer, Gradient, GradientTimesInput, IntegratedGradients, Lrp, Scores,
+    SmoothGrad,
+};
 pub use fit::Epoch;
 pub(crate) use fitted::Parts;
 pub use fitted::{Network, Record};
@@ -91,6 +97,7 @@ pub use recurrent::{Cell, Readout, Recurrent};
 pub use schedule::Schedule;
 pub use sequential::Sequential;
 pub use settings::LayerSettings;
+pub use standardized::fit_standardized;
 pub use stopping::{EarlyStopping, Monitor, StopRule, Validation};
 pub use training::{Clip, Sampling, Training};
 pub use viann::{Scale, Viann, WeightStatistics};

@@ -107,25 +107,28 @@ impl Lstm {
 
 /// The order in which a recurrent layer reads the steps.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Walk {
-    pub(super) steps: usize,
-    pub(super) reverse: bool,
+pub(in crate::network) struct Walk {
+    pub(in crate::network) steps: usize,
+    pub(in crate::network) reverse: bool,
 }
 
 impl Walk {
     /// The step that is read at this point.
-    pub(super) fn step(self, point: usize) -> usize {
+    pub(in crate::network) fn step(self, point: usize) -> usize {
         if self.reverse { self.steps - 1 - point } else { point }
     }
 
     /// The step that was read before this point; none for the first.
-    pub(super) fn before(self, point: usize) -> Option<usize> {
+    pub(in crate::network) fn before(self, point: usize) -> Option<usize> {
         point.checked_sub(1).map(|point| self.step(point))
     }
 
     /// All steps but the last read, and all but the first read: a state and the step it feeds
     /// stand at the same place of the two ranges.
-    pub(super) fn feeds(self, size: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+    pub(in crate::network) fn feeds(
+        self,
+        size: usize,
+    ) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
         let (early, late) = (0..(self.steps - 1) * size, size..self.steps * size);
         if self.reverse { (late, early) } else { (early, late) }
     }

@@ -14,6 +14,12 @@ pub(crate) const GARSON: &str = "Garson";
 pub(crate) const GARSON_CANCELLING: &str = "Garson (cancelling)";
 /// Products of the weights along all paths, mean over the outputs of the absolute value.
 pub(crate) const OLDEN: &str = "Olden";
+/// Mean |slope| of the margins on the hold-out.
+pub(crate) const SALIENCY: &str = "saliency";
+/// Mean |feature × slope of the margins| on the hold-out.
+pub(crate) const GRADIENT_INPUT: &str = "gradient × input";
+/// Mean |integrated gradient| of the margins from the row of zeros, on the hold-out.
+pub(crate) const INTEGRATED: &str = "integrated gradients";
 /// Permutation importance on the hold-out.
 pub(crate) const PERMUTATION: &str = "permutation";
 /// Leave one feature out: retrained, scored on the hold-out.

@@ -5,7 +5,10 @@ use fi_core::{
     Dataset, Fold, Folds, Importance, Lofo, Metric, Model, Occlusion, Permutation, Players, Run,
     Target,
 };
-use fi_models::network::{Activation, Dense, GarsonForm, Layer, Network, Viann, garson, olden};
+use fi_models::network::{
+    Activation, Dense, Explainer, GarsonForm, Gradient, GradientTimesInput, IntegratedGradients,
+    Layer, Network, Viann, garson, olden,
+};
 use fi_models::tree::{RandomForest, Trees, impurity};
 use serde::{Deserialize, Serialize};
 
@@ -149,8 +152,19 @@ impl Scores<'_> {
         }
         self.push(methods::SET_TO_ZERO, &self.set_to_zero(&network, &rows.test)?)?;
 
-        let players = Players::features(rows.train.feature_names().iter().cloned())?;
         let run = self.cell.stream(stream::ESTIMATOR);
+        let gradients: [(&str, &dyn Explainer); 3] = [
+            (methods::SALIENCY, &Gradient::default()),
+            (methods::GRADIENT_INPUT, &GradientTimesInput::default()),
+            (methods::INTEGRATED, &IntegratedGradients::default()),
+        ];
+        for (method, explainer) in gradients {
+            let names = rows.test.feature_names();
+            let found = explainer.attribution(&run, &network, rows.test.rows(), names)?;
+            self.push(method, &found.mean_abs(0.95)?)?;
+        }
+
+        let players = Players::features(rows.train.feature_names().iter().cloned())?;
         let permutation = Permutation { n_repeats: protocol.n_repeats, ..Permutation::default() };
         let metrics = [loss(&rows.test)];
         let found = permutation.importance(&run, &network, &rows.test, &players, &metrics)?;
@@ -248,11 +262,11 @@ impl Scores<'_> {
 /// A network of the first and the last kernel alone, which is what the paper's Garson reads of any
 /// network. Ours goes through all layers where it can, but not through batch normalisation.
 fn first_and_last(network: &Network) -> Result<Network> {
-    let dense = network.layers().iter().filter_map(|layer| match layer {
+    let mut dense = network.layers().iter().filter_map(|layer| match layer {
         Layer::Dense(dense) => Some(dense),
         _ => None,
     });
-    let (first, last) = (dense.clone().next(), dense.last());
+    let (first, last) = (dense.clone().next(), dense.next_back());
     let layers = [first, last].into_iter().flatten().cloned();
     let linear = layers.map(|layer| Dense { activation: Activation::Linear, ..layer });
     Ok(Network::dense(linear.collect(), network.output())?)

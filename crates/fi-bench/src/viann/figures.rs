@@ -9,7 +9,7 @@ use super::arms::{Arm, Net};
 use super::published::{PAIRS, ROWS};
 use super::report::beyond::{JUDGES, values};
 use super::tables::{PUBLISHED, Range, pair_name, pearsons};
-use crate::compare::methods::{GARSON, OLDEN, VIANN};
+use crate::compare::methods::{GARSON, INTEGRATED, OLDEN, VIANN};
 
 /// The file names of the pictures of [`PAIRS`].
 pub(super) const PAIR_FILES: [&str; 4] = ["viann-lofo", "viann-rf", "garson-lofo", "garson-viann"];
@@ -76,7 +76,7 @@ fn by_epochs(e: &Experiment, net: Net) -> Result<Figure> {
 
 /// Data sets and networks × methods that read weights and judges: median rank correlations.
 fn hold_out(e: &Experiment) -> Result<Figure> {
-    let methods = [VIANN, GARSON, OLDEN];
+    let methods = [VIANN, GARSON, OLDEN, INTEGRATED];
     let pairs: Vec<(&str, &str)> =
         methods.into_iter().flat_map(|method| JUDGES.map(|judge| (method, judge))).collect();
     let mut names = Vec::new();
@@ -92,7 +92,7 @@ fn hold_out(e: &Experiment) -> Result<Figure> {
         }
     }
     let heatmap = Heatmap {
-        title: "Scores from weights beside scores on rows held out".to_owned(),
+        title: "Scores from inside beside scores on rows held out".to_owned(),
         values: Array2::from_shape_vec((names.len(), pairs.len()), medians)?,
         rows: names,
         columns: pairs.iter().map(|(method, judge)| format!("{method} · {judge}")).collect(),

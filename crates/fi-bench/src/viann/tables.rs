@@ -9,7 +9,8 @@ use super::arms::{Arm, Net};
 use super::cell::{EPOCHS, HOLD_OUT_SKILL, SKILL, Score};
 use super::published::{PAIRS, ROWS};
 use crate::compare::methods::{
-    GARSON, GARSON_CANCELLING, LOFO, MDI, OLDEN, PERMUTATION, SET_TO_ZERO, SHAP, VIANN,
+    GARSON, GARSON_CANCELLING, GRADIENT_INPUT, INTEGRATED, LOFO, MDI, OLDEN, PERMUTATION, SALIENCY,
+    SET_TO_ZERO, SHAP, VIANN,
 };
 use crate::compare::records::{Record, Records};
 use crate::compare::summary::{CENTRAL, MEASURES, paired, quantile, sorted};
@@ -80,8 +81,20 @@ pub struct Replicate {
 }
 
 /// The methods that are set against each other on the hold-out.
-pub(super) const HOLD_OUT_METHODS: [&str; 9] =
-    [VIANN, GARSON_CANCELLING, GARSON, OLDEN, SET_TO_ZERO, PERMUTATION, LOFO, SHAP, MDI];
+pub(super) const HOLD_OUT_METHODS: [&str; 12] = [
+    VIANN,
+    GARSON_CANCELLING,
+    GARSON,
+    OLDEN,
+    SALIENCY,
+    GRADIENT_INPUT,
+    INTEGRATED,
+    SET_TO_ZERO,
+    PERMUTATION,
+    LOFO,
+    SHAP,
+    MDI,
+];
 
 /// The name of a pair of methods on the hold-out.
 pub(super) fn pair_name(a: &str, b: &str) -> String {

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use super::{Experiment, range_text};
-use crate::compare::methods::{GARSON, GARSON_CANCELLING, LOFO, OLDEN, PERMUTATION, SHAP, VIANN};
+use crate::compare::methods::{
+    GARSON, GARSON_CANCELLING, GRADIENT_INPUT, INTEGRATED, LOFO, OLDEN, PERMUTATION, SALIENCY,
+    SET_TO_ZERO, SHAP, VIANN,
+};
 use crate::compare::records::markdown_table;
 use crate::viann::arms::{Arm, Net};
 use crate::viann::cell::HOLD_OUT_SKILL;
@@ -11,6 +14,9 @@ use crate::viann::tables::{Range, pair_name};
 
 /// Methods that read the weights alone.
 const READ: [&str; 4] = [VIANN, GARSON_CANCELLING, GARSON, OLDEN];
+/// Methods that are judged: those, gradients, and the column set to 0.
+const JUDGED: [&str; 8] =
+    [VIANN, GARSON_CANCELLING, GARSON, OLDEN, SALIENCY, GRADIENT_INPUT, INTEGRATED, SET_TO_ZERO];
 /// Methods that ask the model on rows it was not trained on.
 pub(in crate::viann) const JUDGES: [&str; 3] = [PERMUTATION, LOFO, SHAP];
 
@@ -83,15 +89,17 @@ pub(super) fn skill(e: &Experiment) -> String {
 /// What reads the weights beside what asks the model on rows held out.
 pub(super) fn judges(e: &Experiment) -> String {
     let mut text = String::from(
-        "## Judged on rows held out\n\nCorrelation of the scores that read weights with three that \
-         ask the model, or the retrained learner, on rows it has not seen: median and central range \
-         of single seeds. *Garson (cancelling)* is the paper's form.\n\n",
+        "## Judged on rows held out\n\nCorrelation of scores with three that ask the model, or the \
+         retrained learner, on rows it has not seen: median and central range of single seeds. \
+         *Garson (cancelling)* is the paper's form, *set to zero* its LOFO, here on the rows held \
+         out; *saliency*, *gradient × input* and *integrated gradients* (50 steps from the row of \
+         zeros) are means over these rows and the outputs of the absolute values, of the margins.\n\n",
     );
     for measure in ["Pearson", "Spearman"] {
         let mut rows = Vec::new();
         for (dataset, _) in &e.manifest.data {
             for net in [Net::Nn1, Net::Nn2] {
-                for method in READ {
+                for method in JUDGED {
                     let cell = |judge: &str| {
                         let pair = pair_name(method, judge);
                         let found = values(e, dataset, net.name(), &pair, measure);
@@ -103,7 +111,7 @@ pub(super) fn judges(e: &Experiment) -> String {
                 }
             }
         }
-        for method in READ {
+        for method in JUDGED {
             let mut row = vec!["median of all".to_owned(), method.to_owned()];
             row.extend(JUDGES.map(|judge| {
                 let median = overall(e, &pair_name(method, judge), measure);
@@ -114,6 +122,6 @@ pub(super) fn judges(e: &Experiment) -> String {
         let headers: Vec<&str> = ["network", "method"].into_iter().chain(JUDGES).collect();
         let _ = writeln!(text, "### {measure}\n\n{}", markdown_table(&headers, &rows));
     }
-    text.push_str("![Scores from weights beside scores on rows held out](hold-out.svg)\n");
+    text.push_str("![Scores from inside beside scores on rows held out](hold-out.svg)\n");
     text
 }

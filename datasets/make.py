@@ -1,13 +1,21 @@
 """Writes the data sets of this folder from the copies that ship with scikit-learn.
 
-    python datasets/make.py        (scikit-learn 1.9)
+    python datasets/make.py [WHEEL]        (scikit-learn 1.9; the wheel is scikit-learn 1.1.3's)
 
 One CSV per data set: a header, numbers as scikit-learn holds them, the column `target` last.
 The licence and the source of each are in datasets.toml, with the SHA-256 of the file.
+
+Boston housing left scikit-learn with version 1.2. It is here because a published experiment used
+it, and is read from an older wheel without running any of it:
+
+    pip download scikit-learn==1.1.3 --no-deps --only-binary=:all: --python-version 3.10
 """
 
 import csv
 import hashlib
+import io
+import sys
+import zipfile
 from pathlib import Path
 
 from sklearn import datasets
@@ -43,3 +51,9 @@ classification("breast-cancer", datasets.load_breast_cancer)
 classification("digits", datasets.load_digits, lambda names: [n.replace("pixel_", "pixel ").replace("_", ",") for n in names])
 diabetes = datasets.load_diabetes(scaled=False)
 write("diabetes", diabetes.feature_names, diabetes.data, map(number, diabetes.target))
+
+if len(sys.argv) > 1:
+    with zipfile.ZipFile(sys.argv[1]) as wheel:
+        text = wheel.read("sklearn/datasets/data/boston_house_prices.csv").decode()
+    _sizes, names, *rows = csv.reader(io.StringIO(text))
+    write("boston", names[:-1], [row[:-1] for row in rows], (number(row[-1]) for row in rows))

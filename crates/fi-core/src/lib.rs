@@ -96,6 +96,7 @@ mod rng;
 mod run;
 mod sampling_noise;
 mod scorer;
+mod sequence;
 mod statistics;
 
 pub use attribution::Attribution;
@@ -115,6 +116,7 @@ pub use permutation::{Permutation, Shuffle, Shuffled};
 pub use players::Players;
 pub use rng::Rng;
 pub use run::{Progress, Run};
+pub use sequence::{Masked, MaskedLearner, Over, Pooling, Sequence};
 pub use statistics::quantile;
 
 /// Runs the README's example as a test.

@@ -1,6 +1,7 @@
 //! `cargo xtask compare`: what is compared, the options all comparisons share, and the dispatch.
 
 mod data_set;
+mod truth;
 
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
@@ -19,7 +20,7 @@ use crate::root;
 type Experiment = fn(&Compare, &Path) -> Result<()>;
 
 /// The experiments that go over several data sets, a line each; any other name is a data set's.
-const EXPERIMENTS: &[(&str, Experiment)] = &[];
+const EXPERIMENTS: &[(&str, Experiment)] = &[("truth", truth::run)];
 
 /// The options of `cargo xtask compare`.
 #[derive(Args)]
@@ -45,6 +46,12 @@ pub(crate) struct Compare {
     /// How many threads; the answer does not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
+    /// Models of `truth`, with commas between [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    models: Vec<String>,
+    /// Problems of `truth`, with commas between [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    problems: Vec<String>,
     /// No progress bar and no table
     #[arg(long)]
     quiet: bool,
@@ -59,6 +66,11 @@ impl Compare {
     pub(crate) fn run(self) -> Result<()> {
         let folder =
             self.output.clone().unwrap_or_else(|| root().join("target/compare").join(&self.what));
+        ensure!(
+            self.what == "truth" || (self.models.is_empty() && self.problems.is_empty()),
+            "`{}` takes no --models and no --problems, only `truth` does",
+            self.what
+        );
         ensure!(!folder.is_file(), "{} is a file, give a folder with --output", folder.display());
         // Before the work, not after it.
         std::fs::create_dir_all(&folder)

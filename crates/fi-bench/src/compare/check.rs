@@ -64,7 +64,8 @@ pub fn check(folder: &Path) -> Result<Checked> {
     Ok(Checked { replicates: again.replicates.len(), texts: texts.len(), figures: figures.len() })
 }
 
-fn same_text(name: &str, expected: &str, found: &str) -> Result<()> {
+/// Whether a file holds what it should; an error names its first different line.
+pub(crate) fn same_text(name: &str, expected: &str, found: &str) -> Result<()> {
     if expected == found {
         return Ok(());
     }

@@ -121,7 +121,7 @@ impl Manifest {
 }
 
 /// Versions as the committed lock file pins them.
-fn versions() -> Result<Vec<(String, String)>> {
+pub(crate) fn versions() -> Result<Vec<(String, String)>> {
     #[derive(Deserialize)]
     struct Lock {
         package: Vec<Package>,

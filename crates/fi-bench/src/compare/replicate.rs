@@ -381,7 +381,7 @@ fn shap(
 }
 
 /// Training rows above test rows.
-fn joined(train: &Dataset, test: &Dataset) -> Result<Dataset> {
+pub(crate) fn joined(train: &Dataset, test: &Dataset) -> Result<Dataset> {
     let rows = concatenate(Axis(0), &[train.rows(), test.rows()])?;
     let target = match (train.target(), test.target()) {
         (Target::Classes { labels: a, names }, Target::Classes { labels: b, .. }) => {

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use fi_core::{Dataset, Target};
+use fi_core::{Dataset, Sequence, Target};
 use ndarray::{Array2, Axis};
 
 use crate::data_csv::{CsvOptions, Task, make_target, mismatch, read_csv, read_csv_rows};
 use crate::error::{Error, Result};
-use crate::npy::{read_npy_1d, read_npy_2d};
+use crate::npy::{read_npy, read_npy_1d};
 
 /// Where the target is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,8 @@ pub struct DataOptions {
     pub target: Option<TargetSource>,
     /// What the target is. Default `None`: as for [`CsvOptions::task`].
     pub task: Option<Task>,
-    /// A file with the names of an array's columns, one a line. Default `None`: `x0`, `x1`, ….
+    /// A file with the names of an array's columns (of the channels of sequences), one a line.
+    /// Default `None`: `x0`, `x1`, ….
     pub names: Option<PathBuf>,
     /// The column of sample weights. Default none.
     pub weights: Option<String>,
@@ -42,6 +43,10 @@ pub struct DataOptions {
 }
 
 /// Reads a `.csv` or `.npy` file as a data set.
+///
+/// An array `(rows, steps, channels)` holds sequences: one column for each step and channel,
+/// called `channel[step]` ([`Sequence`] tells them apart again); `names` names the channels. A
+/// model's sequences may have more steps, those are padded with NaN.
 ///
 /// # Errors
 ///
@@ -111,6 +116,11 @@ pub fn read_rows(
     table.features(options)
 }
 
+/// What an array of the right number of dimensions never gives.
+fn not_read(path: &Path, error: &ndarray::ShapeError) -> Error {
+    Error::content(&path.display().to_string(), error.to_string())
+}
+
 fn is_npy(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
 }
@@ -163,12 +173,68 @@ impl Table {
     }
 
     fn read(path: &Path, options: &DataOptions) -> Result<Self> {
-        let rows = read_npy_2d(path)?;
-        let names = match &options.names {
-            None => (0..rows.ncols()).map(|i| format!("x{i}")).collect(),
-            Some(file) => read_names(file, path, rows.ncols())?,
+        let array = read_npy(path)?;
+        let named = |n_columns: usize| match &options.names {
+            None => Ok((0..n_columns).map(|i| format!("x{i}")).collect()),
+            Some(file) => read_names(file, path, n_columns),
         };
-        Self::new(path, names, rows, options)
+        match *array.shape() {
+            [_, n_columns] => {
+                let rows = array.into_dimensionality().map_err(|e| not_read(path, &e))?;
+                Self::new(path, named(n_columns)?, rows, options)
+            }
+            [n_rows, n_steps, n_channels] => {
+                let core = |source| Error::Core { file: path.display().to_string(), source };
+                let sequence = Sequence::new(n_steps, named(n_channels)?).map_err(core)?;
+                let rows = array.into_shape_with_order((n_rows, sequence.n_columns()));
+                let rows = rows.map_err(|e| not_read(path, &e))?;
+                Self::new(path, sequence.column_names(), rows, options)?.fit_steps(options)
+            }
+            _ => {
+                let problem = format!(
+                    "the array has shape {:?}, expected (rows, columns), or (rows, steps, \
+                     channels) for sequences",
+                    array.shape()
+                );
+                Err(Error::content(&path.display().to_string(), problem))
+            }
+        }
+    }
+
+    /// Gives sequences the steps and, if they have none, the channel names of the model: steps
+    /// that are not there are padding, NaN.
+    fn fit_steps(mut self, options: &DataOptions) -> Result<Self> {
+        let model = options.features.as_deref().and_then(Sequence::of_columns);
+        let (Some(model), Some(own)) = (model, Sequence::of_columns(&self.names)) else {
+            return Ok(self);
+        };
+        let channels = own.channels().to_vec();
+        let channels = if are_places(&channels) || are_places(model.channels()) {
+            if channels.len() != model.channels().len() {
+                return self.fail(format!(
+                    "the sequences have {} channels, but the model has {}",
+                    channels.len(),
+                    model.channels().len()
+                ));
+            }
+            model.channels().to_vec()
+        } else {
+            channels
+        };
+        if own.n_steps() > model.n_steps() {
+            return self.fail(format!(
+                "the sequences have {} steps, but the model takes at most {}",
+                own.n_steps(),
+                model.n_steps()
+            ));
+        }
+        let core = |source| Error::Core { file: self.file.clone(), source };
+        let padded = Sequence::new(model.n_steps(), channels).map_err(core)?;
+        let mut rows = Array2::from_elem((self.rows.nrows(), padded.n_columns()), f64::NAN);
+        rows.slice_mut(ndarray::s![.., ..own.n_columns()]).assign(&self.rows);
+        self.names = padded.column_names();
+        self.rows = rows;
+        Ok(self)
     }
 
     fn fail<T>(&self, problem: impl Into<String>) -> Result<T> {

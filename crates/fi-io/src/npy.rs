@@ -8,7 +8,7 @@ use std::path::Path;
 
 use fi_core::{Attribution, Interactions};
 use ndarray::{
-    Array, Array1, Array2, Array3, ArrayBase, Axis, Data, Dimension, IxDyn, concatenate,
+    Array, Array1, Array2, Array3, ArrayBase, ArrayD, Axis, Data, Dimension, IxDyn, concatenate,
 };
 use ndarray_npy::WriteNpyExt;
 
@@ -110,6 +110,17 @@ pub fn read_npy_3d(path: impl AsRef<Path>) -> Result<Array3<f64>> {
     read(path.as_ref(), 3)
 }
 
+/// Reads an array of numbers of any dimension as float64.
+///
+/// # Errors
+///
+/// As for [`read_npy_1d`].
+pub fn read_npy(path: impl AsRef<Path>) -> Result<ArrayD<f64>> {
+    let path = path.as_ref();
+    let bytes = std::fs::read(path).map_err(|source| Error::read(path, source))?;
+    parse(&bytes).map_err(|problem| Error::content(&path.display().to_string(), problem))
+}
+
 /// Reads a two-dimensional array of numbers from the bytes of a file; `name` is the file in error
 /// messages.
 ///
@@ -138,7 +149,7 @@ fn read_from<D: Dimension>(bytes: &[u8], name: &str, dimensions: usize) -> Resul
 }
 
 /// The whole file as an array; the message says what is wrong.
-fn parse(bytes: &[u8]) -> Result<Array<f64, IxDyn>, String> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<ArrayD<f64>, String> {
     let (header, data) = split(bytes)?;
     let header = Header::parse(header)?;
     let width = header.number.width();

@@ -69,6 +69,7 @@ pub mod store;
 pub mod tree;
 
 mod fitted;
+mod quadrature;
 mod standardize;
 
 pub use fitted::Fitted;

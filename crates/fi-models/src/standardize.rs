@@ -5,7 +5,7 @@
 //! splits or refits (folds, LOFO) then fits the scaling on its own training rows, with no leak.
 
 use fi_core::{Dataset, Error, Learner, Model, Output, Result, Run, check_columns, require_shape};
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
 /// The mean and scale of each column: `z = (x − mean) / scale`.
@@ -52,6 +52,30 @@ impl Scaler {
             scaler.scale.push(scale);
         }
         Ok(scaler)
+    }
+
+    /// The means and standard deviations of the channels of sequences, each over all steps; padding
+    /// (NaN) does not count. Column `c` belongs to channel `c mod n_channels`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Scaler::fit`]; [`Error::Shape`] unless the columns are whole steps.
+    pub fn fit_channels(data: &Dataset, n_channels: usize) -> Result<Self> {
+        let (n_rows, n_columns) = data.rows().dim();
+        let n_steps = n_columns.checked_div(n_channels).unwrap_or(0);
+        require_shape("the table of steps", &[n_rows, n_steps * n_channels], &[n_rows, n_columns])?;
+        let ones = vec![1.0; n_rows];
+        let weights = data.weights().unwrap_or(&ones);
+        let weights: Vec<f64> = (0..n_steps).flat_map(|_| weights).copied().collect();
+        let mut channels = Vec::with_capacity(n_channels);
+        for channel in 0..n_channels {
+            let values = data.rows().slice_move(s![.., channel..;n_channels]);
+            let values: Array1<f64> = values.t().iter().copied().collect();
+            let name = &data.feature_names()[channel];
+            channels.push(column_moments(values.view(), &weights, name)?);
+        }
+        let (mean, scale) = (0..n_columns).map(|column| channels[column % n_channels]).unzip();
+        Ok(Self { mean, scale })
     }
 
     /// How many columns it scales.

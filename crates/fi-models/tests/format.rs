@@ -1,4 +1,4 @@
-//! Files of both format versions, written once and read for ever.
+//! Files of every format version, written once and read for ever.
 //!
 //! `golden/*.fi` hold one model of each kind, small enough to check by hand. A file in the field
 //! outlives the code that wrote it: if a test here fails, the format has changed, and wants a new
@@ -84,23 +84,26 @@ fn network() -> Stored {
     let record = |loss: f64, validation: Option<f64>| {
         json!({
             "loss": loss, "accuracy": null,
-            "validation_loss": validation, "validation_accuracy": null,
+            "validation_loss": validation, "validation_accuracy": null, "validation_metric": null,
+            "learning_rate": null,
         })
     };
     let network: Network = serde_json::from_value(json!({
+        "input": {"Features": 2},
         "layers": [
-            {
+            {"Dense": {
                 "weights": array(&[2, 2], &[1.0, -1.0, 2.0, 0.5]),
                 "bias": array(&[2], &[0.25, 0.0]),
                 "activation": "Relu",
-            },
-            {
+            }},
+            {"Dense": {
                 "weights": array(&[2, 1], &[3.0, -2.0]),
                 "bias": array(&[1], &[0.5]),
                 "activation": "Linear",
-            },
+            }},
         ],
         "output": "Values",
+        "precision": "Double",
         "history": [record(2.0, Some(4.0)), record(1.0, None)],
         "statistics": {
             "count": 2,
@@ -151,7 +154,7 @@ fn the_same_models_give_the_committed_bytes() {
     for (name, stored, ..) in models() {
         let path = folder.path().join(name);
         save(&path, &stored).unwrap();
-        let golden = golden(&format!("{name}-2"));
+        let golden = golden(&format!("{name}-3"));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             save(&golden, &stored).unwrap();
         }
@@ -161,7 +164,7 @@ fn the_same_models_give_the_committed_bytes() {
 
 #[test]
 fn committed_files_load_and_predict_what_they_did() {
-    let versions = [1, 2].into_iter().flat_map(|version| models().map(|model| (version, model)));
+    let versions = [1, 2, 3].into_iter().flat_map(|version| models().map(|model| (version, model)));
     for (version, (name, stored, rows, predictions)) in versions {
         let name = format!("{name}-{version}");
         let loaded = load(&golden(&name)).unwrap();
@@ -181,7 +184,9 @@ fn committed_files_load_and_predict_what_they_did() {
 
 #[test]
 fn committed_files_say_their_version() {
-    for (name, version) in models().iter().flat_map(|(name, ..)| [(name, 1), (name, 2)]) {
+    for (name, version) in
+        models().iter().flat_map(|(name, ..)| [1, 2, 3].map(|version| (name, version)))
+    {
         let bytes = std::fs::read(golden(&format!("{name}-{version}"))).unwrap();
         assert_eq!(bytes[..12], [&b"fi\0model"[..], &[version, 0, 0, 0]].concat(), "{name}");
     }

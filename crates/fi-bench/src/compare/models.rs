@@ -5,8 +5,8 @@ use fi_core::{Dataset, Importance, Learner, Metric, Model, Players, Run, Target}
 use fi_models::linear::{LinearModel, standardized_coefficients};
 use fi_models::linfa;
 use fi_models::network::{
-    Activation, EarlyStopping, GarsonForm, Initializer, Mlp, Network, Optimizer, Scale, StopRule,
-    Validation, Viann, first_layer, garson, olden, probe,
+    Activation, EarlyStopping, GarsonForm, Initializer, Mlp, Network, Optimizer, Precision, Scale,
+    StopRule, Validation, Viann, first_layer, garson, olden, probe,
 };
 use fi_models::tree::{RandomForest, Trees, impurity, oob_permutation, split_count};
 
@@ -118,6 +118,7 @@ fn published() -> Mlp {
         optimizer: Optimizer::adam(0.001),
         epochs: 50,
         batch_size: 16,
+        precision: Precision::Double,
         ..Mlp::default()
     }
 }
@@ -149,6 +150,7 @@ fn paper(data: &Dataset, activation: Activation) -> Mlp {
             rule: StopRule::Threshold { accuracy: 0.95, first_epoch: 7 },
             validation: Validation::Drawn { share: 0.05 },
         }),
+        precision: Precision::Double,
         ..Mlp::default()
     }
 }
@@ -164,16 +166,13 @@ fn tuned(classes: bool) -> Mlp {
         optimizer: Optimizer::adam(if classes { 0.01 } else { 0.003 }),
         epochs: if classes { 100 } else { 50 },
         batch_size: 16,
+        precision: Precision::Double,
         ..Mlp::default()
     }
 }
 
 fn tuned_text(mlp: &Mlp) -> String {
-    let rate = match mlp.optimizer {
-        Optimizer::Adam { learning_rate, .. } | Optimizer::Sgd { learning_rate, .. } => {
-            learning_rate
-        }
-    };
+    let rate = mlp.optimizer.learning_rate();
     format!(
         "one hidden layer of {} tanh units, Adam ({rate}), L2 {}, {} epochs, batch {}: tuned by \
          hand to reach the forest's skill",

@@ -101,6 +101,25 @@ impl Sequence {
         (0..self.n_steps).flat_map(step).collect()
     }
 
+    /// The sequence whose columns are called so, if these are the names of one.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use fi_core::Sequence;
+    ///
+    /// let gait = Sequence::new(2, ["acc", "gyro"])?;
+    /// assert_eq!(Sequence::of_columns(&gait.column_names()), Some(gait));
+    /// assert_eq!(Sequence::of_columns(&["age".to_owned()]), None);
+    /// # Ok::<(), fi_core::Error>(())
+    /// ```
+    pub fn of_columns(names: &[String]) -> Option<Self> {
+        let channels: Vec<&str> = names.iter().map_while(|name| name.strip_suffix("[0]")).collect();
+        let n_steps = names.len().checked_div(channels.len())?;
+        let sequence = Self::new(n_steps, channels).ok()?;
+        (sequence.column_names() == names).then_some(sequence)
+    }
+
     /// The channels, the steps (called `step 0`, …) or the columns as players.
     ///
     /// # Errors

@@ -129,3 +129,48 @@ fn what_does_not_fit_is_said_with_both_sides() {
         "`names.txt`: there are 1 names, but `X.npy` has 3 columns"
     );
 }
+
+#[test]
+fn sequences_become_columns_and_are_padded_to_the_models_steps() {
+    let folder = Folder::new();
+    let x = array![[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [f64::NAN, f64::NAN]]];
+    write_npy(folder.path("S.npy"), &x).unwrap();
+    std::fs::write(folder.path("channels.txt"), "acc\ngyro\n").unwrap();
+    let target = Some(TargetSource::File(folder.path("y.npy")));
+    let options = DataOptions { target, ..DataOptions::default() };
+    let data = read_data(folder.path("S.npy"), &options).unwrap();
+    assert_eq!(data.feature_names(), ["x0[0]", "x1[0]", "x0[1]", "x1[1]"]);
+    assert_eq!(data.rows().row(0).to_vec(), [1.0, 2.0, 3.0, 4.0]);
+
+    let model = Sequence::new(3, ["acc", "gyro"]).unwrap();
+    let options = DataOptions { features: Some(model.column_names()), ..options };
+    let named = DataOptions { names: Some(folder.path("channels.txt")), ..options.clone() };
+    for options in [&options, &named] {
+        let (names, rows) = read_rows(folder.path("S.npy"), options).unwrap();
+        assert_eq!(names, model.column_names());
+        assert_eq!(rows.row(1).to_vec()[..2], [5.0, 6.0]);
+        assert!(rows.row(0).to_vec()[4..].iter().all(|value| value.is_nan()));
+    }
+    // In another order, the channels are found by their names.
+    let swapped = Sequence::new(2, ["gyro", "acc"]).unwrap();
+    let by_name = DataOptions { features: Some(swapped.column_names()), ..named };
+    let (_, rows) = read_rows(folder.path("S.npy"), &by_name).unwrap();
+    assert_eq!(rows.row(0).to_vec(), [2.0, 1.0, 4.0, 3.0]);
+
+    let wrong = |channels: &[&str], n_steps| {
+        let model = Sequence::new(n_steps, channels.iter().copied()).unwrap();
+        let features = Some(model.column_names());
+        folder.complaint("S.npy", &DataOptions { features, ..options.clone() })
+    };
+    assert_eq!(wrong(&["acc"], 2), "`S.npy`: the sequences have 2 channels, but the model has 1");
+    assert_eq!(
+        wrong(&["acc", "gyro"], 1),
+        "`S.npy`: the sequences have 2 steps, but the model takes at most 1"
+    );
+    write_npy(folder.path("flat.npy"), &array![1.0]).unwrap();
+    assert_eq!(
+        folder.complaint("flat.npy", &options),
+        "`flat.npy`: the array has shape [1], expected (rows, columns), or (rows, steps, channels) \
+         for sequences"
+    );
+}

@@ -44,6 +44,9 @@ pub enum Initializer {
         /// The standard deviation before the cut; positive. Keras's default is 0.05.
         std: f64,
     },
+    /// A random matrix whose rows (or, if there are fewer, columns) are orthogonal and of length 1:
+    /// Keras's default for what a recurrent layer's state is multiplied with.
+    Orthogonal,
     /// All weights 0: the units of a layer stay copies of each other, and with ReLU nothing ever
     /// moves. For networks without hidden layers only.
     Zeros,
@@ -66,9 +69,16 @@ impl Initializer {
         }
     }
 
-    /// Fills the `(n_in, n_out)` weights of a layer, in row order.
-    pub(super) fn fill(self, rng: &mut Rng, n_in: usize, n_out: usize, weights: &mut [f64]) {
-        let (n_in, both) = (n_in as f64, (n_in + n_out) as f64);
+    /// Fills a matrix of weights with so many columns, in row order; `fans` are the inputs and
+    /// outputs of a unit.
+    pub(super) fn fill(
+        self,
+        rng: &mut Rng,
+        fans: (usize, usize),
+        n_columns: usize,
+        weights: &mut [f64],
+    ) {
+        let (n_in, both) = (fans.0 as f64, (fans.0 + fans.1) as f64);
         let mut draw: Box<dyn FnMut() -> f64 + '_> = match self {
             Self::GlorotUniform => Box::new(move || uniform(rng, (6.0 / both).sqrt())),
             Self::HeUniform => Box::new(move || uniform(rng, (6.0 / n_in).sqrt())),
@@ -79,11 +89,34 @@ impl Initializer {
             Self::LecunNormal => Box::new(move || widened(rng, (1.0 / n_in).sqrt())),
             Self::TruncatedNormal { std } => Box::new(move || std * truncated(rng)),
             Self::RandomNormal { std } => Box::new(move || std * rng.normal()),
+            Self::Orthogonal => return orthogonal(rng, n_columns, weights),
             Self::Zeros => Box::new(|| 0.0),
         };
         for weight in weights {
             *weight = draw();
         }
+    }
+}
+
+/// Makes each of the short side's vectors orthogonal to those before it (Gram–Schmidt, twice, as
+/// once loses digits), which leaves each direction as likely as any other.
+fn orthogonal(rng: &mut Rng, n_columns: usize, weights: &mut [f64]) {
+    let n_rows = weights.len() / n_columns;
+    let (n_vectors, length) = (n_rows.min(n_columns), n_rows.max(n_columns));
+    let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(n_vectors);
+    while vectors.len() < n_vectors {
+        let mut vector: Vec<f64> = (0..length).map(|_| rng.normal()).collect();
+        for other in vectors.iter().chain(&vectors) {
+            let product: f64 = vector.iter().zip(other).map(|(a, b)| a * b).sum();
+            vector.iter_mut().zip(other).for_each(|(a, b)| *a -= product * b);
+        }
+        let norm = vector.iter().map(|a| a * a).sum::<f64>().sqrt();
+        vector.iter_mut().for_each(|a| *a /= norm);
+        vectors.push(vector);
+    }
+    for (place, weight) in weights.iter_mut().enumerate() {
+        let (row, column) = (place / n_columns, place % n_columns);
+        *weight = if n_rows <= n_columns { vectors[row][column] } else { vectors[column][row] };
     }
 }
 
@@ -107,6 +140,8 @@ fn truncated(rng: &mut Rng) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array2;
+
     use super::*;
 
     #[test]
@@ -126,12 +161,26 @@ mod tests {
         ];
         for (kind, std, limit) in kinds {
             let mut weights = vec![f64::NAN; n_in * n_out];
-            kind.fill(&mut Rng::new(3, 0), n_in, n_out, &mut weights);
+            kind.fill(&mut Rng::new(3, 0), (n_in, n_out), n_out, &mut weights);
             let square = weights.iter().map(|w| w * w).sum::<f64>() / weights.len() as f64;
             let mean = weights.iter().sum::<f64>() / weights.len() as f64;
             assert!((square.sqrt() - std).abs() <= 0.02 * std, "{kind:?}: {}", square.sqrt());
             assert!(mean.abs() <= 0.03 * std, "{kind:?}: {mean}");
             assert!(weights.iter().all(|w| w.abs() <= limit), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_orthogonal_matrix_is_one() {
+        for (n_rows, n_columns) in [(5, 20), (7, 7), (9, 4)] {
+            let mut weights = vec![f64::NAN; n_rows * n_columns];
+            let rng = &mut Rng::new(3, 0);
+            Initializer::Orthogonal.fill(rng, (n_rows, n_columns), n_columns, &mut weights);
+            let matrix = Array2::from_shape_vec((n_rows, n_columns), weights).unwrap();
+            let product =
+                if n_rows <= n_columns { matrix.dot(&matrix.t()) } else { matrix.t().dot(&matrix) };
+            let error = (product - Array2::<f64>::eye(n_rows.min(n_columns))).mapv(f64::abs);
+            assert!(error.iter().all(|e| *e < 1e-14), "{error}");
         }
     }
 

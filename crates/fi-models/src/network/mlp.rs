@@ -1,17 +1,24 @@
-//! The learner: what a multi-layer perceptron is, and the loop that trains it.
+//! The learner of multi-layer perceptrons: dense layers, with what usually stands between them.
 
 use std::ops::ControlFlow;
 
-use fi_core::{Dataset, Error, Learner, Model, Output, Result, Run, Target, require};
-use ndarray::{Array1, Array2, ArrayView2};
+use fi_core::{Dataset, Learner, Model, Result, Run, require};
 use serde::{Deserialize, Serialize};
 
-use super::engine::{Activation, Engine, Goal, Shape, Sums, Table};
-use super::fitted::{Dense, Epoch, Network, Record};
+use super::activation::Activation;
+use super::fit::{Epoch, Observer};
+use super::fitted::Network;
 use super::initializer::Initializer;
-use super::optimizer::{Optimizer, Stepper};
-use super::stopping::{EarlyStopping, Watch};
-use super::viann::WeightStatistics;
+use super::input::Input;
+use super::layers::LARGEST;
+use super::objective::ClassWeights;
+use super::optimizer::Optimizer;
+use super::real::Precision;
+use super::schedule::Schedule;
+use super::sequential::Sequential;
+use super::settings::LayerSettings;
+use super::stopping::EarlyStopping;
+use super::training::{Clip, Sampling, Training};
 
 /// A multi-layer perceptron: fully connected layers, trained on mini-batches.
 ///
@@ -22,10 +29,9 @@ use super::viann::WeightStatistics;
 /// objective of a batch B   1/|B| Σ_{i ∈ B} wᵢ lossᵢ + λ Σ_{hidden l} Σ (Wˡ)²
 /// ```
 ///
-/// The conventions are Keras's: the rows are shuffled before each epoch, the last batch of an
-/// epoch may be smaller, biases start at 0 and are not penalised, `λ Σ w²` carries no factor ½.
-/// Row weights `wᵢ` are divided by their mean, so their scale does not matter, and a batch is
-/// divided by its number of rows, as in Keras, not by its sum of weights.
+/// With batch normalisation and dropout a hidden layer is weighted sum, normalisation,
+/// activation, dropout. It is [`Sequential`] with such layers, trained as [`Training`] says; the
+/// fields from `optimizer` on are those of [`Training`]. Biases start at 0 and are not penalised.
 ///
 /// Features and values are used as they are given: scale them first. The defaults are the
 /// network of the VIANN package's example script: 16 ReLU units, Adam, 50 epochs of batches of 16.
@@ -80,6 +86,13 @@ pub struct Mlp {
     /// `λ`: the factor of the sum of squares of the *hidden* layers' weights, as in the published
     /// VIANN networks; the output layer and the biases are free. Not negative. Default: 0.
     pub l2: f64,
+    /// Whether the hidden layers' sums are normalised by batch. Default: no.
+    pub batch_norm: bool,
+    /// The share of hidden units that is dropped in training, in [0, 1). Default: 0.
+    pub dropout: f64,
+    /// Whether the hidden units are ReLUs with a learned slope below 0, which starts at 0.25 for
+    /// each unit, instead of `activation`. Default: no.
+    pub prelu: bool,
     /// How a gradient becomes a step. Default: Adam with a learning rate of 0.001.
     pub optimizer: Optimizer,
     /// How often all training rows are seen; at least 1. Default: 50.
@@ -91,31 +104,57 @@ pub struct Mlp {
     pub shuffle: bool,
     /// When to stop before `epochs`; `None` (the default) never does, and trains on all rows.
     pub early_stopping: Option<EarlyStopping>,
+    /// How the learning rate changes from epoch to epoch. Default: not.
+    pub schedule: Schedule,
+    /// Over how many steps the learning rate rises to its place. Default: 0.
+    pub warm_up: usize,
+    /// What a row of each class weighs. Default: the same.
+    pub class_weights: ClassWeights,
+    /// How large a gradient may be. Default: as large as it is.
+    pub clip: Option<Clip>,
+    /// When the first layer's weights are counted. Default: after each epoch.
+    pub sampling: Sampling,
+    /// What the network computes with. Default: `f32`.
+    pub precision: Precision,
 }
 
 impl Default for Mlp {
     fn default() -> Self {
+        let Training {
+            optimizer,
+            schedule,
+            warm_up,
+            epochs,
+            batch_size,
+            shuffle,
+            early_stopping,
+            class_weights,
+            clip,
+            sampling,
+            precision,
+        } = Training::default();
         Self {
             hidden: vec![16],
             activation: Activation::Relu,
             initializer: Initializer::GlorotUniform,
             l2: 0.0,
-            optimizer: Optimizer::adam(0.001),
-            epochs: 50,
-            batch_size: 16,
-            shuffle: true,
-            early_stopping: None,
+            batch_norm: false,
+            dropout: 0.0,
+            prelu: false,
+            optimizer,
+            epochs,
+            batch_size,
+            shuffle,
+            early_stopping,
+            schedule,
+            warm_up,
+            class_weights,
+            clip,
+            sampling,
+            precision,
         }
     }
 }
-
-/// The streams of a fit, so that a setting changes only what it is about.
-const INITIAL_WEIGHTS: u64 = 0;
-const VALIDATION_ROWS: u64 = 1;
-const ROW_ORDER: u64 = 2;
-
-/// More weights than this are refused before memory is asked for (2 GiB of `f64`).
-const MAX_PARAMETERS: usize = 1 << 28;
 
 impl Mlp {
     /// Trains a network on `data`.
@@ -124,7 +163,7 @@ impl Mlp {
     ///
     /// See [`Mlp`].
     pub fn fit(&self, run: &Run<'_>, data: &Dataset) -> Result<Network> {
-        self.fit_observed(run, data, &mut |_| ControlFlow::Continue(()))
+        self.fit_observed(run, data, &mut |_: &Epoch<'_>| ControlFlow::Continue(()))
     }
 
     /// Trains a network on `data` and shows `observer` the end of every epoch.
@@ -158,131 +197,74 @@ impl Mlp {
         &self,
         run: &Run<'_>,
         data: &Dataset,
-        observer: &mut dyn FnMut(&Epoch<'_>) -> ControlFlow<()>,
+        observer: Observer<'_>,
     ) -> Result<Network> {
-        let widths = self.check(data)?;
-        let (mut training, validation) = match &self.early_stopping {
-            None => ((0..data.n_rows()).collect(), Vec::new()),
-            Some(stopping) => stopping.split(data, &mut run.rng(VALIDATION_ROWS))?,
-        };
-        let rows: Vec<f64> = data.rows().iter().copied().collect();
-        let weights = data.weights().map(|weights| with_mean_one(weights, &training));
-        let table = Table {
-            rows: &rows,
-            goal: match data.target() {
-                Target::Classes { labels, .. } => Goal::Classes(labels),
-                Target::Values(values) => Goal::Values(values),
-            },
-            weights: weights.as_deref(),
-        };
-        let classes = data.target().n_classes().is_some();
-
-        let batch_size = self.batch_size.min(data.n_rows());
-        let rng = &mut run.rng(INITIAL_WEIGHTS);
-        let mut engine =
-            Engine::new(&widths, self.activation, self.initializer, self.l2, batch_size, rng);
-        let mut stepper = Stepper::new(self.optimizer, engine.parameters.len());
-        let mut statistics = WeightStatistics::new(first_weights(&engine));
-        let mut watch = self.early_stopping.map(|stopping| Watch::new(stopping.rule));
-        let mut history = Vec::new();
-        let order = &mut run.rng(ROW_ORDER);
-
-        for index in 0..self.epochs {
-            if self.shuffle {
-                order.shuffle(&mut training);
-            }
-            let mut sums = Sums::default();
-            for batch in training.chunks(batch_size) {
-                sums.add(engine.differentiate(&table, batch));
-                stepper.step(&mut engine.parameters, &engine.gradient);
-            }
-            let mut held_back = Sums::default();
-            for batch in validation.chunks(batch_size) {
-                held_back.add(engine.evaluate(&table, batch));
-            }
-
-            let penalty = engine.penalty();
-            let held_back = (!validation.is_empty()).then_some(held_back);
-            let record = Record {
-                loss: sums.loss / sums.weight + penalty,
-                accuracy: classes.then(|| sums.correct / sums.weight),
-                validation_loss: held_back.map(|sums| sums.loss / sums.weight + penalty),
-                validation_accuracy: held_back
-                    .filter(|_| classes)
-                    .map(|sums| sums.correct / sums.weight),
-            };
-            refuse_divergence(index + 1, &record, &engine.parameters)?;
-            history.push(record);
-            statistics.update(first_weights(&engine))?;
-            let Engine { shapes, parameters, .. } = &engine;
-            let heard = observer(&Epoch { index, record, shapes, parameters });
-            let stops = watch.as_mut().is_some_and(|watch| {
-                let loss = record.validation_loss.unwrap_or(f64::NAN);
-                watch.stops(index + 1, loss, record.validation_accuracy, parameters)
-            });
-            if stops || heard.is_break() {
-                break;
-            }
-        }
-
-        let parameters =
-            watch.and_then(Watch::into_best).unwrap_or_else(|| engine.parameters.clone());
-        let layers = self.layers(&engine.shapes, &parameters);
-        let output = if classes { Output::Probabilities } else { Output::Values };
-        Network::trained(layers, output, history, statistics)
+        self.sequential(data.n_features(), data.target().n_classes().unwrap_or(1))?
+            .fit_observed(run, data, observer)
     }
 
-    /// Checks settings and data, and returns the widths of all layers.
-    fn check(&self, data: &Dataset) -> Result<Vec<usize>> {
+    /// The same network as a chain of layers, for so many features and outputs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameter`](fi_core::Error::Parameter) for a hidden layer without units, or more
+    /// weights than can be held.
+    pub fn sequential(&self, n_features: usize, n_outputs: usize) -> Result<Sequential> {
         if let Some(layer) = self.hidden.iter().position(|&n_units| n_units == 0) {
             let requirement = format!("at least 1 unit in each layer, but layer {layer} has none");
             require(false, "hidden", format!("{:?}", self.hidden), requirement)?;
         }
-        require(self.epochs >= 1, "epochs", self.epochs, "at least 1")?;
-        require(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")?;
         require(self.l2.is_finite() && self.l2 >= 0.0, "l2", self.l2, "finite and not negative")?;
-        self.initializer.check()?;
-        self.optimizer.check()?;
-        if let Some(stopping) = &self.early_stopping {
-            stopping.check(data)?;
-        }
-        if let Some(((row, column), &value)) =
-            data.rows().indexed_iter().find(|(_, value)| !value.is_finite())
-        {
-            let column = Some(data.feature_names()[column].clone());
-            return Err(Error::NotFinite { what: "the table".to_owned(), row, column, value });
-        }
-        if let Target::Classes { labels, names } = data.target()
-            && labels.iter().all(|label| *label == labels[0])
-        {
-            return Err(Error::Data(format!(
-                "every row is of class `{}`, give rows of at least two classes",
-                names[labels[0]]
-            )));
-        }
-        let n_outputs = data.target().n_classes().unwrap_or(1);
-        let widths = [&[data.n_features()], self.hidden.as_slice(), &[n_outputs]].concat();
+        let share = (0.0..1.0).contains(&self.dropout);
+        require(share, "dropout", self.dropout, "in [0, 1)")?;
+        let widths = [&[n_features], self.hidden.as_slice(), &[n_outputs]].concat();
         let n_parameters = widths.windows(2).try_fold(0_usize, |sum, pair| {
             sum.checked_add(pair[0].checked_add(1)?.checked_mul(pair[1])?)
         });
-        let fits = n_parameters.is_some_and(|n| n <= MAX_PARAMETERS);
-        let requirement = format!("small enough for {MAX_PARAMETERS} weights in all");
+        let fits = n_parameters.is_some_and(|n| n <= LARGEST);
+        let requirement = format!("small enough for {LARGEST} weights in all");
         require(fits, "hidden", format!("{:?}", self.hidden), requirement)?;
-        Ok(widths)
+
+        let Self { initializer, l2, .. } = *self;
+        let mut layers = Vec::new();
+        for &units in &self.hidden {
+            let activation = if self.prelu { Activation::Linear } else { self.activation };
+            let alone = if self.batch_norm { Activation::Linear } else { activation };
+            layers.push(LayerSettings::Dense { units, activation: alone, initializer, l2 });
+            if self.batch_norm {
+                layers.push(LayerSettings::batch_norm());
+                layers.push(LayerSettings::Activation(activation));
+            }
+            if self.prelu {
+                layers.push(LayerSettings::PRelu { start: 0.25 });
+            }
+            if self.dropout > 0.0 {
+                layers.push(LayerSettings::Dropout { rate: self.dropout });
+            }
+        }
+        Ok(Sequential {
+            input: Input::Features(n_features),
+            layers,
+            output_initializer: initializer,
+            output_l2: 0.0,
+            training: self.training(),
+        })
     }
 
-    fn layers(&self, shapes: &[Shape], parameters: &[f64]) -> Vec<Dense> {
-        let last = shapes.len() - 1;
-        let layer = |(l, shape): (usize, &Shape)| Dense {
-            weights: Array2::from_shape_vec(
-                (shape.n_in, shape.n_out),
-                shape.weights(parameters).to_vec(),
-            )
-            .expect("a layer's weights fill its shape"),
-            bias: Array1::from(shape.bias(parameters).to_vec()),
-            activation: if l < last { self.activation } else { Activation::Linear },
-        };
-        shapes.iter().enumerate().map(layer).collect()
+    fn training(&self) -> Training {
+        Training {
+            optimizer: self.optimizer,
+            schedule: self.schedule,
+            warm_up: self.warm_up,
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            shuffle: self.shuffle,
+            early_stopping: self.early_stopping.clone(),
+            class_weights: self.class_weights.clone(),
+            clip: self.clip,
+            sampling: self.sampling,
+            precision: self.precision,
+        }
     }
 }
 
@@ -290,27 +272,4 @@ impl Learner for Mlp {
     fn train(&self, run: &Run<'_>, data: &Dataset) -> Result<Box<dyn Model>> {
         Ok(Box::new(self.fit(run, data)?))
     }
-}
-
-fn first_weights(engine: &Engine) -> ArrayView2<'_, f64> {
-    let shape = engine.shapes[0];
-    ArrayView2::from_shape((shape.n_in, shape.n_out), shape.weights(&engine.parameters))
-        .expect("a layer's weights fill its shape")
-}
-
-/// The weights divided by their mean over the training rows, which is positive.
-fn with_mean_one(weights: &[f64], training: &[usize]) -> Vec<f64> {
-    let mean = training.iter().map(|&row| weights[row]).sum::<f64>() / training.len() as f64;
-    weights.iter().map(|weight| weight / mean).collect()
-}
-
-fn refuse_divergence(epoch: usize, record: &Record, parameters: &[f64]) -> Result<()> {
-    if record.loss.is_finite() && parameters.iter().all(|w| w.is_finite()) {
-        return Ok(());
-    }
-    Err(Error::Data(format!(
-        "training diverged in epoch {epoch} (loss `{}`), \
-         lower the learning rate or scale the features",
-        record.loss
-    )))
 }

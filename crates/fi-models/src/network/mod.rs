@@ -36,25 +36,61 @@
 //! # Ok::<(), fi_core::Error>(())
 //! ```
 
-mod engine;
+mod activation;
+mod elementwise;
+mod explain;
+mod fit;
 mod fitted;
+mod gradients;
 mod initializer;
+mod input;
+mod layers;
+mod matrix;
 mod mlp;
+mod objective;
 mod optimizer;
 mod probe;
+mod program;
+mod real;
+mod recurrent;
+mod schedule;
+mod sequential;
+mod settings;
+mod standardized;
 mod stopping;
+mod trace;
+mod training;
 mod viann;
 mod weights;
 
 #[cfg(test)]
 mod tests;
 
-pub use engine::Activation;
-pub use fitted::{Dense, Epoch, Network, Record};
+pub use activation::Activation;
+pub use explain::{
+    ExpectedGradients, Explainer, Gradient, GradientTimesInput, IntegratedGradients, Lrp, Scores,
+    SmoothGrad,
+};
+pub use fit::Epoch;
+pub(crate) use fitted::Parts;
+pub use fitted::{Network, Record};
+pub use gradients::AnswerScale;
 pub use initializer::Initializer;
+pub use input::Input;
+pub use layers::{
+    BatchNorm, Conv1d, Dense, Dropout, Embedding, Gru, Layer, Lstm, PRelu, Padding, Pool,
+};
 pub use mlp::Mlp;
+pub use objective::ClassWeights;
 pub use optimizer::Optimizer;
 pub use probe::{ProbePairs, probe, probe_pairs};
+pub use real::Precision;
+pub use recurrent::{Cell, Readout, Recurrent};
+pub use schedule::Schedule;
+pub use sequential::Sequential;
+pub use settings::LayerSettings;
+pub use standardized::fit_standardized;
 pub use stopping::{EarlyStopping, Monitor, StopRule, Validation};
+pub use training::{Clip, Sampling, Training};
 pub use viann::{Scale, Viann, WeightStatistics};
 pub use weights::{GarsonForm, connection_weights, first_layer, garson, olden};

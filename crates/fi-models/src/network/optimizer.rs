@@ -1,7 +1,9 @@
-//! How a gradient becomes a step: Keras's SGD and Adam, over one flat vector of parameters.
+//! How a gradient becomes a step: Keras's optimisers, over one flat vector of parameters.
 
 use fi_core::{Result, require};
 use serde::{Deserialize, Serialize};
+
+use super::real::Real;
 
 /// The rule that turns the gradient `g` of one batch into a step of the parameters `w`.
 ///
@@ -9,10 +11,13 @@ use serde::{Deserialize, Serialize};
 /// SGD        v ← μ v − η g          w ← w + v            (Nesterov: w ← w + μ v − η g)
 /// Adam       m ← β₁ m + (1 − β₁) g   s ← β₂ s + (1 − β₂) g²
 ///            w ← w − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√s + ε)
+/// AdamW      w ← w − η λ w, then as Adam
+/// RMSprop    s ← ρ s + (1 − ρ) g²    w ← w − η g / (√s + ε)
 /// ```
 ///
-/// `η` is the learning rate, `μ` the momentum, `t` the number of steps so far, from 1. Both are
-/// Keras's, in which Adam's `ε` stands outside the bias correction.
+/// `η` is the learning rate, `μ` the momentum, `t` the number of steps so far, from 1. All are
+/// Keras's, in which Adam's `ε` stands outside the bias correction and AdamW's decay is on every
+/// parameter.
 ///
 /// # References
 ///
@@ -21,6 +26,8 @@ use serde::{Deserialize, Serialize};
 ///   <https://proceedings.mlr.press/v28/sutskever13.html>
 /// - Kingma, Ba (2015). *Adam: a method for stochastic optimization.* ICLR.
 ///   <https://arxiv.org/abs/1412.6980>
+/// - Loshchilov, Hutter (2019). *Decoupled weight decay regularization.* ICLR.
+///   <https://arxiv.org/abs/1711.05101>
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Optimizer {
     /// Stochastic gradient descent.
@@ -43,6 +50,28 @@ pub enum Optimizer {
         /// `ε`, positive; Keras's default is 1e-7.
         epsilon: f64,
     },
+    /// Adam with a decay of the parameters that is not part of the gradient.
+    AdamW {
+        /// `η`, positive; Keras's default is 0.001.
+        learning_rate: f64,
+        /// `β₁` in [0, 1); Keras's default is 0.9.
+        beta_1: f64,
+        /// `β₂` in [0, 1); Keras's default is 0.999.
+        beta_2: f64,
+        /// `ε`, positive; Keras's default is 1e-7.
+        epsilon: f64,
+        /// `λ`, not negative; Keras's default is 0.004.
+        weight_decay: f64,
+    },
+    /// Gradients divided by the root of a running mean of their squares.
+    RmsProp {
+        /// `η`, positive; Keras's default is 0.001.
+        learning_rate: f64,
+        /// `ρ` in [0, 1); Keras's default is 0.9.
+        rho: f64,
+        /// `ε`, positive; Keras's default is 1e-7.
+        epsilon: f64,
+    },
 }
 
 impl Optimizer {
@@ -56,19 +85,47 @@ impl Optimizer {
         Self::Adam { learning_rate, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
     }
 
+    /// AdamW with this learning rate and Keras's other defaults.
+    pub const fn adam_w(learning_rate: f64) -> Self {
+        let (beta_1, beta_2, epsilon, weight_decay) = (0.9, 0.999, 1e-7, 0.004);
+        Self::AdamW { learning_rate, beta_1, beta_2, epsilon, weight_decay }
+    }
+
+    /// RMSprop with this learning rate and Keras's other defaults.
+    pub const fn rms_prop(learning_rate: f64) -> Self {
+        Self::RmsProp { learning_rate, rho: 0.9, epsilon: 1e-7 }
+    }
+
+    /// `η`.
+    pub const fn learning_rate(self) -> f64 {
+        match self {
+            Self::Sgd { learning_rate, .. }
+            | Self::Adam { learning_rate, .. }
+            | Self::AdamW { learning_rate, .. }
+            | Self::RmsProp { learning_rate, .. } => learning_rate,
+        }
+    }
+
     pub(super) fn check(self) -> Result<()> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
         let share = |x: f64| (0.0..1.0).contains(&x);
         let rate = |x: f64| require(positive(x), "learning_rate", x, "positive and finite");
+        rate(self.learning_rate())?;
         match self {
-            Self::Sgd { learning_rate, momentum, .. } => {
-                rate(learning_rate)?;
+            Self::Sgd { momentum, .. } => {
                 require(share(momentum), "momentum", momentum, "in [0, 1)")
             }
-            Self::Adam { learning_rate, beta_1, beta_2, epsilon } => {
-                rate(learning_rate)?;
+            Self::Adam { beta_1, beta_2, epsilon, .. }
+            | Self::AdamW { beta_1, beta_2, epsilon, .. } => {
                 require(share(beta_1), "beta_1", beta_1, "in [0, 1)")?;
                 require(share(beta_2), "beta_2", beta_2, "in [0, 1)")?;
+                require(positive(epsilon), "epsilon", epsilon, "positive and finite")?;
+                let Self::AdamW { weight_decay, .. } = self else { return Ok(()) };
+                let fits = weight_decay.is_finite() && weight_decay >= 0.0;
+                require(fits, "weight_decay", weight_decay, "finite and not negative")
+            }
+            Self::RmsProp { rho, epsilon, .. } => {
+                require(share(rho), "rho", rho, "in [0, 1)")?;
                 require(positive(epsilon), "epsilon", epsilon, "positive and finite")
             }
         }
@@ -76,48 +133,72 @@ impl Optimizer {
 }
 
 /// An optimiser with its memory.
-pub(super) struct Stepper {
+pub(super) struct Stepper<T> {
     optimizer: Optimizer,
-    first: Vec<f64>,
-    second: Vec<f64>,
+    first: Vec<T>,
+    second: Vec<T>,
     /// `β₁ᵗ` and `β₂ᵗ`.
     powers: (f64, f64),
 }
 
-impl Stepper {
+impl<T: Real> Stepper<T> {
     pub(super) fn new(optimizer: Optimizer, n_parameters: usize) -> Self {
         let (first, second) = match optimizer {
             Optimizer::Sgd { momentum: 0.0, .. } => (0, 0),
             Optimizer::Sgd { .. } => (n_parameters, 0),
-            Optimizer::Adam { .. } => (n_parameters, n_parameters),
+            Optimizer::Adam { .. } | Optimizer::AdamW { .. } => (n_parameters, n_parameters),
+            Optimizer::RmsProp { .. } => (0, n_parameters),
         };
-        Self { optimizer, first: vec![0.0; first], second: vec![0.0; second], powers: (1.0, 1.0) }
+        let [first, second] = [first, second].map(|n| vec![T::ZERO; n]);
+        Self { optimizer, first, second, powers: (1.0, 1.0) }
     }
 
-    /// One step of `parameters` along `gradient`.
-    pub(super) fn step(&mut self, parameters: &mut [f64], gradient: &[f64]) {
+    /// One step of `parameters` along `gradient`, with `factor` times the learning rate.
+    pub(super) fn step(&mut self, parameters: &mut [T], gradient: &[T], factor: f64) {
+        let eta = self.optimizer.learning_rate() * factor;
+        let rate = T::of(eta);
         match self.optimizer {
-            Optimizer::Sgd { learning_rate, momentum: 0.0, .. } => {
+            Optimizer::Sgd { momentum: 0.0, .. } => {
                 for (w, g) in parameters.iter_mut().zip(gradient) {
-                    *w -= learning_rate * g;
+                    *w -= rate * *g;
                 }
             }
-            Optimizer::Sgd { learning_rate, momentum, nesterov } => {
+            Optimizer::Sgd { momentum, nesterov, .. } => {
+                let momentum = T::of(momentum);
                 for ((w, g), v) in parameters.iter_mut().zip(gradient).zip(&mut self.first) {
-                    *v = momentum * *v - learning_rate * g;
-                    *w += if nesterov { momentum * *v - learning_rate * g } else { *v };
+                    *v = momentum * *v - rate * *g;
+                    *w += if nesterov { momentum * *v - rate * *g } else { *v };
                 }
             }
-            Optimizer::Adam { learning_rate, beta_1, beta_2, epsilon } => {
-                self.powers = (self.powers.0 * beta_1, self.powers.1 * beta_2);
-                let rate = learning_rate * (1.0 - self.powers.1).sqrt() / (1.0 - self.powers.0);
-                let moments = self.first.iter_mut().zip(&mut self.second);
-                for ((w, g), (m, s)) in parameters.iter_mut().zip(gradient).zip(moments) {
-                    *m += (g - *m) * (1.0 - beta_1);
-                    *s += (g * g - *s) * (1.0 - beta_2);
-                    *w -= rate * *m / (s.sqrt() + epsilon);
+            Optimizer::Adam { beta_1, beta_2, epsilon, .. } => {
+                self.adam(parameters, gradient, eta, [beta_1, beta_2, epsilon]);
+            }
+            Optimizer::AdamW { beta_1, beta_2, epsilon, weight_decay, .. } => {
+                let decay = T::of(eta * weight_decay);
+                parameters.iter_mut().for_each(|w| *w -= decay * *w);
+                self.adam(parameters, gradient, eta, [beta_1, beta_2, epsilon]);
+            }
+            Optimizer::RmsProp { rho, epsilon, .. } => {
+                let (new, epsilon) = (T::of(1.0 - rho), T::of(epsilon));
+                for ((w, &g), s) in parameters.iter_mut().zip(gradient).zip(&mut self.second) {
+                    *s += (g * g - *s) * new;
+                    *w -= rate * g / (s.sqrt() + epsilon);
                 }
             }
+        }
+    }
+
+    fn adam(&mut self, parameters: &mut [T], gradient: &[T], eta: f64, settings: [f64; 3]) {
+        let [beta_1, beta_2, epsilon] = settings;
+        self.powers = (self.powers.0 * beta_1, self.powers.1 * beta_2);
+        let rate = T::of(eta * (1.0 - self.powers.1).sqrt() / (1.0 - self.powers.0));
+        let [new_1, new_2] = [beta_1, beta_2].map(|beta| T::of(1.0 - beta));
+        let epsilon = T::of(epsilon);
+        let moments = self.first.iter_mut().zip(&mut self.second);
+        for ((w, &g), (m, s)) in parameters.iter_mut().zip(gradient).zip(moments) {
+            *m += (g - *m) * new_1;
+            *s += (g * g - *s) * new_2;
+            *w -= rate * *m / (s.sqrt() + epsilon);
         }
     }
 }
@@ -128,9 +209,9 @@ mod tests {
 
     fn walk(optimizer: Optimizer, gradients: &[f64]) -> f64 {
         let mut stepper = Stepper::new(optimizer, 1);
-        let mut w = [1.0];
+        let mut w = [1.0_f64];
         for &g in gradients {
-            stepper.step(&mut w, &[g]);
+            stepper.step(&mut w, &[g], 1.0);
         }
         w[0]
     }
@@ -149,6 +230,18 @@ mod tests {
         let adam = Optimizer::Adam { learning_rate: 0.1, beta_1: 0.5, beta_2: 0.75, epsilon: 1.0 };
         close(walk(adam, &[2.0]), 0.95);
         close(walk(adam, &[2.0, -1.0]), 0.95);
+        // The decay takes 0.1 · 0.5 · 1 off first; Adam's step does not depend on where w is.
+        let (beta_1, beta_2, epsilon, weight_decay) = (0.5, 0.75, 1.0, 0.5);
+        let adam_w = Optimizer::AdamW { learning_rate: 0.1, beta_1, beta_2, epsilon, weight_decay };
+        close(walk(adam_w, &[2.0]), 0.9);
+        // s₁ = 0.25 · 4 = 1, a step of 0.1 · 2 / (1 + 1); s₂ = 0.75 + 0.25 · 0 with g = 0.
+        let rms = Optimizer::RmsProp { learning_rate: 0.1, rho: 0.75, epsilon: 1.0 };
+        close(walk(rms, &[2.0, 0.0]), 0.9);
+        close(walk(rms, &[2.0, 4.0]), 0.9 - 0.1 * 4.0 / (4.75_f64.sqrt() + 1.0));
+        let mut half = Stepper::new(Optimizer::sgd(0.1), 1);
+        let mut w = [1.0_f32];
+        half.step(&mut w, &[2.0], 0.5);
+        close(f64::from(w[0]), f64::from(0.9_f32));
         // The first step of Adam is the learning rate, whatever the gradient.
         close((walk(Optimizer::adam(0.01), &[123.0]) - 0.99) * 1e-8, 0.0);
     }
@@ -167,5 +260,10 @@ mod tests {
         assert_eq!(adam(-0.1, 0.9, 1.0), "`beta_1` is `-0.1`, it must be in [0, 1)");
         assert_eq!(adam(0.1, 1.5, 1.0), "`beta_2` is `1.5`, it must be in [0, 1)");
         assert_eq!(adam(0.1, 0.9, 0.0), format!("`epsilon` is `0`, {rate}"));
+        let bad = Optimizer::RmsProp { learning_rate: 0.1, rho: 1.0, epsilon: 1.0 };
+        assert_eq!(text(bad), "`rho` is `1`, it must be in [0, 1)");
+        let (beta_1, beta_2, epsilon, weight_decay) = (0.5, 0.5, 1.0, -1.0);
+        let bad = Optimizer::AdamW { learning_rate: 0.1, beta_1, beta_2, epsilon, weight_decay };
+        assert_eq!(text(bad), "`weight_decay` is `-1`, it must be finite and not negative");
     }
 }

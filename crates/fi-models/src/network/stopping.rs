@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use fi_core::{Dataset, Error, Result, Rng, require};
+use fi_core::{Dataset, Direction, Error, Metric, Output, Result, Rng, require};
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
+use super::fitted::Record;
+use super::program::Program;
+use super::real::Real;
+
 /// Stops training by what the network does on rows it does not learn from.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EarlyStopping {
     /// When to stop. Default: loss with a patience of 10 epochs, best weights restored.
     pub rule: StopRule,
@@ -27,7 +32,7 @@ impl Default for EarlyStopping {
 }
 
 /// When to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum StopRule {
     /// Keras's `EarlyStopping`: after `patience` epochs in a row without improvement.
     Patience {
@@ -51,12 +56,15 @@ pub enum StopRule {
 }
 
 /// What is watched on the validation rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Monitor {
     /// The loss, L2 term included as in Keras; lower is better.
     Loss,
     /// The accuracy; higher is better. Classification only.
     Accuracy,
+    /// A metric by its name, as [`Metric::parse`] reads it, such as `roc_auc`; its direction is
+    /// known.
+    Metric(String),
 }
 
 /// The rows held back from training.
@@ -79,14 +87,17 @@ impl EarlyStopping {
     pub(super) fn check(&self, data: &Dataset) -> Result<()> {
         let (Validation::Drawn { share } | Validation::LastRows { share }) = self.validation;
         require(0.0 < share && share < 1.0, "share", share, "inside (0, 1)")?;
-        let needs_classes = match self.rule {
+        let needs_classes = match &self.rule {
             StopRule::Patience { monitor, patience, min_delta, .. } => {
-                require(patience >= 1, "patience", patience, "at least 1")?;
-                let fits = min_delta.is_finite() && min_delta >= 0.0;
+                require(*patience >= 1, "patience", patience, "at least 1")?;
+                let fits = min_delta.is_finite() && *min_delta >= 0.0;
                 require(fits, "min_delta", min_delta, "finite and not negative")?;
-                monitor == Monitor::Accuracy
+                if let Monitor::Metric(name) = monitor {
+                    Metric::parse(name)?;
+                }
+                *monitor == Monitor::Accuracy
             }
-            StopRule::Threshold { accuracy, first_epoch } => {
+            &StopRule::Threshold { accuracy, first_epoch } => {
                 let fits = 0.0 < accuracy && accuracy <= 1.0;
                 require(fits, "accuracy", accuracy, "in (0, 1]")?;
                 require(first_epoch >= 1, "first_epoch", first_epoch, "at least 1")?;
@@ -181,52 +192,84 @@ fn refuse_cut_group(data: &Dataset, kept: usize) -> Result<()> {
 }
 
 /// Watches the epochs and says when to stop.
-pub(super) struct Watch {
+pub(super) struct Watch<T> {
     rule: StopRule,
+    metric: Option<Metric>,
     best: f64,
     since_best: usize,
-    best_parameters: Option<Vec<f64>>,
+    /// The parameters and states of the best epoch.
+    kept: Option<(Vec<T>, Vec<T>)>,
 }
 
-impl Watch {
-    pub(super) fn new(rule: StopRule) -> Self {
-        Self { rule, best: f64::INFINITY, since_best: 0, best_parameters: None }
+impl<T: Real> Watch<T> {
+    pub(super) fn new(stopping: &EarlyStopping) -> Result<Self> {
+        let rule = stopping.rule.clone();
+        let metric = match &rule {
+            StopRule::Patience { monitor: Monitor::Metric(name), .. } => Some(Metric::parse(name)?),
+            _ => None,
+        };
+        Ok(Self { rule, metric, best: f64::INFINITY, since_best: 0, kept: None })
+    }
+
+    /// The metric of these predictions of validation rows, if it watches one.
+    pub(super) fn metric(
+        &self,
+        data: &Dataset,
+        rows: &[usize],
+        answers: &[f64],
+        output: Output,
+    ) -> Option<Result<f64>> {
+        let metric = self.metric.as_ref()?;
+        let score = || {
+            let shape = (rows.len(), answers.len() / rows.len());
+            let predictions = ArrayView2::from_shape(shape, answers)
+                .expect("every row has one answer per output");
+            let held_back = data.select_rows(rows)?;
+            metric.score(predictions, output, held_back.target(), held_back.weights())
+        };
+        Some(score())
     }
 
     /// Whether epoch `epoch` (from 1) is the last.
-    pub(super) fn stops(
-        &mut self,
-        epoch: usize,
-        loss: f64,
-        accuracy: Option<f64>,
-        parameters: &[f64],
-    ) -> bool {
-        match self.rule {
+    pub(super) fn stops(&mut self, epoch: usize, record: &Record, program: &Program<T>) -> bool {
+        match &self.rule {
             StopRule::Threshold { accuracy: enough, first_epoch } => {
-                epoch >= first_epoch && accuracy.is_some_and(|accuracy| accuracy >= enough)
+                epoch >= *first_epoch
+                    && record.validation_accuracy.is_some_and(|accuracy| accuracy >= *enough)
             }
             StopRule::Patience { monitor, patience, min_delta, restore_best } => {
-                let now = match monitor {
-                    Monitor::Loss => loss,
-                    Monitor::Accuracy => -accuracy.unwrap_or(f64::NAN),
+                let higher = match monitor {
+                    Monitor::Loss => false,
+                    Monitor::Accuracy => true,
+                    Monitor::Metric(_) => self
+                        .metric
+                        .as_ref()
+                        .is_some_and(|metric| metric.direction() == Direction::Higher),
                 };
+                let value = match monitor {
+                    Monitor::Loss => record.validation_loss,
+                    Monitor::Accuracy => record.validation_accuracy,
+                    Monitor::Metric(_) => record.validation_metric,
+                };
+                let value = value.unwrap_or(f64::NAN);
+                let now = if higher { -value } else { value };
                 if now < self.best - min_delta || epoch == 1 {
                     (self.best, self.since_best) = (now, 0);
-                    if restore_best {
-                        let kept = self.best_parameters.get_or_insert_with(Vec::new);
-                        kept.clear();
-                        kept.extend_from_slice(parameters);
+                    if *restore_best {
+                        let (parameters, state) = self.kept.get_or_insert_default();
+                        parameters.clone_from(&program.parameters);
+                        state.clone_from(&program.state);
                     }
                 } else {
                     self.since_best += 1;
                 }
-                self.since_best >= patience
+                self.since_best >= *patience
             }
         }
     }
 
-    /// The weights to go back to, if any.
-    pub(super) fn into_best(self) -> Option<Vec<f64>> {
-        self.best_parameters
+    /// The parameters and states to go back to, if any.
+    pub(super) fn into_best(self) -> Option<(Vec<T>, Vec<T>)> {
+        self.kept
     }
 }

@@ -213,7 +213,10 @@ impl Viann {
     ///
     /// See [`Viann`].
     pub fn of_network(&self, network: &Network, names: &[String]) -> Result<Importance> {
-        self.importance(network.statistics(), network.layers()[0].weights.view(), names)
+        let weights = network.first_weights().ok_or_else(|| {
+            Error::Data("VIANN reads the first layer's weights, the network has none".into())
+        })?;
+        self.importance(network.statistics(), weights.view(), names)
     }
 
     /// Scores the features from their weights at the end of each epoch, each

@@ -1,10 +1,11 @@
 //! What the weights of a trained network say, without data: first layer, Garson, Olden.
 
-use fi_core::{Importance, Replicate, Result, require_shape};
+use fi_core::{Error, Importance, Replicate, Result, require_shape};
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::fitted::Network;
+use super::layers::Dense;
 
 /// Scores each feature by the sum of its |weights| in the first layer.
 ///
@@ -24,7 +25,8 @@ use super::fitted::Network;
 ///
 /// # Errors
 ///
-/// [`Error::Shape`](fi_core::Error::Shape) unless there is one name per feature.
+/// [`Error::Shape`] unless there is one name per feature; [`Error::Data`] for a network without
+/// such layers.
 ///
 /// # References
 ///
@@ -32,8 +34,11 @@ use super::fitted::Network;
 ///   energy-efficient sparse training for autoencoders.* Machine Learning 111:377–414, where it
 ///   is called neuron strength. <https://doi.org/10.1007/s10994-021-06063-x>
 pub fn first_layer(network: &Network, names: &[String]) -> Result<Importance> {
-    check_names(network, names)?;
-    let sums = network.layers()[0].weights.mapv(f64::abs).sum_axis(Axis(1));
+    let weights = network.first_weights().ok_or_else(|| {
+        Error::Data("the network has no weights, and no first layer of them".into())
+    })?;
+    require_shape("the list of feature names", &[weights.nrows()], &[names.len()])?;
+    let sums = weights.mapv(f64::abs).sum_axis(Axis(1));
     Importance::new("first-layer weights", names, sums.to_vec())
 }
 
@@ -81,7 +86,8 @@ pub enum GarsonForm {
 ///
 /// # Errors
 ///
-/// [`Error::Shape`](fi_core::Error::Shape) unless there is one name per feature.
+/// [`Error::Shape`] unless there is one name per feature; [`Error::Data`] for a network without
+/// such layers.
 ///
 /// # Example
 ///
@@ -96,7 +102,7 @@ pub enum GarsonForm {
 /// };
 /// let first = layer(array![[3.0, 1.0], [-1.0, 1.0]], Activation::Tanh);
 /// let last = layer(array![[1.0], [-3.0]], Activation::Linear);
-/// let network = Network::new(vec![first, last], Output::Values)?;
+/// let network = Network::dense(vec![first, last], Output::Values)?;
 /// let names = ["a".to_owned(), "b".to_owned()];
 ///
 /// // Shares 3/4 and 1/2 of the hidden units, which count 1 and 3: (3/4 + 3/2) / 4.
@@ -112,8 +118,9 @@ pub enum GarsonForm {
 /// - Goh (1995). *Back-propagation neural networks for modeling complex systems.* Artificial
 ///   Intelligence in Engineering 9(3):143–151. <https://doi.org/10.1016/0954-1810(94)00011-S>
 pub fn garson(network: &Network, names: &[String], form: GarsonForm) -> Result<Importance> {
-    check_names(network, names)?;
-    let mut layers = network.layers().iter().map(|layer| layer.weights.mapv(f64::abs));
+    let layers = network.dense_layers("Garson's score")?;
+    check_names(&layers, names)?;
+    let mut layers = layers.iter().map(|layer| layer.weights.mapv(f64::abs));
     let first = layers.next().unwrap_or_else(|| Array2::zeros((names.len(), 1)));
     match form {
         GarsonForm::Garson => {
@@ -153,7 +160,8 @@ pub fn garson(network: &Network, names: &[String], form: GarsonForm) -> Result<I
 ///
 /// # Errors
 ///
-/// [`Error::Shape`](fi_core::Error::Shape) unless there is one name per feature.
+/// [`Error::Shape`] unless there is one name per feature; [`Error::Data`] for a network without
+/// such layers.
 ///
 /// # References
 ///
@@ -167,8 +175,9 @@ pub fn garson(network: &Network, names: &[String], form: GarsonForm) -> Result<I
 ///
 /// [`connection_weights`], the signed values.
 pub fn olden(network: &Network, names: &[String]) -> Result<Importance> {
-    check_names(network, names)?;
-    let absolute = connection_weights(network).mapv(f64::abs);
+    let connections = connection_weights(network)?;
+    require_shape("the list of feature names", &[connections.nrows()], &[names.len()])?;
+    let absolute = connections.mapv(f64::abs);
     Importance::from_replicates("Olden", names, absolute, Replicate::Output)
 }
 
@@ -192,18 +201,24 @@ pub fn olden(network: &Network, names: &[String]) -> Result<Importance> {
 ///     Dense { weights, bias, activation: Activation::Linear }
 /// };
 /// let layers = vec![layer(array![[3.0, 1.0], [-1.0, 1.0]]), layer(array![[1.0], [-3.0]])];
-/// let network = Network::new(layers, Output::Values)?;
+/// let network = Network::dense(layers, Output::Values)?;
 /// // 3·1 − 1·3 and −1·1 − 1·3: the two paths of the first feature cancel.
-/// assert_eq!(connection_weights(&network), array![[0.0], [-4.0]]);
+/// assert_eq!(connection_weights(&network)?, array![[0.0], [-4.0]]);
 /// # Ok::<(), fi_core::Error>(())
 /// ```
-pub fn connection_weights(network: &Network) -> Array2<f64> {
-    let (first, rest) = (&network.layers()[0], &network.layers()[1..]);
-    rest.iter().fold(first.weights.clone(), |product, layer| product.dot(&layer.weights))
+///
+/// # Errors
+///
+/// [`Error::Data`] for a network with layers that are not dense; dropout and
+/// activations are passed over.
+pub fn connection_weights(network: &Network) -> Result<Array2<f64>> {
+    let layers = network.dense_layers("the product of connection weights")?;
+    let product = |product: Array2<f64>, layer: &&Dense| product.dot(&layer.weights);
+    Ok(layers[1..].iter().fold(layers[0].weights.clone(), product))
 }
 
-fn check_names(network: &Network, names: &[String]) -> Result<()> {
-    let n_features = network.layers()[0].weights.nrows();
+fn check_names(layers: &[&Dense], names: &[String]) -> Result<()> {
+    let n_features = layers[0].weights.nrows();
     require_shape("the list of feature names", &[n_features], &[names.len()])
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::version1::OldTrees;
+use super::version2::OldNetwork;
 use super::{Error, Stored};
 use crate::fitted::Fitted;
 use crate::linear::LinearModel;
@@ -19,7 +20,7 @@ use crate::standardize::Scaler;
 use crate::tree::Trees;
 
 const MAGIC: &[u8; 8] = b"fi\0model";
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 /// The header's length: magic, version, length of the payload, checksum.
 pub(super) const HEADER: usize = 8 + 4 + 8 + 32;
 /// The largest payload.
@@ -50,18 +51,18 @@ enum Kind<'a> {
 
 /// What is read, owned; the same layout as [`Payload`].
 #[derive(Deserialize)]
-struct OwnedPayload<T> {
-    model: OwnedKind<T>,
+struct OwnedPayload<T, N> {
+    model: OwnedKind<T, N>,
     feature_names: Vec<String>,
     class_names: Option<Vec<String>>,
     scaler: Option<Scaler>,
 }
 
 #[derive(Deserialize)]
-enum OwnedKind<T> {
+enum OwnedKind<T, N> {
     Trees(T),
     Linear(LinearModel),
-    Network(Network),
+    Network(N),
 }
 
 /// Header and payload.
@@ -131,23 +132,32 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Stored, Problem> {
     if checksum(&bytes[..20], payload) != *sum {
         return Err(Problem::Damaged("its checksum does not fit its content".into()));
     }
-    if version == 1 {
-        let trees = |trees: OldTrees| {
-            let what = "its trees do not hold together".to_owned();
-            trees.into_trees().ok_or(Problem::Damaged(what))
-        };
-        return decode_payload(payload)?.with_trees(trees);
+    let trees = |trees: OldTrees| {
+        let what = "its trees do not hold together".to_owned();
+        trees.into_trees().ok_or(Problem::Damaged(what))
+    };
+    // A sentence of the network's own check, as reading today's networks gives it.
+    let network = |network: OldNetwork| {
+        network.into_network().map_err(|error| Problem::Damaged(error.to_string()))
+    };
+    match version {
+        1 => decode_payload(payload)?.with(trees, network),
+        2 => decode_payload(payload)?.with(Ok, network),
+        _ => decode_payload(payload)?.with(Ok, Ok),
     }
-    decode_payload(payload)?.with_trees(Ok)
 }
 
-impl<T> OwnedPayload<T> {
-    /// The model, once `trees` has made today's trees of those in the file.
-    fn with_trees(self, trees: impl Fn(T) -> Result<Trees, Problem>) -> Result<Stored, Problem> {
+impl<T, N> OwnedPayload<T, N> {
+    /// The model, once today's trees and networks have been made of those in the file.
+    fn with(
+        self,
+        trees: impl Fn(T) -> Result<Trees, Problem>,
+        network: impl Fn(N) -> Result<Network, Problem>,
+    ) -> Result<Stored, Problem> {
         let model = match self.model {
-            OwnedKind::Trees(old) => Fitted::Trees(trees(old)?),
+            OwnedKind::Trees(found) => Fitted::Trees(trees(found)?),
             OwnedKind::Linear(model) => Fitted::Linear(model),
-            OwnedKind::Network(network) => Fitted::Network(network),
+            OwnedKind::Network(found) => Fitted::Network(network(found)?),
         };
         let Self { feature_names, class_names, scaler, .. } = self;
         Ok(Stored { model, feature_names, class_names, scaler })
@@ -159,7 +169,9 @@ fn cut_off(length: usize) -> Problem {
 }
 
 /// Decodes with a limit near the payload's size, whatever lengths the payload claims.
-fn decode_payload<T: DeserializeOwned>(payload: &[u8]) -> Result<OwnedPayload<T>, Problem> {
+fn decode_payload<T: DeserializeOwned, N: DeserializeOwned>(
+    payload: &[u8],
+) -> Result<OwnedPayload<T, N>, Problem> {
     const SMALL: usize = 1 << 20;
     const MEDIUM: usize = 1 << 26;
     // bincode takes its limit as a constant. It counts decoded bytes, of which a varint has up
@@ -173,11 +185,11 @@ fn decode_payload<T: DeserializeOwned>(payload: &[u8]) -> Result<OwnedPayload<T>
     }
 }
 
-fn decode_within<T: DeserializeOwned>(
+fn decode_within<T: DeserializeOwned, N: DeserializeOwned>(
     payload: &[u8],
     config: impl Config,
-) -> Result<OwnedPayload<T>, Problem> {
-    match decode_from_slice::<OwnedPayload<T>, _>(payload, config) {
+) -> Result<OwnedPayload<T, N>, Problem> {
+    match decode_from_slice::<OwnedPayload<T, N>, _>(payload, config) {
         Ok((_, read)) if read != payload.len() => {
             Err(Problem::Damaged(format!("{} bytes follow the model", payload.len() - read)))
         }

@@ -7,7 +7,7 @@
 //! ```text
 //! offset  length  what
 //!      0       8  `fi` NUL `model`
-//!      8       4  version of the format, little endian: 2; of version 1, trees are read as well
+//!      8       4  version of the format, little endian: 3; 1 and 2 are read as well
 //!     12       8  length of the payload, little endian
 //!     20      32  SHA-256 of the 20 bytes before it and the payload behind it
 //!     52          payload: bincode 2 in its standard configuration (integers as little-endian
@@ -20,6 +20,7 @@
 
 mod codec;
 mod version1;
+mod version2;
 
 #[cfg(test)]
 mod tests;

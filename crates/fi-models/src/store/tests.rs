@@ -112,7 +112,7 @@ fn a_valid_checksum_does_not_make_a_hostile_file_harmless() {
     }
     let trailing = [payload, &[0]].concat();
     assert!(complaint(&codec::seal(1, &trailing)).contains("1 bytes follow the model"));
-    assert!(complaint(&codec::seal(3, payload)).starts_with("it has format version 3"));
+    assert!(complaint(&codec::seal(4, payload)).starts_with("it has format version 4"));
     // A linear model (variant 1) whose sequence claims 2⁶⁴ − 1 numbers.
     let absurd = [&[1_u8, 1, 253][..], &[255; 8]].concat();
     assert!(complaint(&codec::seal(1, &absurd)).starts_with("it is damaged: "));

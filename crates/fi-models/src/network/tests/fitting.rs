@@ -7,7 +7,7 @@ use ndarray::{Array2, Axis, array, concatenate, s};
 use serde::Deserialize;
 
 use super::super::*;
-use super::data;
+use super::{data, dense_of};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -58,6 +58,7 @@ fn without_hidden_layers_it_finds_least_squares() {
         optimizer: Optimizer::sgd(0.05),
         epochs: 5000,
         batch_size: usize::MAX,
+        precision: Precision::Double,
         ..Mlp::default()
     };
     let network = mlp.fit(&Run::new(3), &data).unwrap();
@@ -122,8 +123,9 @@ fn a_network_comes_back_from_serde_whole_or_not_at_all() {
         bias: ndarray::Array1::zeros(n_out),
         activation: Activation::Tanh,
     };
-    let text =
-        |layers: Vec<Dense>, output: Output| Network::new(layers, output).unwrap_err().to_string();
+    let text = |layers: Vec<Dense>, output: Output| {
+        Network::dense(layers, output).unwrap_err().to_string()
+    };
     let values = Output::Values;
     assert_eq!(text(vec![], values), "the network has no layers, give at least one");
     assert_eq!(
@@ -140,7 +142,7 @@ fn a_network_comes_back_from_serde_whole_or_not_at_all() {
     );
     assert_eq!(
         text(vec![dense(Array2::zeros((0, 1)), 1)], values),
-        "layer 0 has 0 inputs and 1 units, it needs at least one of each"
+        "`features` is `0`, it must be at least 1"
     );
     assert_eq!(
         text(vec![dense(array![[1.0]], 1)], Output::Probabilities),
@@ -224,11 +226,12 @@ fn each_bad_stop_gets_its_own_sentence() {
     };
     let table = data(12, 2, Some(2));
     let base = EarlyStopping::default();
-    let share = |share| EarlyStopping { validation: Validation::LastRows { share }, ..base };
+    let share =
+        |share| EarlyStopping { validation: Validation::LastRows { share }, ..base.clone() };
     assert_eq!(fit(share(1.0), &table), "`share` is `1`, it must be inside (0, 1)");
     let threshold = |accuracy, first_epoch| EarlyStopping {
         rule: StopRule::Threshold { accuracy, first_epoch },
-        ..base
+        ..base.clone()
     };
     assert_eq!(fit(threshold(1.5, 1), &table), "`accuracy` is `1.5`, it must be in (0, 1]");
     assert_eq!(fit(threshold(0.9, 0), &table), "`first_epoch` is `0`, it must be at least 1");
@@ -243,7 +246,7 @@ fn each_bad_stop_gets_its_own_sentence() {
             min_delta,
             restore_best: true,
         },
-        ..base
+        ..base.clone()
     };
     assert_eq!(fit(patience(0, 0.0), &table), "`patience` is `0`, it must be at least 1");
     assert_eq!(
@@ -251,7 +254,7 @@ fn each_bad_stop_gets_its_own_sentence() {
         "`min_delta` is `-1`, it must be finite and not negative"
     );
     assert_eq!(
-        fit(base, &data(3, 2, Some(2))),
+        fit(base.clone(), &data(3, 2, Some(2))),
         "early stopping leaves 3 rows to train on and 0 to validate on, \
          give more rows or another share"
     );
@@ -276,12 +279,14 @@ fn training_stops_when_its_rule_says() {
     let fit = |rule: StopRule, epochs: usize| {
         let validation = Validation::LastRows { share: 0.05 };
         let early_stopping = Some(EarlyStopping { rule, validation });
-        Mlp { early_stopping, epochs, optimizer: Optimizer::adam(0.02), ..Mlp::default() }
+        let precision = Precision::Double;
+        let optimizer = Optimizer::adam(0.02);
+        Mlp { early_stopping, epochs, optimizer, precision, ..Mlp::default() }
             .fit(&run, &table)
             .unwrap()
     };
     let rule = StopRule::Threshold { accuracy: 0.01, first_epoch: 7 };
-    assert_eq!(fit(rule, 50).history().len(), 7);
+    assert_eq!(fit(rule.clone(), 50).history().len(), 7);
     assert_eq!(fit(rule, 5).history().len(), 5);
 
     let patience = |restore_best| StopRule::Patience {
@@ -331,13 +336,13 @@ fn an_observer_sees_each_epoch_and_may_end_it() {
     let table = data(40, 3, None);
     let mut seen = Vec::new();
     let mut observer = |epoch: &Epoch<'_>| {
-        assert_eq!((epoch.n_layers(), epoch.bias(0).len()), (2, 16));
-        seen.push((epoch.index, epoch.weights(0).to_owned(), epoch.record));
+        assert_eq!((epoch.n_layers(), epoch.weights(1).dim()), (2, (16, 1)));
+        seen.push((epoch.index, epoch.weights(0), epoch.record));
         if epoch.index == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let network = Mlp::default().fit_observed(&Run::new(0), &table, &mut observer).unwrap();
     assert_eq!(seen.iter().map(|epoch| epoch.0).collect::<Vec<_>>(), [0, 1, 2, 3]);
-    assert_eq!(seen[3].1, network.layers()[0].weights);
+    assert_eq!(seen[3].1, dense_of(&network, 0).weights);
     assert_eq!(network.history()[2], seen[2].2);
     assert_eq!(network.history()[2].accuracy, None);
     let mut statistics = WeightStatistics::new(network.statistics().initial.view());

@@ -2,10 +2,15 @@
 
 mod fitting;
 mod gradient;
+mod layers;
+mod random;
 mod scores;
+mod training;
 
 use fi_core::{Dataset, Rng, Target};
 use ndarray::Array2;
+
+use super::{Dense, Layer, Network};
 
 /// Normal rows whose class, or value, depends on the first features more than on the last.
 pub(super) fn data(n_rows: usize, n_features: usize, n_classes: Option<usize>) -> Dataset {
@@ -26,4 +31,12 @@ pub(super) fn data(n_rows: usize, n_features: usize, n_classes: Option<usize>) -
         },
     };
     Dataset::new(rows, target).unwrap()
+}
+
+/// A layer that is dense.
+pub(super) fn dense_of(network: &Network, layer: usize) -> &Dense {
+    match &network.layers()[layer] {
+        Layer::Dense(dense) => dense,
+        other => panic!("layer {layer} is {other:?}"),
+    }
 }

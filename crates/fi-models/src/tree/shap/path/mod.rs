@@ -16,7 +16,6 @@ mod kernel;
 mod lanes;
 mod pairs;
 mod program;
-mod quadrature;
 mod rows;
 mod table;
 mod walk;
@@ -31,12 +30,12 @@ use fi_core::{Error, Result};
 use super::super::ensemble::Ensemble;
 use super::super::split::Precision;
 use super::engine::Engine;
+use crate::quadrature::Rule;
 use columns::{Columns, MOST_RANKS};
 use fast::Fast;
 use kernel::Speed;
 use lanes::Real;
 use program::{NONE, Program};
-use quadrature::Rule;
 use table::Table;
 
 /// The engine for an ensemble, with this precision of arithmetic.

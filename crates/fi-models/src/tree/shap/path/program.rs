@@ -7,7 +7,7 @@
 use super::super::super::tree::{Test, Tree};
 use super::columns::{Categories, Columns, HALF};
 use super::lanes::Real;
-use super::quadrature::Rule;
+use crate::quadrature::Rule;
 
 /// Marks what is not there.
 pub(super) const NONE: u32 = u32::MAX;

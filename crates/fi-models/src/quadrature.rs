@@ -9,14 +9,14 @@ const REFINED: usize = 4096;
 
 /// The nodes `t`, ascending, and weights `w` of a rule: `∫₀¹ p(t) dt = ∑ₖ w[k] p(t[k])`.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Rule {
-    pub(super) nodes: Vec<f64>,
-    pub(super) weights: Vec<f64>,
+pub(crate) struct Rule {
+    pub(crate) nodes: Vec<f64>,
+    pub(crate) weights: Vec<f64>,
 }
 
 impl Rule {
     /// The rule of `n ≥ 1` nodes.
-    pub(super) fn new(n: usize) -> Self {
+    pub(crate) fn new(n: usize) -> Self {
         let (mut nodes, mut weights) = (vec![0.5; n], vec![1.0; n]);
         // The i-th root of the Legendre polynomial from above; the others mirror it.
         for i in 0..n / 2 {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use fi_core::{Dataset, Metric, Output, Run, Target};
+use fi_core::{Dataset, Learner, Metric, Model, Output, Players, Run, Sequence, Target};
 use fi_models::Scaler;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,12 @@ pub struct Effort {
     pub shap_permutations: usize,
     /// With more players than this, LOFO is left out: each costs a training.
     pub lofo_players: usize,
+    /// The same for models of sequences, which take longer to train.
+    pub lofo_groups: usize,
+    /// How many test rows the gradient methods explain.
+    pub gradient_rows: usize,
+    /// Points of the path, noise or backgrounds that a gradient is averaged over.
+    pub gradient_points: usize,
 }
 
 /// One method's importances in one cell.
@@ -94,14 +100,53 @@ pub(super) struct Fit<'a> {
     pub(super) effort: &'a Effort,
     pub(super) settings: &'a Settings,
     pub(super) learned: Learned,
-    /// Scaled by the training rows; missing values filled if the model asks for it.
+    /// Scaled by the training rows; what is missing is filled unless the model reads sequences.
     pub(super) train: Dataset,
     pub(super) test: Dataset,
+    /// The rows of a model that reads sequences for methods that lend values to other rows.
+    filled: Option<Filled<'a>>,
+}
+
+/// Sequences without missing steps, and a mask behind them.
+struct Filled<'a> {
+    sequence: &'a Sequence,
+    train: Dataset,
+    test: Dataset,
+}
+
+/// What a method is given that asks only for predictions.
+pub(super) struct Seen<'a> {
+    pub(super) model: &'a dyn Model,
+    pub(super) learner: &'a dyn Learner,
+    pub(super) train: &'a Dataset,
+    pub(super) test: &'a Dataset,
+    pub(super) players: &'a Players,
 }
 
 impl Fit<'_> {
     pub(super) fn names(&self) -> &[String] {
         self.train.feature_names()
+    }
+
+    /// The channels' names, if the model reads sequences.
+    pub(super) fn channels(&self) -> Option<&[String]> {
+        self.filled.as_ref().map(|filled| filled.sequence.channels())
+    }
+
+    /// Asks a method that only needs predictions or trainings. Sequences are lent to each other
+    /// without their padding, which would tear rows of other lengths apart.
+    pub(super) fn ask<T>(
+        &self,
+        players: &Players,
+        ask: impl FnOnce(&Seen<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let (model, learner) = (self.learned.model(), self.settings.learner());
+        let Some(Filled { sequence, train, test }) = &self.filled else {
+            return ask(&Seen { model, learner, train: &self.train, test: &self.test, players });
+        };
+        let (model, learner) = (sequence.masked(model)?, sequence.learner(learner));
+        let players = &sequence.fill_players(players)?;
+        ask(&Seen { model: &model, learner: &learner, train, test, players })
     }
 }
 
@@ -175,7 +220,7 @@ impl Task<'_> {
         let raw_test = self
             .problem
             .draw(&mut rows_run.split(stream::TEST).rng(self.n_rows as u64), self.effort.n_test)?;
-        let (train, test) = prepared(&raw_train, &raw_test, self.settings.fills_missing())?;
+        let (train, test) = prepared(&raw_train, &raw_test, !self.settings.reads_sequences())?;
         let run = rows_run.split(label(self.kind.name)).split(self.n_rows as u64);
         let start = clock.map(|now| now());
         let learned = self
@@ -183,6 +228,14 @@ impl Task<'_> {
             .fit(&run.split(stream::TRAINING), &train)
             .with_context(|| format!("training the {}", self.kind.name))?;
         let seconds = since(clock, start);
+        let sequence = self.problem.sequence.as_ref();
+        let filled = match sequence.filter(|_| self.settings.reads_sequences()) {
+            None => None,
+            Some(sequence) => {
+                let (train, test) = (sequence.fill_data(&train)?, sequence.fill_data(&test)?);
+                Some(Filled { sequence, train, test })
+            }
+        };
         let fit = Fit {
             run: run.split(stream::METHODS),
             effort: self.effort,
@@ -190,6 +243,7 @@ impl Task<'_> {
             learned,
             train,
             test,
+            filled,
         };
         let mut replicates = Vec::new();
         for level in &self.problem.levels()? {

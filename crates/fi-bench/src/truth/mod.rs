@@ -115,6 +115,9 @@ impl Plan {
                 shap_background: if quick { 10 } else { 20 },
                 shap_permutations: if quick { 2 } else { 4 },
                 lofo_players: if quick { 10 } else { 50 },
+                lofo_groups: if quick { 0 } else { 10 },
+                gradient_rows: if quick { 30 } else { 100 },
+                gradient_points: if quick { 8 } else { 30 },
             },
             quick,
         })

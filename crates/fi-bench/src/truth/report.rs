@@ -364,8 +364,16 @@ fn design(study: &Study) -> String {
         text,
         "**Effort.** Permutation importance shuffles {} times. SHAP explains {} test rows against \
          {} training rows with {} orders of joining, half of them the reverse of another. LOFO is \
-         left out where there are more than {} players.\n",
-        e.n_repeats, e.shap_rows, e.shap_background, e.shap_permutations, e.lofo_players
+         left out where there are more than {} players, for the LSTM more than {}. Gradients are \
+         of {} test rows, averaged over {} points where they are averaged.\n",
+        e.n_repeats,
+        e.shap_rows,
+        e.shap_background,
+        e.shap_permutations,
+        e.lofo_players,
+        e.lofo_groups,
+        e.gradient_rows,
+        e.gradient_points
     );
     text.push_str(
         "**Truth.** The total effect of an input is the share of the signal's variance that is \

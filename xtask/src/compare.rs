@@ -1,6 +1,7 @@
 //! `cargo xtask compare`: what is compared, the options all comparisons share, and the dispatch.
 
 mod data_set;
+mod truth;
 mod viann;
 
 use std::io::IsTerminal as _;
@@ -20,7 +21,7 @@ use crate::root;
 type Experiment = fn(&Compare, &Path) -> Result<()>;
 
 /// The experiments that go over several data sets, a line each; any other name is a data set's.
-const EXPERIMENTS: &[(&str, Experiment)] = &[("viann", viann::run)];
+const EXPERIMENTS: &[(&str, Experiment)] = &[("truth", truth::run), ("viann", viann::run)];
 
 /// The options of `cargo xtask compare`.
 #[derive(Args)]
@@ -49,6 +50,12 @@ pub(crate) struct Compare {
     /// Data sets of `viann`, with commas between [default: all six]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     data: Vec<String>,
+    /// Models of `truth`, with commas between [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    models: Vec<String>,
+    /// Problems of `truth`, with commas between [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    problems: Vec<String>,
     /// No progress bar and no table
     #[arg(long)]
     quiet: bool,
@@ -66,6 +73,11 @@ impl Compare {
         ensure!(
             self.what == "viann" || self.data.is_empty(),
             "`{}` takes no --data, only `viann` does",
+            self.what
+        );
+        ensure!(
+            self.what == "truth" || (self.models.is_empty() && self.problems.is_empty()),
+            "`{}` takes no --models and no --problems, only `truth` does",
             self.what
         );
         ensure!(!folder.is_file(), "{} is a file, give a folder with --output", folder.display());

@@ -33,6 +33,12 @@ pub use manifest::Manifest;
 pub use methods::VIANN;
 pub use verdict::{Answer, Verdict, verdicts};
 
+pub(crate) use check::same_text;
+pub(crate) use html::document;
+pub(crate) use manifest::versions;
+pub(crate) use replicate::joined;
+pub(crate) use yardsticks::anova_f;
+
 use crate::data_sets::{self, DataSet};
 use models::Arm;
 use records::{Record, Records};
@@ -226,7 +232,7 @@ impl Comparison {
 }
 
 /// Pearson correlation; NaN if one is constant.
-fn correlation(x: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
+pub(crate) fn correlation(x: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
     let defined = Agreement::Pearson.between(&x.to_vec(), &y.to_vec());
     defined.ok().flatten().unwrap_or(f64::NAN)
 }

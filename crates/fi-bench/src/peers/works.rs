@@ -122,7 +122,7 @@ pub const WORKS: &[Work] = &[
     work("contribs:10", "path-dependent SHAP, XGBoost 200 trees, depth 10", 1_000, XGBOOST, 30.0),
     work("path:4", "the same, depth 4", 20_000, WOODELF, 10.0),
     work("path:6", "the same, depth 6", 20_000, WOODELF, 10.0),
-    work("path:8", "the same, depth 8", 20_000, WOODELF, 10.0).times(1),
+    work("path:8", "the same, depth 8", 20_000, WOODELF, 10.0).times(3),
     work("path:10", "the same, depth 10", 20_000, WOODELF, 10.0).times(1),
     work("contribs:16", "one row, XGBoost 20 trees, depth 16, explainer ready", 1, XGBOOST, 2.0)
         .times(15),
@@ -133,7 +133,8 @@ pub const WORKS: &[Work] = &[
         LIGHTGBM,
         50.0,
     )
-    .times(1),
+    .on(2_000)
+    .times(3),
     work(
         "contribs:catboost",
         "path-dependent SHAP, CatBoost 500 oblivious trees, depth 6",
@@ -148,7 +149,8 @@ pub const WORKS: &[Work] = &[
         SHAP,
         50.0,
     )
-    .times(1),
+    .on(200)
+    .times(3),
     work(
         "forest:forest_deep",
         "path-dependent SHAP, forest of 100 trees, unlimited",
@@ -157,7 +159,7 @@ pub const WORKS: &[Work] = &[
         50.0,
     )
     .on(50)
-    .times(1),
+    .times(3),
     work(
         "forest:old_forest_d10",
         "the same, depth 10, trained by scikit-learn 1.2.2",
@@ -165,16 +167,16 @@ pub const WORKS: &[Work] = &[
         FASTTREESHAP,
         20.0,
     )
-    .times(1),
+    .times(3),
     work(
         "forest:old_forest_deep",
-        "the same, unlimited, trained by scikit-learn 1.2.2",
+        "the same, unlimited: for want of memory, v2 itself takes v1",
         1_000,
         FASTTREESHAP,
         20.0,
     )
     .on(100)
-    .times(1),
+    .times(3),
     work(
         "background:6",
         "interventional SHAP, 1,000 background rows, depth 6, build included",
@@ -183,7 +185,7 @@ pub const WORKS: &[Work] = &[
         500.0,
     )
     .on(100)
-    .times(1),
+    .times(3),
     work("background:6", "the same", 10_000, WOODELF, 10.0),
     work("interactions:6", "SHAP interactions 50 × 50, depth 6", 2_000, XGBOOST, 30.0),
     work(
@@ -193,7 +195,7 @@ pub const WORKS: &[Work] = &[
         SKLEARN,
         10.0,
     )
-    .times(1),
+    .times(3),
     work(
         "permutation_forest:forest_classes",
         "permutation importance, forest of 100 deep trees, 20 features, 5 repeats",
@@ -201,7 +203,7 @@ pub const WORKS: &[Work] = &[
         SKLEARN,
         20.0,
     )
-    .times(1),
+    .times(3),
     work(
         "forest_training:classes",
         "forest training, 100 trees, 20 features, classification",
@@ -209,7 +211,7 @@ pub const WORKS: &[Work] = &[
         SKLEARN,
         4.0,
     )
-    .times(1),
+    .times(3),
     work(
         "forest_training:values",
         "forest training, 100 trees, 20 features, regression",
@@ -217,9 +219,9 @@ pub const WORKS: &[Work] = &[
         SKLEARN,
         4.0,
     )
-    .times(1),
-    work("forest_training:classes", "the same, classification", 50_000, RANGER, 4.0).times(1),
-    work("forest_training:values", "the same, regression", 50_000, RANGER, 4.0).times(1),
+    .times(3),
+    work("forest_training:classes", "the same, classification", 50_000, RANGER, 4.0).times(3),
+    work("forest_training:values", "the same, regression", 50_000, RANGER, 4.0).times(3),
     work(
         "training:boosting",
         "gradient boosting, 500 trees, 20 features, 255 bins",
@@ -227,8 +229,8 @@ pub const WORKS: &[Work] = &[
         HISTGB,
         1.5,
     )
-    .times(1),
-    work("training:boosting", "the same", 50_000, LIGHTGBM, 0.7).times(1),
+    .times(3),
+    work("training:boosting", "the same", 50_000, LIGHTGBM, 0.7).times(3),
     work("predict:6", "prediction, XGBoost 200 trees, depth 6", 20_000, XGBOOST, 1.0),
     work("predict:10", "prediction, XGBoost 200 trees, depth 10", 20_000, XGBOOST, 1.0),
     work("predict:lightgbm", "prediction, LightGBM 500 trees", 10_000, LIGHTGBM, 1.0),

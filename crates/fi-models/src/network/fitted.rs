@@ -7,6 +7,7 @@ use ndarray::{Array2, ArrayView2, CowArray, Ix2, s};
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
+use super::elementwise;
 use super::input::Input;
 use super::layers::{Dense, Layer, Shape};
 use super::program::{Program, Workspace};
@@ -391,11 +392,11 @@ impl Model for Network {
 /// Turns margins into probabilities in place and returns `ln Σ eᶻ`.
 pub(super) fn softmax(margins: &mut [f64]) -> f64 {
     let highest = margins.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut sum = 0.0;
     for z in margins.iter_mut() {
-        *z = (*z - highest).exp();
-        sum += *z;
+        *z -= highest;
     }
+    elementwise::exp(margins);
+    let sum: f64 = margins.iter().sum();
     for z in margins {
         *z /= sum;
     }

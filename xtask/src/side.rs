@@ -91,12 +91,14 @@ pub(crate) fn serve(models: &Path, work: &str, rows: usize, threads: usize) -> R
     if work.starts_with("network:") {
         let job = NetworkJob::load(work)?;
         let trained = each_line(|| pool.install(|| job.run()))?;
-        return end(trained.map(|network| job.score(&network)).transpose()?);
+        end(peak_kib(), trained.map(|network| job.score(&network)).transpose()?);
+        return Ok(());
     }
     let job = Job::load(models, work, rows)?;
     let prepared = pool.install(|| job.prepare())?;
     let trained = each_line(|| pool.install(|| job.run(prepared.as_ref())))?.flatten();
-    end(trained.map(|model| job.score(models, &model)).transpose()?)
+    end(peak_kib(), trained.map(|model| job.score(models, &model)).transpose()?);
+    Ok(())
 }
 
 /// Works once per line, and keeps what came out last.
@@ -112,12 +114,15 @@ fn each_line<T>(mut work: impl FnMut() -> Result<T>) -> Result<Option<T>> {
     Ok(last)
 }
 
-fn end(score: Option<f64>) -> Result<()> {
+/// The peak memory so far: asked before the score, which is no part of the work.
+fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let peak = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    println!("{}", json!({ "peak_kib": peak.unwrap_or(0), "score": score }));
-    Ok(())
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+}
+
+fn end(peak_kib: u64, score: Option<f64>) {
+    println!("{}", json!({ "peak_kib": peak_kib, "score": score }));
 }
 
 /// The CPU seconds of this process so far.

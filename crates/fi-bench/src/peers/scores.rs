@@ -258,9 +258,10 @@ mod tests {
         let target = Target::Classes { labels: vec![0, 1], names };
         let who = ("iris", TreeLearner::Forest, "fi");
         let scored = |p: ArrayView2<'_, f64>, t: &Target| Scored::new(who, "0", 1, p, t);
+        // Halved squares of 0.2 and 0.6, twice each: 0.04 and 0.36.
         let line = scored(array![[0.8, 0.2], [0.6, 0.4]].view(), &target).unwrap();
         assert_eq!((line.accuracy, line.r2), (Some(0.5), None));
-        assert!((line.brier.unwrap() - (0.04 + 0.36) / 2.0).abs() < 1e-12);
+        assert!((line.brier.unwrap() - 0.2).abs() < 1e-12);
         let values = Target::Values(vec![1.0, 3.0]);
         let line = scored(array![[1.0], [2.0]].view(), &values).unwrap();
         assert_eq!((line.accuracy, line.r2), (None, Some(0.5)));

@@ -1,12 +1,13 @@
 //! Permutation importance of trees in one pass: by features, which should cost nothing, by depth,
-//! and beside the definition.
+//! beside the definition, and on the models of the peers' benchmark.
 
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use fi_core::{Dataset, ExactPermutation, Metric, Permutation, Players, Rng, Run, Target};
 use fi_models::tree::{
-    DecisionTree, MaxFeatures, RandomForest, Trees, exact_permutation, permutation,
+    DecisionTree, GradientBoosting, MaxFeatures, RandomForest, Trees, exact_permutation,
+    permutation,
 };
 use ndarray::Array2;
 
@@ -68,6 +69,44 @@ fn one_pass(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// As large as in the peers' benchmark: boosting of 200 trees, and a forest of 100 deep trees.
+fn large(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("permutation of large models, 5 repeats, one thread");
+    group.sample_size(10);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
+    let method = Permutation { n_repeats: N_REPEATS, ..Default::default() };
+    let mut measure = |name: &str, data: &Dataset, trees: &Trees, metric: Metric| {
+        let (players, metrics) = (players(data), [metric]);
+        group.bench_function(name, |bencher| {
+            let run = || permutation(&Run::new(0), &method, trees, data, &players, &metrics);
+            bencher.iter(|| pool.install(run));
+        });
+    };
+    for n_features in [10, 50, 200] {
+        let data = data(20_000, n_features);
+        let learner = GradientBoosting {
+            n_estimators: 200,
+            max_depth: Some(6),
+            max_leaf_nodes: None,
+            ..GradientBoosting::regression()
+        };
+        let trees = learner.fit(&Run::new(0), &data).expect("the data fit");
+        let name = format!("20000 x {n_features}, 200 boosted trees of depth 6");
+        measure(&name, &data, &trees, Metric::Mse);
+    }
+    let rows = data(10_000, 20);
+    let table = rows.rows();
+    let sums = table.rows().into_iter().map(|row| usize::from(row.sum() > 0.0));
+    let target = Target::Classes {
+        labels: sums.collect(),
+        names: vec!["low".to_owned(), "high".to_owned()],
+    };
+    let data = Dataset::new(rows.rows().to_owned(), target).expect("drawn data are finite");
+    let trees = RandomForest::default().fit(&Run::new(0), &data).expect("the data fit");
+    measure("10000 x 20, 100 deep trees of classes", &data, &trees, Metric::Accuracy);
+    group.finish();
+}
+
 fn exact(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("expectation over all permutations, one thread");
     group.sample_size(10);
@@ -89,5 +128,5 @@ fn exact(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, one_pass, exact);
+criterion_group!(benches, one_pass, large, exact);
 criterion_main!(benches);

@@ -1,15 +1,25 @@
 """Writes the data sets of this folder from the copies that ship with scikit-learn and aeon.
 
-    python datasets/make.py        (scikit-learn 1.9, aeon 1.6 without its dependencies)
+    python datasets/make.py [WHEEL]
+
+(scikit-learn 1.9, aeon 1.6 without its dependencies; the wheel is scikit-learn 1.1.3's)
 
 One CSV per table: a header, numbers as scikit-learn holds them, the column `target` last.
 One .npy of int16 per set of sequences: a row per step, with the number of the series, its class,
 and a column per channel in units of 0.0001; the training series first.
 The licence and the source of each are in datasets.toml, with the SHA-256 of the file.
+
+Boston housing left scikit-learn with version 1.2. It is here because a published experiment used
+it, and is read from an older wheel without running any of it:
+
+    pip download scikit-learn==1.1.3 --no-deps --only-binary=:all: --python-version 3.10
 """
 
 import csv
 import hashlib
+import io
+import sys
+import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -48,6 +58,11 @@ classification("digits", datasets.load_digits, lambda names: [n.replace("pixel_"
 diabetes = datasets.load_diabetes(scaled=False)
 write("diabetes", diabetes.feature_names, diabetes.data, map(number, diabetes.target))
 
+if len(sys.argv) > 1:
+    with zipfile.ZipFile(sys.argv[1]) as wheel:
+        text = wheel.read("sklearn/datasets/data/boston_house_prices.csv").decode()
+    _sizes, names, *rows = csv.reader(io.StringIO(text))
+    write("boston", names[:-1], [row[:-1] for row in rows], (number(row[-1]) for row in rows))
 
 def series(path):
     """Channels × steps and the class of each series of a .ts file."""

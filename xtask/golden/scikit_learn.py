@@ -87,8 +87,8 @@ def main():
     hist = {"max_iter": 5, "max_leaf_nodes": 8, "min_samples_leaf": 5, "random_state": 1}
     cats = {"categorical_features": [3]}
     cases = {
-        "tree_regressor": (DecisionTreeRegressor(max_depth=5), x, values, weights),
-        "tree_classifier": (DecisionTreeClassifier(max_depth=4, criterion="entropy"), holes, three, None),
+        "tree_regressor": (DecisionTreeRegressor(max_depth=5, random_state=1), x, values, weights),
+        "tree_classifier": (DecisionTreeClassifier(max_depth=4, criterion="entropy", random_state=1), holes, three, None),
         "forest_regressor": (RandomForestRegressor(**few), holes, values, weights),
         "forest_classifier": (RandomForestClassifier(**few), x, three, None),
         "forest_two_outputs": (RandomForestRegressor(**few), x, both, None),
@@ -133,8 +133,8 @@ def main():
                 "target": target.tolist(),
                 "weights": None if weight is None else weight.tolist(),
             }
-        boosted = name.startswith("boosting_") and hasattr(model, "predict_proba")
-        probability = boosted and name != "boosting_multiclass" and name != "boosting_exponential"
+        # shap takes the link of `log_loss` for all losses, and has none for several classes.
+        probability = name in ("boosting_binary", "hist_binary")
         background = rows[20:50]
         # shap refuses multiclass gradient boosting, and reads categories as thresholds.
         if name not in ("boosting_multiclass", "hist_categories"):

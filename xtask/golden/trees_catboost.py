@@ -1,6 +1,6 @@
 """Makes crates/fi-models/tests/golden/catboost/: small models of CatBoost as it saves them
 (NAME-model.json), and for each what CatBoost says of hard rows (NAME.json): leaf indices, raw
-scores, predictions, importances, and for some models its SHAP values.
+scores, predictions, importances, and its SHAP values.
 
 Made with Python 3.12, catboost 1.2.10, numpy 2.5.5, pandas; single-threaded, seeds below.
 Numbers that JSON does not have are the strings "nan", "inf", "-inf". Of the training parameters,
@@ -12,7 +12,8 @@ What the keys of a NAME.json file hold:
   raw                         RawFormulaVal
   predictions                 Probability or Exponent where the loss has one, otherwise raw
   importance                  PredictionValuesChange
-  contribs                    ShapValues: rows x (outputs) x (n_features + 1), some models
+  contribs                    ShapValues of each contribs_step-th row:
+                              rows x (outputs) x (n_features + 1)
   interactions                ShapInteractionValues of the first 5 rows: rows x (outputs) x
                               (n_features + 1) x (n_features + 1), some models
 """
@@ -29,6 +30,7 @@ import pandas
 SEED = 20261121
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "crates/fi-models/tests/golden/catboost"
+SOME = 16  # the step between rows with SHAP values where not all have them
 
 
 def plain(value):
@@ -124,8 +126,12 @@ def write(name, model, rows, pool, categories, kind, shap, with_pool):
         "predictions": columns(model.predict(hard, prediction_type=kind)),
         "importance": plain(model.get_feature_importance(type="PredictionValuesChange", data=pool)),
     }
+    step = 1 if shap else SOME
+    golden["contribs_step"] = step
+    some = catboost.Pool(frame[::step], cat_features=list(categories))
+    if model.get_scale_and_bias()[0] == 1.0:  # CatBoost refuses others
+        golden["contribs"] = plain(model.get_feature_importance(data=some, type="ShapValues"))
     if shap:
-        golden["contribs"] = plain(model.get_feature_importance(data=hard, type="ShapValues"))
         few = catboost.Pool(frame[:5], cat_features=list(categories))
         pairs = model.get_feature_importance(data=few, type="ShapInteractionValues")
         golden["interactions"] = plain(pairs)

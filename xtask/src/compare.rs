@@ -2,6 +2,7 @@
 
 mod data_set;
 mod truth;
+mod viann;
 
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
@@ -20,7 +21,7 @@ use crate::root;
 type Experiment = fn(&Compare, &Path) -> Result<()>;
 
 /// The experiments that go over several data sets, a line each; any other name is a data set's.
-const EXPERIMENTS: &[(&str, Experiment)] = &[("truth", truth::run)];
+const EXPERIMENTS: &[(&str, Experiment)] = &[("truth", truth::run), ("viann", viann::run)];
 
 /// The options of `cargo xtask compare`.
 #[derive(Args)]
@@ -46,6 +47,9 @@ pub(crate) struct Compare {
     /// How many threads; the answer does not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
+    /// Data sets of `viann`, with commas between [default: all six]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    data: Vec<String>,
     /// Models of `truth`, with commas between [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     models: Vec<String>,
@@ -66,6 +70,11 @@ impl Compare {
     pub(crate) fn run(self) -> Result<()> {
         let folder =
             self.output.clone().unwrap_or_else(|| root().join("target/compare").join(&self.what));
+        ensure!(
+            self.what == "viann" || self.data.is_empty(),
+            "`{}` takes no --data, only `viann` does",
+            self.what
+        );
         ensure!(
             self.what == "truth" || (self.models.is_empty() && self.problems.is_empty()),
             "`{}` takes no --models and no --problems, only `truth` does",

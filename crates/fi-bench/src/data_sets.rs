@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 const PROVENANCE: &str = include_str!("../../../datasets/datasets.toml");
 
 const FILES: &[(&str, &str)] = &[
+    ("boston", include_str!("../../../datasets/boston.csv")),
     ("breast-cancer", include_str!("../../../datasets/breast-cancer.csv")),
     ("diabetes", include_str!("../../../datasets/diabetes.csv")),
     ("digits", include_str!("../../../datasets/digits.csv")),
@@ -218,6 +219,7 @@ mod tests {
         assert_eq!(shape("breast-cancer"), (569, 30, Some(2)));
         assert_eq!(shape("digits"), (1797, 64, Some(10)));
         assert_eq!(shape("diabetes"), (442, 10, None));
+        assert_eq!(shape("boston"), (506, 13, None));
     }
 
     #[test]
@@ -261,7 +263,7 @@ mod tests {
     fn an_unknown_name_lists_the_known_ones() {
         assert_eq!(
             load("flowers").unwrap_err().to_string(),
-            "there is no data set `flowers`, take one of breast-cancer, diabetes, digits, iris, wine"
+            "there is no data set `flowers`, take one of boston, breast-cancer, diabetes, digits, iris, wine"
         );
     }
 }

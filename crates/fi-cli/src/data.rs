@@ -14,7 +14,8 @@ use crate::session::Session;
 /// A table, and what its columns are.
 #[derive(Args)]
 pub(crate) struct DataArgs {
-    /// The table: .csv with a header, or .npy (columns x0, x1, … unless --names says otherwise)
+    /// The table: .csv with a header, or .npy (columns x0, x1, … unless --names says otherwise);
+    /// .npy of three dimensions (row, step, channel) for sequences, padded with NaN
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// The target: a column's name, or a .npy file of one number per row
@@ -23,7 +24,7 @@ pub(crate) struct DataArgs {
     /// What the target is [default: found out, and said]
     #[arg(long, value_enum)]
     pub(crate) task: Option<TaskArg>,
-    /// The names of an array's columns, one a line
+    /// The names of an array's columns, or of its channels, one a line
     #[arg(long, value_name = "FILE")]
     pub(crate) names: Option<PathBuf>,
     /// The column of sample weights

@@ -1,17 +1,20 @@
 //! `fi importance METHOD`: one global score per feature or group.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use fi_core::{Dataset, Importance, Metric, Permutation, Players};
+use fi_core::{Dataset, Importance, Metric, Occlusion, Permutation, Players};
 use fi_models::Fitted;
+use fi_models::network::Viann;
 use fi_models::store::Stored;
 use fi_models::tree;
 
-use crate::data::{DataArgs, GroupsArg, ModelArg};
+use crate::data::{DataArgs, GroupsArg};
 use crate::failure::{Done, Failure};
+use crate::network::{Local, NetworkArgs, Weights, of_weights};
 use crate::output::{Sink, print_importance};
 use crate::plot::Picture;
+use crate::sequence::{SequenceArgs, Swappable};
 use crate::session::Session;
 
 /// How to score.
@@ -33,6 +36,67 @@ pub(crate) enum Method {
     Cover,
     /// How many splits use a feature
     SplitCount,
+    /// How much worse the metric gets with a feature at its mean
+    Occlusion,
+    /// Networks: the variance of the first weights over training, times their size
+    Viann,
+    /// Networks: the sum of the first weights' sizes
+    FirstLayer,
+    /// Networks: the answer to 1 at one input and 0 elsewhere, less that to zeros
+    OneHot,
+    /// Networks: Garson's share of the weights that flow to the outputs
+    Garson,
+    /// Networks: products of weights along all ways to the outputs, with their signs
+    Olden,
+    /// Networks: the mean size of the slope by a feature (saliency)
+    Gradient,
+    /// Networks: the same of slope times value
+    #[value(name = "gradient-x-input")]
+    GradientXInput,
+    /// Networks: slopes averaged over noisy copies of a row
+    SmoothGrad,
+    /// Networks: slopes collected on the way from a baseline of zeros
+    IntegratedGradients,
+    /// Networks: the same from rows of --background
+    ExpectedGradients,
+    /// Networks: relevance handed back through the layers, by the epsilon rule
+    Lrp,
+}
+
+impl Method {
+    fn of_rows(self) -> Option<Local> {
+        match self {
+            Self::Gradient => Some(Local::Gradient),
+            Self::GradientXInput => Some(Local::GradientXInput),
+            Self::SmoothGrad => Some(Local::SmoothGrad),
+            Self::IntegratedGradients => Some(Local::IntegratedGradients),
+            Self::ExpectedGradients => Some(Local::ExpectedGradients),
+            Self::Lrp => Some(Local::Lrp),
+            _ => None,
+        }
+    }
+
+    fn of_weights(self) -> Option<Weights> {
+        match self {
+            Self::Viann => Some(Weights::Viann),
+            Self::FirstLayer => Some(Weights::FirstLayer),
+            Self::OneHot => Some(Weights::OneHot),
+            Self::Garson => Some(Weights::Garson),
+            Self::Olden => Some(Weights::Olden),
+            _ => None,
+        }
+    }
+
+    fn of_trees(self) -> Option<Read> {
+        match self {
+            Self::Impurity => Some(tree::impurity),
+            Self::SplitCount => Some(tree::split_count),
+            Self::Gain => Some(tree::gain),
+            Self::TotalGain => Some(tree::total_gain),
+            Self::Cover => Some(tree::cover),
+            _ => None,
+        }
+    }
 }
 
 /// A score that is read from trees.
@@ -44,19 +108,28 @@ pub(crate) struct Command {
     /// How to score
     #[arg(value_enum)]
     method: Method,
-    #[command(flatten)]
-    model: ModelArg,
+    /// The model, told apart by its content
+    #[arg(long, value_name = "FILE", required_unless_present = "weights_history")]
+    model: Option<PathBuf>,
+    /// viann: the first layer's weights (n_inputs, n_units) after each epoch, from any framework,
+    /// in place of a model: .npz of one array per epoch, or one array of three dimensions
+    #[arg(long, value_name = "FILE.npz", conflicts_with = "model")]
+    weights_history: Option<PathBuf>,
     #[command(flatten)]
     data: DataArgs,
     #[command(flatten)]
     groups: GroupsArg,
+    #[command(flatten)]
+    sequence: SequenceArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
     /// Metrics, by scikit-learn's names: log_loss, accuracy, roc_auc, r2, neg_mean_squared_error, …
     /// [default: log loss for classes (accuracy for oob-permutation), MSE for numbers]
     #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',')]
     metric: Vec<String>,
-    /// How often each feature is shuffled
-    #[arg(long, value_name = "N", default_value_t = 30)]
-    repeats: usize,
+    /// How often each feature is shuffled [default: 30]
+    #[arg(long, value_name = "N")]
+    repeats: Option<usize>,
     /// The intervals' coverage
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     confidence: f64,
@@ -73,8 +146,8 @@ impl Command {
     pub(crate) fn run(&self, session: &Session) -> Done {
         let sink = Sink::new(self.output.as_deref(), &["csv", "json", "npy"])?;
         self.picture.check()?;
-        let model = self.model.load()?;
-        let importances = self.score(session, &model)?;
+        self.check()?;
+        let importances = self.scores(session)?;
         for warning in importances.iter().flat_map(|importance| &importance.warnings) {
             session.note(format!("Note: {warning}."));
         }
@@ -84,7 +157,9 @@ impl Command {
         match sink {
             Sink::Table => print_importance(&importances),
             Sink::File { path, extension: "json" } => {
-                let mut inputs = vec![self.model.model.as_path()];
+                let mut inputs: Vec<&Path> = Vec::new();
+                inputs.extend(self.model.as_deref());
+                inputs.extend(self.weights_history.as_deref());
                 inputs.extend(self.data.files());
                 inputs.extend(self.groups.groups.as_deref());
                 fi_io::write_importance_json(path, &importances, &fi_io::Provenance::of(&inputs)?)?;
@@ -100,65 +175,126 @@ impl Command {
         Ok(())
     }
 
-    fn score(&self, session: &Session, model: &Stored) -> Done<Vec<Importance>> {
-        let names = &model.feature_names;
-        let read: Option<Read> = match self.method {
-            Method::Impurity => Some(tree::impurity),
-            Method::SplitCount => Some(tree::split_count),
-            Method::Gain => Some(tree::gain),
-            Method::TotalGain => Some(tree::total_gain),
-            Method::Cover => Some(tree::cover),
-            Method::Permutation | Method::OobPermutation | Method::Shap => None,
-        };
-        if let Some(read) = read {
-            if self.groups.groups.is_some() {
-                return Failure::call(
-                    "scores of splits belong to single features: leave --groups out",
-                );
+    /// Options that the method does not know are no options.
+    fn check(&self) -> Done {
+        let method = self.method;
+        self.network.check(method.of_rows())?;
+        let known = |given: bool, name: &str, takes: bool| {
+            if given && !takes {
+                return Failure::call(format!("--{name} has no meaning for this method"));
             }
-            return Ok(vec![read(self.trees(model)?.ensemble(), names)?]);
+            Ok(())
+        };
+        let shuffles = matches!(method, Method::Permutation | Method::OobPermutation);
+        let scored = shuffles || method == Method::Occlusion;
+        let players = scored || method == Method::Shap;
+        known(self.weights_history.is_some(), "weights-history", method == Method::Viann)?;
+        known(self.repeats.is_some(), "repeats", shuffles)?;
+        known(!self.metric.is_empty(), "metric", scored)?;
+        known(self.groups.groups.is_some(), "groups", players)?;
+        known(self.sequence.is_block_given(), "block", players)?;
+        known(self.sequence.is_pool_given(), "pool", method.of_rows().is_some())?;
+        let background = method == Method::Shap || method == Method::ExpectedGradients;
+        known(self.shap.is_background_given(), "background", background)?;
+        known(self.sequence.is_given(), "over", players || method.of_rows().is_some())
+    }
+
+    fn scores(&self, session: &Session) -> Done<Vec<Importance>> {
+        let Some(path) = &self.model else {
+            let history = self.weights_history.as_deref().unwrap_or(Path::new(""));
+            return Ok(vec![self.of_history(history)?]);
+        };
+        let model = fi_models::import::load(path)?;
+        if let Some(read) = self.method.of_trees() {
+            return Ok(vec![read(self.trees(&model)?.ensemble(), &model.feature_names)?]);
         }
+        if let Some(method) = self.method.of_weights() {
+            return Ok(vec![of_weights(method, &model)?]);
+        }
+        if let Some(method) = self.method.of_rows() {
+            let background = self.shap.background(&model, &self.data)?;
+            let (data, sequence) = (&self.data, &self.sequence);
+            let confidence = self.confidence;
+            let importance = self
+                .network
+                .importance(session, method, &model, data, background, sequence, confidence)?;
+            return Ok(vec![importance]);
+        }
+        self.of_predictions(session, &model)
+    }
+
+    /// VIANN of weights that another framework wrote down.
+    fn of_history(&self, path: &Path) -> Done<Importance> {
+        let epochs = fi_io::read_weights_history(path)?;
+        let n_inputs = epochs.first().map_or(0, |weights| weights.nrows());
+        let names = match &self.data.names {
+            Some(file) => fi_io::read_names(file, path, n_inputs)?,
+            None => (0..n_inputs).map(|i| format!("x{i}")).collect(),
+        };
+        let views: Vec<_> = epochs.iter().map(|weights| weights.view()).collect();
+        Ok(Viann::default().of_epochs(&views, &names)?)
+    }
+
+    /// Methods that ask for predictions.
+    fn of_predictions(&self, session: &Session, model: &Stored) -> Done<Vec<Importance>> {
         let data = &self.data;
-        let players = self.groups.players(names)?;
+        let players = self.sequence.players(&self.groups, &model.feature_names)?;
         match self.method {
             Method::Shap => {
                 let rows = data.rows(model)?;
                 let shap = &self.shap;
                 let importance =
-                    shap.importance(session, model, data, &players, rows.view(), self.confidence)?;
+                    shap.importance(session, model, data, &players, rows, self.confidence)?;
                 Ok(vec![importance])
             }
             Method::OobPermutation => {
                 let data = data.to_score(model)?;
                 let metrics = self.metrics(&data, &Metric::Accuracy)?;
                 let trees = self.trees(model)?;
-                let run = session.run();
-                let repeats = self.repeats;
+                let (run, repeats) = (session.run(), self.repeats());
                 Ok(tree::oob_permutation(&run, trees, &data, &players, &metrics, repeats)?)
             }
-            _ => self.permutation(session, model, &data.to_score(model)?, &players),
+            Method::Occlusion => {
+                let data = data.to_score(model)?;
+                let names = &model.feature_names;
+                let view = Swappable::new(model, names, players, data.rows())?;
+                let metrics = self.metrics(&data, &Metric::LogLoss)?;
+                let data = view.data(data)?;
+                let occlusion = Occlusion::at_means(data.rows());
+                let (run, model) = (session.run(), view.model.as_ref());
+                Ok(occlusion.importance(&run, model, &data, &view.players, &metrics)?)
+            }
+            _ => self.permutation(session, model, data.to_score(model)?, players),
         }
+    }
+
+    fn repeats(&self) -> usize {
+        self.repeats.unwrap_or(30)
     }
 
     fn permutation(
         &self,
         session: &Session,
         model: &Stored,
-        data: &Dataset,
-        players: &Players,
+        data: Dataset,
+        players: Players,
     ) -> Done<Vec<Importance>> {
-        let metrics = self.metrics(data, &Metric::LogLoss)?;
+        let metrics = self.metrics(&data, &Metric::LogLoss)?;
         let settings = Permutation {
-            n_repeats: self.repeats,
+            n_repeats: self.repeats(),
             confidence: self.confidence,
             ..Permutation::default()
         };
         let run = session.run();
         Ok(match (&model.model, &model.scaler) {
             (Fitted::Trees(trees), None) => {
-                tree::permutation(&run, &settings, trees, data, players, &metrics)?
+                tree::permutation(&run, &settings, trees, &data, &players, &metrics)?
             }
-            _ => settings.importance(&run, model, data, players, &metrics)?,
+            _ => {
+                let view = Swappable::new(model, &model.feature_names, players, data.rows())?;
+                let data = view.data(data)?;
+                settings.importance(&run, view.model.as_ref(), &data, &view.players, &metrics)?
+            }
         })
     }
 
@@ -167,7 +303,7 @@ impl Command {
             Fitted::Trees(trees) => Ok(trees),
             _ => Failure::call(format!(
                 "`{}` is no model of trees, and this method reads trees only",
-                self.model.model.display()
+                self.model.as_deref().unwrap_or(Path::new("")).display()
             )),
         }
     }

@@ -4,23 +4,61 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use fi_core::shapley::{self, Estimator};
-use fi_core::{Attribution, Importance, Players, Removal};
+use fi_core::{Attribution, Importance, Occlusion, Players, Pooling, Removal};
 use fi_models::Fitted;
 use fi_models::store::Stored;
 use fi_models::tree::{
     Background, OutputScale, Perturbation, Precision, Summary, TreeExplainer, TreeShap, Trees,
 };
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, Axis};
 
 use crate::data::{DataArgs, GroupsArg, ModelArg};
 use crate::failure::{Done, Failure};
+use crate::network::{Local, NetworkArgs};
 use crate::output::{Sink, aligned, print_rows};
+use crate::sequence::{SequenceArgs, Swappable};
 use crate::session::Session;
 
 /// How to score rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Method {
     /// Shapley values of the prediction
+    Shap,
+    /// What the prediction loses with a feature at its mean over the rows
+    Occlusion,
+    /// Networks: the slope of each margin by a feature
+    Gradient,
+    /// Networks: slope times value
+    #[value(name = "gradient-x-input")]
+    GradientXInput,
+    /// Networks: slopes averaged over noisy copies of a row
+    SmoothGrad,
+    /// Networks: slopes collected on the way from a baseline of zeros
+    IntegratedGradients,
+    /// Networks: the same from rows of --background
+    ExpectedGradients,
+    /// Networks: relevance handed back through the layers, by the epsilon rule
+    Lrp,
+}
+
+impl Method {
+    fn of_network(self) -> Option<Local> {
+        match self {
+            Self::Shap | Self::Occlusion => None,
+            Self::Gradient => Some(Local::Gradient),
+            Self::GradientXInput => Some(Local::GradientXInput),
+            Self::SmoothGrad => Some(Local::SmoothGrad),
+            Self::IntegratedGradients => Some(Local::IntegratedGradients),
+            Self::ExpectedGradients => Some(Local::ExpectedGradients),
+            Self::Lrp => Some(Local::Lrp),
+        }
+    }
+}
+
+/// How to score pairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PairMethod {
+    /// Shapley interaction values of the prediction
     Shap,
 }
 
@@ -89,7 +127,11 @@ pub(crate) struct ShapArgs {
 }
 
 impl ShapArgs {
-    fn background(&self, model: &Stored, data: &DataArgs) -> Done<Option<Array2<f64>>> {
+    pub(crate) fn is_background_given(&self) -> bool {
+        self.background.is_some()
+    }
+
+    pub(crate) fn background(&self, model: &Stored, data: &DataArgs) -> Done<Option<Array2<f64>>> {
         let Some(path) = &self.background else { return Ok(None) };
         Ok(Some(data.rows_of(path, model)?))
     }
@@ -157,7 +199,7 @@ impl ShapArgs {
         model: &Stored,
         data: &DataArgs,
         players: &Players,
-        rows: ArrayView2<'_, f64>,
+        rows: Array2<f64>,
     ) -> Done<Attribution> {
         if self.perturbation == Some(PerturbationArg::TreePath) {
             return Failure::call("--perturbation tree-path is for models of trees");
@@ -177,8 +219,13 @@ impl ShapArgs {
             Algorithm::Auto | Algorithm::Tree if players.len() <= 12 => &exact,
             Algorithm::Auto | Algorithm::Tree | Algorithm::Kernel => &kernel,
         };
-        let removal = Removal::marginal(background)?;
-        Ok(shapley::explain(&session.run(), estimator, model, rows, players, &removal)?)
+        let names = &model.feature_names;
+        let whole = ndarray::concatenate(Axis(0), &[rows.view(), background.view()])?;
+        let view = Swappable::new(model, names, players.clone(), whole.view())?;
+        let removal = Removal::marginal(view.rows(background)?)?;
+        let (run, rows) = (session.run(), view.rows(rows)?);
+        let (model, players) = (view.model.as_ref(), &view.players);
+        Ok(shapley::explain(&run, estimator, model, rows.view(), players, &removal)?)
     }
 
     /// The mean size of the values of these rows.
@@ -188,7 +235,7 @@ impl ShapArgs {
         model: &Stored,
         data: &DataArgs,
         players: &Players,
-        rows: ArrayView2<'_, f64>,
+        rows: Array2<f64>,
         confidence: f64,
     ) -> Done<Importance> {
         match self.trees(model)? {
@@ -196,7 +243,7 @@ impl ShapArgs {
                 Ok(explainer.importance(
                     &session.run(),
                     players,
-                    rows,
+                    rows.view(),
                     Summary::MeanAbsolute,
                     confidence,
                 )?)
@@ -221,6 +268,10 @@ pub(crate) struct Explain {
     #[command(flatten)]
     groups: GroupsArg,
     #[command(flatten)]
+    sequence: SequenceArgs,
+    #[command(flatten)]
+    network: NetworkArgs,
+    #[command(flatten)]
     shap: ShapArgs,
     /// Where to write: .npy (n_rows, n_players + 1), the last column the base value; with k > 1
     /// outputs (n_rows, k, n_players + 1); or .csv [default: the first rows on stdout]
@@ -229,21 +280,53 @@ pub(crate) struct Explain {
 }
 
 impl Explain {
-    pub(crate) fn run(&self, session: &Session) -> Done {
-        let Method::Shap = self.method;
-        let sink = Sink::new(self.output.as_deref(), &["npy", "csv"])?;
-        let model = self.model.load()?;
-        let rows = self.data.rows(&model)?;
-        let players = self.groups.players(&model.feature_names)?;
-        let rows = rows.view();
-        let attribution = match self.shap.trees(&model)? {
-            Some(trees) => {
-                self.shap.with_trees(session, &model, &self.data, trees, |explainer| {
-                    Ok(explainer.attribution(&session.run(), &players, rows)?)
-                })?
+    /// Options that the method does not know are no options.
+    fn check(&self) -> Done {
+        let network = self.method.of_network();
+        self.network.check(network)?;
+        let known = |given: bool, name: &str, takes: bool| {
+            if given && !takes {
+                return Failure::call(format!("--{name} has no meaning for this method"));
             }
-            None => self.shap.estimated(session, &model, &self.data, &players, rows)?,
+            Ok(())
         };
+        known(self.groups.groups.is_some(), "groups", network.is_none())?;
+        known(self.sequence.is_block_given(), "block", network.is_none())?;
+        known(self.sequence.is_pool_given(), "pool", network.is_some())?;
+        let background = self.method == Method::Shap || self.method == Method::ExpectedGradients;
+        known(self.shap.is_background_given(), "background", background)
+    }
+
+    fn attribution(&self, session: &Session, model: &Stored) -> Done<Attribution> {
+        let rows = self.data.rows(model)?;
+        if let Some(method) = self.method.of_network() {
+            let background = self.shap.background(model, &self.data)?;
+            let (sequence, default) = (&self.sequence, Pooling::Sum);
+            return self
+                .network
+                .explain(session, method, model, &rows, background, sequence, default);
+        }
+        let players = self.sequence.players(&self.groups, &model.feature_names)?;
+        if self.method == Method::Occlusion {
+            let view = Swappable::new(model, &model.feature_names, players, rows.view())?;
+            let rows = view.rows(rows)?;
+            let (run, model) = (session.run(), view.model.as_ref());
+            let occlusion = Occlusion::at_means(rows.view());
+            return Ok(occlusion.attribution(&run, model, rows.view(), &view.players)?);
+        }
+        let Some(trees) = self.shap.trees(model)? else {
+            return self.shap.estimated(session, model, &self.data, &players, rows);
+        };
+        self.shap.with_trees(session, model, &self.data, trees, |explainer| {
+            Ok(explainer.attribution(&session.run(), &players, rows.view())?)
+        })
+    }
+
+    pub(crate) fn run(&self, session: &Session) -> Done {
+        let sink = Sink::new(self.output.as_deref(), &["npy", "csv"])?;
+        self.check()?;
+        let model = self.model.load()?;
+        let attribution = self.attribution(session, &model)?;
         if let Some(error) = attribution.additivity_error {
             session.note(format!(
                 "The values of each row and the base value add up to the model's answer within {}.",
@@ -280,7 +363,7 @@ impl Explain {
 pub(crate) struct InteractionsCommand {
     /// How to score
     #[arg(value_enum)]
-    method: Method,
+    method: PairMethod,
     #[command(flatten)]
     model: ModelArg,
     #[command(flatten)]
@@ -301,7 +384,7 @@ pub(crate) struct InteractionsCommand {
 
 impl InteractionsCommand {
     pub(crate) fn run(&self, session: &Session) -> Done {
-        let Method::Shap = self.method;
+        let PairMethod::Shap = self.method;
         let sink = Sink::new(self.output.as_deref(), &["csv", "npy"])?;
         let model = self.model.load()?;
         let rows = self.data.rows(&model)?;

@@ -9,11 +9,14 @@ mod failure;
 mod importance;
 mod inspect;
 mod local;
+mod network;
 mod output;
 mod plot;
 mod predict;
+mod sequence;
 mod session;
 mod train;
+mod train_network;
 
 use std::process::ExitCode;
 
@@ -24,7 +27,7 @@ use crate::session::Session;
 /// Which inputs of a machine-learning model matter, and how sure that is.
 ///
 /// Models: XGBoost .json/.ubj, LightGBM .txt, CatBoost .json, .onnx, scikit-learn's trees exported
-/// to JSON, and fi's own .fi. Data: .csv with a header, or .npy.
+/// to JSON, and fi's own .fi. Data: .csv with a header, or .npy (of three dimensions for sequences).
 #[derive(Parser)]
 #[command(name = "fi", version, after_help = EXAMPLES)]
 struct Cli {
@@ -41,6 +44,8 @@ Examples:
   fi importance permutation --model iris.fi --data iris.csv --target species --plot bars.svg
   fi importance shap --model booster.json --data rows.csv --output importance.csv
   fi explain shap --model booster.json --data rows.npy --output shap.npy
+  fi train lstm --data series.npy --target y.npy --output net.fi
+  fi importance integrated-gradients --model net.fi --data series.npy --over both --plot map.svg
   fi interactions shap --model booster.json --data rows.npy --output pairs.csv
   fi plot pair-heatmap importance.csv --title \"Sensor pairs\" --output heatmap.svg";
 

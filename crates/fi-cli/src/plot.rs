@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use fi_core::Importance;
+use fi_core::{Importance, Sequence};
 use fi_io::{ImportanceRow, PairScores, PairSum, importance_rows, pair_names, read_importance_csv};
 use fi_viz::{BarChart, BoxPlot, ColorScale, Diagonal, Figure, Heatmap, Order};
 use ndarray::Array2;
@@ -31,7 +31,8 @@ pub(crate) struct Picture {
     /// Draw the result: .svg or .png
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
-    /// Which picture [default: pair-heatmap if every feature's name holds a pair, else bar]
+    /// Which picture [default: pair-heatmap if every feature's name holds a pair, heatmap for
+    /// channels at steps, else bar]
     #[arg(long, value_enum, requires = "plot")]
     plot_kind: Option<Kind>,
     /// The picture's title [default: the method]
@@ -52,9 +53,11 @@ impl Picture {
         let Some(path) = &self.plot else { return Ok(()) };
         let pattern = self.pair_pattern.as_deref();
         let pairs = || pair_names(&importance.features, pattern);
-        let kind = self.plot_kind.unwrap_or_else(|| match pairs() {
-            Ok(_) => Kind::PairHeatmap,
-            Err(_) => Kind::Bar,
+        let map = time_by_channel(&importance.features, &importance.values);
+        let kind = self.plot_kind.unwrap_or_else(|| match (&map, pairs()) {
+            (Some(_), _) => Kind::Heatmap,
+            (None, Ok(_)) => Kind::PairHeatmap,
+            (None, Err(_)) => Kind::Bar,
         });
         let title = self.title.clone().unwrap_or_else(|| importance.method.clone());
         let figure = match kind {
@@ -65,7 +68,10 @@ impl Picture {
                 let all = all.map(|((a, b), &value)| (a.as_str(), b.as_str(), value));
                 pair_figure(&PairScores::new(all, PairSum::Positive), title)?
             }
-            Kind::Box | Kind::Heatmap => rows_figure(kind, &importance_rows(importance), title)?,
+            Kind::Box | Kind::Heatmap => match map.filter(|_| kind == Kind::Heatmap) {
+                Some((sequence, values)) => time_figure(&sequence, values, title)?,
+                None => rows_figure(kind, &importance_rows(importance), title)?,
+            },
         };
         Ok(figure.save(path)?)
     }
@@ -104,7 +110,13 @@ impl Plot {
         let figure = match self.kind {
             Kind::PairHeatmap => self.pairs(title)?,
             Kind::Heatmap if is_pairs(&self.file)? => self.pairs(title)?,
-            kind => rows_figure(kind, &self.rows(session)?, title)?,
+            kind => {
+                let rows = self.rows(session)?;
+                match time_map(&rows).filter(|_| kind == Kind::Heatmap) {
+                    Some((sequence, values)) => time_figure(&sequence, values, title)?,
+                    None => rows_figure(kind, &rows, title)?,
+                }
+            }
         };
         Ok(figure.save(&self.output)?)
     }
@@ -136,6 +148,48 @@ impl Plot {
         }
         Ok(chosen)
     }
+}
+
+/// Scores of channels at steps as a map `(channels, steps)`, if the names are those of columns.
+fn time_by_channel(names: &[String], values: &[f64]) -> Option<(Sequence, Array2<f64>)> {
+    let sequence = Sequence::of_columns(names).filter(|sequence| sequence.n_steps() > 1)?;
+    let n_channels = sequence.channels().len();
+    let shape = (n_channels, sequence.n_steps());
+    let map = Array2::from_shape_fn(shape, |(channel, step)| values[step * n_channels + channel]);
+    Some((sequence, map))
+}
+
+/// The same of a file, whose lines are in order of importance.
+fn time_map(rows: &[ImportanceRow]) -> Option<(Sequence, Array2<f64>)> {
+    let step = |row: &ImportanceRow| {
+        let (_, step) = row.feature.strip_suffix(']')?.rsplit_once('[')?;
+        step.parse::<usize>().ok()
+    };
+    let mut steps = rows.iter().map(step).collect::<Option<Vec<_>>>()?;
+    steps.sort_unstable();
+    let n_channels = steps.iter().filter(|step| **step == 0).count();
+    let mut channels: Vec<&str> =
+        rows.iter().filter_map(|row| row.feature.strip_suffix("[0]")).collect();
+    channels.sort_unstable();
+    let sequence = Sequence::new(steps.len().checked_div(n_channels)?, channels).ok()?;
+    let value = |name: String| rows.iter().find(|row| row.feature == name).map(|r| r.importance);
+    let names = sequence.column_names();
+    let values = names.iter().cloned().map(value).collect::<Option<Vec<f64>>>()?;
+    time_by_channel(&names, &values).filter(|_| values.len() == rows.len())
+}
+
+fn time_figure(sequence: &Sequence, values: Array2<f64>, title: String) -> Done<Figure> {
+    let heatmap = Heatmap {
+        title,
+        rows: sequence.channels().to_vec(),
+        columns: (0..sequence.n_steps()).map(|step| step.to_string()).collect(),
+        scale: ColorScale::fitting(&values),
+        values,
+        column_title: "step".to_owned(),
+        legend_label: "importance".to_owned(),
+        ..Heatmap::default()
+    };
+    Ok(heatmap.figure()?)
 }
 
 /// Whether a file is a table of pairs.

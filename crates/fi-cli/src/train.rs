@@ -4,13 +4,17 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use fi_core::{Dataset, Metric, Model as _, Run, Target};
+use fi_models::network::Cell;
 use fi_models::store::{Stored, save};
 use fi_models::tree::{DecisionTree, GradientBoosting, MaxFeatures, RandomForest, Trees};
+use fi_models::{Fitted, Scaler};
+use ndarray::{Array2, ArrayView2};
 
 use crate::data::DataArgs;
 use crate::failure::{Done, Failure};
 use crate::output::{Sink, aligned};
 use crate::session::Session;
+use crate::train_network::{NetworkSettings, course};
 
 /// What to train.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -23,6 +27,41 @@ pub(crate) enum Learner {
     Boosting,
     /// A single decision tree
     Tree,
+    /// A multi-layer perceptron, on standardised features
+    Mlp,
+    /// A recurrent network of LSTM cells, for sequences or tokens
+    Lstm,
+    /// A recurrent network of gated recurrent units, for sequences or tokens
+    Gru,
+}
+
+impl Learner {
+    fn is_network(self) -> bool {
+        matches!(self, Self::Mlp | Self::Lstm | Self::Gru)
+    }
+
+    fn cell(self) -> Option<Cell> {
+        match self {
+            Self::Lstm => Some(Cell::Lstm),
+            Self::Gru => Some(Cell::Gru),
+            _ => None,
+        }
+    }
+}
+
+/// A trained model, and what its input is scaled with.
+struct Trained {
+    model: Fitted,
+    scaler: Option<Scaler>,
+}
+
+impl Trained {
+    fn predict(&self, rows: ArrayView2<'_, f64>) -> fi_core::Result<Array2<f64>> {
+        match &self.scaler {
+            Some(scaler) => self.model.predict(scaler.transform(rows)?.view()),
+            None => self.model.predict(rows),
+        }
+    }
 }
 
 /// The options of `fi train`.
@@ -56,9 +95,11 @@ pub(crate) struct Train {
     /// as 0.33 [default: sqrt for classes, all for numbers]
     #[arg(long, value_name = "FEATURES", value_parser = parse_max_features)]
     max_features: Option<MaxFeatures>,
-    /// The shrinkage of each tree of boosting [default: 0.1]
+    /// The shrinkage of each tree of boosting, or Adam's step for networks [default: 0.1; 0.001]
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
+    #[command(flatten)]
+    network: NetworkSettings,
 }
 
 fn parse_max_features(text: &str) -> Result<MaxFeatures, String> {
@@ -87,19 +128,23 @@ impl Train {
             let test = data.select_rows(&test)?;
             let predictions = model.predict(test.rows())?;
             let score = |metric: &Metric| {
-                metric.score(predictions.view(), model.output(), test.target(), test.weights())
+                let output = model.model.output();
+                metric.score(predictions.view(), output, test.target(), test.weights())
             };
             let values = metrics.iter().map(score).collect::<fi_core::Result<Vec<f64>>>()?;
             scores.push((format!("{} rows set aside", test.n_rows()), values));
         }
         let model = self.fit(&session.run(), &data)?;
-        if self.learner == Learner::Forest {
-            let score = |metric: &Metric| model.oob_score(&data, metric);
+        if let (Learner::Forest, Fitted::Trees(trees)) = (self.learner, &model.model) {
+            let score = |metric: &Metric| trees.oob_score(&data, metric);
             if let Ok(values) = metrics.iter().map(score).collect::<fi_core::Result<Vec<f64>>>() {
                 scores.push(("out-of-bag rows".to_owned(), values));
             }
         }
-        save(&self.output, &Stored::new(model, &data, None)?)?;
+        if let Fitted::Network(network) = &model.model {
+            session.note(course(network, data.target()));
+        }
+        save(&self.output, &Stored::new(model.model, &data, model.scaler)?)?;
         if !session.quiet {
             let names: Vec<String> = metrics.iter().map(Metric::name).collect();
             let header: Vec<&str> =
@@ -128,7 +173,16 @@ impl Train {
             [Learner::Boosting, Learner::Tree].map(|l| [&forests[..], &[l]].concat());
         known(self.n_estimators.is_some(), "n-estimators", &many)?;
         known(self.max_features.is_some(), "max-features", &drawing)?;
-        known(self.learning_rate.is_some(), "learning-rate", &[Learner::Boosting])?;
+        let stepping = [Learner::Boosting, Learner::Mlp, Learner::Lstm, Learner::Gru];
+        known(self.learning_rate.is_some(), "learning-rate", &stepping)?;
+        let trees = [&drawing[..], &[Learner::Boosting]].concat();
+        known(self.max_depth.is_some(), "max-depth", &trees)?;
+        known(self.max_leaf_nodes.is_some(), "max-leaf-nodes", &trees)?;
+        known(self.min_samples_leaf.is_some(), "min-samples-leaf", &trees)?;
+        match self.network.given() {
+            Some(name) if !self.learner.is_network() => known(true, name, &[])?,
+            _ => self.network.check(self.learner.cell())?,
+        }
         if !(0.0..1.0).contains(&self.test_size) {
             return Failure::call(format!(
                 "--test-size is {}, it must be in [0, 1)",
@@ -157,7 +211,16 @@ impl Train {
         (0..n_rows).partition(|&row| place[group_of(row)] >= n_test_groups)
     }
 
-    fn fit(&self, run: &Run<'_>, data: &Dataset) -> Done<Trees> {
+    fn fit(&self, run: &Run<'_>, data: &Dataset) -> Done<Trained> {
+        if self.learner.is_network() {
+            let (cell, rate) = (self.learner.cell(), self.learning_rate);
+            let (network, scaler) = self.network.fit(run, data, cell, rate)?;
+            return Ok(Trained { model: network.into(), scaler });
+        }
+        Ok(Trained { model: self.fit_trees(run, data)?.into(), scaler: None })
+    }
+
+    fn fit_trees(&self, run: &Run<'_>, data: &Dataset) -> Done<Trees> {
         let classes = matches!(data.target(), Target::Classes { .. });
         let tree = |base: DecisionTree| DecisionTree {
             max_depth: self.max_depth.or(base.max_depth),
@@ -182,7 +245,8 @@ impl Train {
                 let n_estimators = self.n_estimators.unwrap_or(base.n_estimators);
                 RandomForest { n_estimators, tree: tree(base.tree), ..base }.fit(run, data)?
             }
-            Learner::Boosting => {
+            // Networks have gone another way.
+            Learner::Boosting | Learner::Mlp | Learner::Lstm | Learner::Gru => {
                 let base = if classes {
                     GradientBoosting::classification()
                 } else {

@@ -17,7 +17,8 @@ pub struct Attribution {
     pub features: Vec<String>,
     /// `(n_rows, n_outputs, n_players)`, in the unit of the prediction.
     pub values: Array3<f64>,
-    /// `(n_rows, n_outputs)`: the prediction with every player removed.
+    /// `(n_rows, n_outputs)`: the prediction with every player removed; NaN for a method that knows
+    /// no such thing.
     pub base_values: Array2<f64>,
     /// Standard errors of `values`, for estimators that draw.
     pub std_error: Option<Array3<f64>>,
@@ -73,15 +74,39 @@ impl Attribution {
     /// [`Error::TooFewRows`] without rows; [`Error::Parameter`] unless `confidence` is inside
     /// (0, 1).
     pub fn mean_abs(&self, confidence: f64) -> Result<Importance> {
+        self.averaged(format!("mean |{}|", self.method), confidence, f64::abs)
+    }
+
+    /// The mean over rows and outputs of the values with their signs, which may cancel.
+    ///
+    /// Replicates, interval and errors as for [`Attribution::mean_abs`].
+    ///
+    /// # When it misleads
+    ///
+    /// A mean near 0 may come of large values of both signs. Of probabilities, what one class
+    /// gains the others lose: over all outputs the mean is near 0 whatever the model does.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Attribution::mean_abs`].
+    pub fn mean(&self, confidence: f64) -> Result<Importance> {
+        self.averaged(format!("mean {}", self.method), confidence, |value| value)
+    }
+
+    fn averaged(
+        &self,
+        method: String,
+        confidence: f64,
+        size: impl Fn(f64) -> f64,
+    ) -> Result<Importance> {
         check_confidence(confidence)?;
         let (n_rows, n_outputs, _) = self.values.dim();
         if n_rows == 0 || n_outputs == 0 {
             let what = "a mean of attributions".to_owned();
             return Err(Error::TooFewRows { what, needed: 1, got: 0 });
         }
-        let by_row = self.values.mapv(f64::abs).sum_axis(Axis(1)) / n_outputs as f64;
+        let by_row = self.values.mapv(size).sum_axis(Axis(1)) / n_outputs as f64;
         let replicates = by_row.reversed_axes().as_standard_layout().to_owned();
-        let method = format!("mean |{}|", self.method);
         let mut importance =
             Importance::from_replicates(method, &self.features, replicates, Replicate::Row)?;
         importance.n_evaluations = self.n_evaluations;
@@ -113,6 +138,8 @@ mod tests {
         assert_eq!(interval.low[1], 2.0);
         let error = attribution.mean_abs(1.0).unwrap_err();
         assert_eq!(error.to_string(), "`confidence` is `1`, it must be inside (0, 1)");
+        let signed = attribution.mean(0.95).unwrap();
+        assert_eq!((signed.method.as_str(), signed.values), ("mean SHAP", vec![-1.0, 0.0]));
         // Sizes are taken before outputs are averaged; a single row has no interval.
         let values = array![[[1.0], [-3.0]]];
         let names = ["a".to_owned()];

@@ -3,11 +3,14 @@
 //! Baseline removal, leave-one-out, no refitting. With a baseline of zeros it is what some papers
 //! call *leave one feature out* although nothing is trained again; [`Lofo`](crate::Lofo) retrains.
 
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+
+use crate::attribution::Attribution;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result, require_shape};
 use crate::importance::Importance;
 use crate::metric::Metric;
-use crate::model::Model;
+use crate::model::{Model, predict_checked};
 use crate::players::Players;
 use crate::run::Run;
 use crate::sampling_noise::{Noise, Units};
@@ -78,6 +81,53 @@ pub struct Occlusion {
 }
 
 impl Occlusion {
+    /// With each column's mean over the rows that have a value as the baseline; NaN for a column
+    /// that no row has.
+    pub fn at_means(rows: ArrayView2<'_, f64>) -> Self {
+        let mean = |column: ArrayView1<'_, f64>| {
+            let there: Vec<f64> = column.iter().copied().filter(|value| !value.is_nan()).collect();
+            there.iter().sum::<f64>() / there.len() as f64
+        };
+        Self { baseline: rows.columns().into_iter().map(mean).collect() }
+    }
+
+    /// What each player adds to each prediction: `f(x) − f(x with the player's features at the
+    /// baseline)`, per row and output. There is no base value: the scores do not add up.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if baseline, model, rows and players have different features;
+    /// [`Error::Task`] that names the player for which the model failed; [`Error::Cancelled`].
+    pub fn attribution(
+        &self,
+        run: &Run<'_>,
+        model: &dyn Model,
+        rows: ArrayView2<'_, f64>,
+        players: &Players,
+    ) -> Result<Attribution> {
+        require_shape("the table", &[rows.nrows(), model.n_features()], rows.shape())?;
+        require_shape("the baseline", &[rows.ncols()], &[self.baseline.len()])?;
+        require_shape("the players' table", &[rows.ncols()], &[players.n_features()])?;
+        let whole = predict_checked(model, rows)?;
+        let differences = run.map(players.len(), |player, _| {
+            let mut occluded = rows.to_owned();
+            for &column in players.members(player) {
+                occluded.column_mut(column).fill(self.baseline[column]);
+            }
+            let predictions = predict_checked(model, occluded.view()).map_err(|error| {
+                error.in_task(format!("occlusion of `{}`", players.names()[player]))
+            })?;
+            Ok(&whole - &predictions)
+        })?;
+        let views: Vec<_> = differences.iter().map(|d| d.view().insert_axis(Axis(2))).collect();
+        let values = ndarray::concatenate(Axis(2), &views)
+            .map_err(|error| Error::Data(error.to_string()))?;
+        let base_values = Array2::from_elem(whole.dim(), f64::NAN);
+        let mut attribution = Attribution::new("occlusion", players.names(), values, base_values)?;
+        attribution.n_evaluations = rows.nrows() * (1 + players.len());
+        Ok(attribution)
+    }
+
     /// Scores the players in each metric, in one pass over the predictions.
     ///
     /// # Errors
@@ -149,5 +199,33 @@ impl Occlusion {
             Ok(importance)
         };
         scorers.iter().enumerate().map(result).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Function;
+    use ndarray::{Axis, array};
+
+    #[test]
+    fn a_row_s_score_is_what_the_answer_loses() {
+        // a b + c
+        let model = Function::new(3, 1, |rows: ArrayView2<'_, f64>| {
+            rows.map_axis(Axis(1), |x| x[0] * x[1] + x[2]).insert_axis(Axis(1))
+        });
+        let groups = [("a", vec![0]), ("a and b", vec![0, 1]), ("c", vec![2])];
+        let players = Players::groups(3, groups).unwrap();
+        let occlusion = Occlusion { baseline: vec![1.0, 2.0, 0.0] };
+        let rows = array![[3.0, 4.0, 5.0], [1.0, 1.0, 0.0]];
+        let run = Run::new(0);
+        let found = occlusion.attribution(&run, &model, rows.view(), &players).unwrap();
+        assert_eq!(found.values, array![[[8.0, 10.0, 5.0]], [[0.0, -1.0, 0.0]]]);
+        assert!(found.base_values.iter().all(|base| base.is_nan()));
+        let means = Occlusion::at_means(array![[1.0, f64::NAN], [3.0, 4.0]].view());
+        assert_eq!(means.baseline, [2.0, 4.0]);
+        let short = Occlusion { baseline: vec![0.0] };
+        let error = short.attribution(&run, &model, rows.view(), &players).unwrap_err();
+        assert_eq!(error.to_string(), "the baseline has shape [1], expected [3]");
     }
 }

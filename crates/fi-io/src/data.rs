@@ -352,8 +352,12 @@ fn target(file: &str, column: &str, values: &[f64], task: Option<Task>) -> Resul
     make_target(file, column, &cells, task)
 }
 
-/// The names in a file, one a line.
-fn read_names(file: &Path, data: &Path, n_columns: usize) -> Result<Vec<String>> {
+/// The names in a file, one a line, for `n_columns` columns of `data`.
+///
+/// # Errors
+///
+/// [`Error::System`]; [`Error::Content`] for another number of names, or an empty or double one.
+pub fn read_names(file: &Path, data: &Path, n_columns: usize) -> Result<Vec<String>> {
     let text = std::fs::read_to_string(file).map_err(|source| Error::read(file, source))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let names: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();

@@ -39,7 +39,7 @@ mod records;
 mod table;
 
 pub use atomic::write_atomic;
-pub use data::{DataOptions, TargetSource, read_data, read_rows};
+pub use data::{DataOptions, TargetSource, read_data, read_names, read_rows};
 pub use data_csv::{CsvOptions, Task, read_csv, read_csv_from, read_csv_rows};
 pub use error::{Error, Result};
 pub use importance_csv::{

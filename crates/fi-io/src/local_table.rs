@@ -18,8 +18,9 @@ pub fn attribution_table(attribution: &Attribution) -> Table {
             let place: [Cell; 2] = [row.into(), output.into()];
             let front = several.then_some(place).into_iter().flatten();
             let base = attribution.base_values[[row, output]];
-            let values = values.iter().copied().chain([base]).map(Cell::from);
-            table.push(front.chain(values));
+            // A method without a base value has NaN.
+            let base = (!base.is_nan()).then_some(base).into();
+            table.push(front.chain(values.iter().copied().map(Cell::from)).chain([base]));
         }
     }
     table
@@ -78,6 +79,10 @@ mod tests {
         let attribution = Attribution::new("SHAP", &names(), values, array![[0.5]]).unwrap();
         let text = attribution_table(&attribution).to_csv("t").unwrap();
         assert_eq!(text, b"a,b,base_value\n1,1,0.5\n");
+        let values = Array3::ones((1, 1, 2));
+        let without = Attribution::new("gradient", &names(), values, array![[f64::NAN]]).unwrap();
+        let text = attribution_table(&without).to_csv("t").unwrap();
+        assert_eq!(text, b"a,b,base_value\n1,1,\n");
     }
 
     #[test]

@@ -29,7 +29,6 @@ use crate::tree::Trees;
 /// # Ok::<(), fi_core::Error>(())
 /// ```
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "there are never many models at once")]
 pub enum Fitted {
     /// One tree or many.
     Trees(Trees),

@@ -7,7 +7,7 @@
 //! |---|---|---|---|
 //! | [`tree`] | [`DecisionTree`](tree::DecisionTree), [`RandomForest`](tree::RandomForest), [`GradientBoosting`](tree::GradientBoosting) | [`Trees`](tree::Trees): an [`Ensemble`](tree::Ensemble) of nodes, the one layout for every library's trees | [`TreeShap`](tree::TreeShap), [`permutation`](tree::permutation), [`impurity`](tree::impurity) (MDI), [`gain`](tree::gain), [`split_count`](tree::split_count), [`oob_permutation`](tree::oob_permutation) |
 //! | [`linear`] | those of linfa | [`LinearModel`](linear::LinearModel) | [`coefficients`](linear::coefficients), [`standardized_coefficients`](linear::standardized_coefficients) |
-//! | [`network`] | [`Mlp`](network::Mlp) | [`Network`](network::Network), with the history of its first layer | [`Viann`](network::Viann), [`first_layer`](network::first_layer), [`garson`](network::garson), [`olden`](network::olden) |
+//! | [`network`] | [`Mlp`](network::Mlp), [`Recurrent`](network::Recurrent), [`Sequential`](network::Sequential) | [`Network`](network::Network), with the history of its first layer | [`Viann`](network::Viann), [`first_layer`](network::first_layer), [`garson`](network::garson), [`olden`](network::olden) |
 //!
 //! | besides | is |
 //! |---|---|

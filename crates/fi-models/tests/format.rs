@@ -16,11 +16,14 @@ use std::path::PathBuf;
 
 use fi_core::Model;
 use fi_models::linear::{LinearModel, Scores, StandardErrors};
-use fi_models::network::Network;
+use fi_models::network::{
+    Activation, BatchNorm, Conv1d, Dense, Dropout, Embedding, Gru, Input, Layer, Lstm, Network,
+    PRelu, Padding, Pool,
+};
 use fi_models::store::{Stored, load, save};
 use fi_models::tree::{Comparison, Ensemble, Link, NodeStats, TreeBuilder, Trees};
 use fi_models::{Fitted, Scaler};
-use ndarray::{Array2, array};
+use ndarray::{Array, Array2, Dimension, ShapeBuilder, array};
 use serde_json::json;
 
 fn golden(name: &str) -> PathBuf {
@@ -189,5 +192,95 @@ fn committed_files_say_their_version() {
     {
         let bytes = std::fs::read(golden(&format!("{name}-{version}"))).unwrap();
         assert_eq!(bytes[..12], [&b"fi\0model"[..], &[version, 0, 0, 0]].concat(), "{name}");
+    }
+}
+
+/// Quarters from −0.75 to 0.75, which differ from place to place.
+fn counted<D: Dimension, S: ShapeBuilder<Dim = D>>(shape: S) -> Array<f64, D> {
+    let mut n = 0.0;
+    Array::from_shape_simple_fn(shape, || {
+        n += 1.0;
+        (n % 7.0 - 3.0) / 4.0
+    })
+}
+
+/// Every kind of layer, over tokens and over channels.
+fn layers() -> [(&'static str, Stored); 2] {
+    let dense = |n_in: usize| {
+        let (weights, bias) = (counted((n_in, 1)), counted(1));
+        Layer::Dense(Dense { weights, bias, activation: Activation::Linear })
+    };
+    let text = vec![
+        Layer::Embedding(Embedding { weights: counted((3, 2)) }),
+        Layer::Lstm(Lstm {
+            input_weights: counted((2, 8)),
+            recurrent_weights: counted((2, 8)),
+            bias: counted(8),
+            return_sequences: true,
+            reverse: true,
+        }),
+        Layer::Gru(Gru {
+            input_weights: counted((2, 6)),
+            recurrent_weights: counted((2, 6)),
+            bias: counted(6),
+            recurrent_bias: Some(counted(6)),
+            return_sequences: false,
+            reverse: false,
+        }),
+        dense(2),
+    ];
+    let series = vec![
+        Layer::Conv1d(Conv1d {
+            weights: counted((2, 1, 2)),
+            bias: counted(2),
+            stride: 1,
+            padding: Padding::Causal,
+            activation: Activation::LeakyRelu { slope: 0.25 },
+        }),
+        Layer::BatchNorm(BatchNorm {
+            gamma: counted(2),
+            beta: counted(2),
+            mean: counted(2),
+            variance: array![0.5, 2.0],
+            epsilon: 0.001,
+            momentum: 0.99,
+        }),
+        Layer::PRelu(PRelu { alpha: counted(2) }),
+        Layer::Dropout(Dropout { rate: 0.5 }),
+        Layer::Activation(Activation::Elu { alpha: 1.0 }),
+        Layer::Pool(Pool::Mean),
+        Layer::Flatten,
+        dense(2),
+    ];
+    let stored = |input: Input, layers: Vec<Layer>| Stored {
+        model: Network::new(input, layers, fi_core::Output::Values).unwrap().into(),
+        feature_names: strings(["first", "second", "third"]),
+        class_names: None,
+        scaler: None,
+    };
+    [
+        ("text", stored(Input::Tokens { steps: 3, vocabulary: 3 }, text)),
+        ("series", stored(Input::Sequence { steps: 3, channels: 1 }, series)),
+    ]
+}
+
+#[test]
+fn every_kind_of_layer_keeps_its_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, stored) in layers() {
+        let (path, golden) = (folder.path().join(name), golden(&format!("{name}-3")));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            save(&golden, &stored).unwrap();
+        }
+        save(&path, &stored).unwrap();
+        assert_eq!(std::fs::read(path).unwrap(), std::fs::read(&golden).unwrap(), "{name}");
+        let (Fitted::Network(loaded), Fitted::Network(made)) =
+            (load(&golden).unwrap().model, stored.model)
+        else {
+            panic!("{name} is no network")
+        };
+        assert_eq!(loaded, made);
+        let rows = array![[1.0, 2.0, f64::NAN], [0.0, 1.0, 2.0]];
+        assert_eq!(loaded.predict(rows.view()).unwrap(), made.predict(rows.view()).unwrap());
     }
 }

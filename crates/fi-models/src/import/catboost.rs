@@ -11,6 +11,7 @@ mod json;
 mod objective;
 mod trees;
 
+use crate::import::categories::Budget;
 use crate::import::{Problem, shown};
 use crate::store::Stored;
 use crate::tree::{Aggregate, Comparison, Ensemble, Precision, Statistics, Trees};
@@ -85,7 +86,13 @@ pub fn catboost(bytes: &[u8]) -> Result<Stored, Problem> {
 
     let (scale, bias) = model.scale_and_bias.unwrap_or((1.0, None));
     let categories = Categories::find(&model.features_info, trees::hashes(oblivious, others));
-    let mut reader = Reader { columns: &columns, categories: &categories, scale, n_outputs: None };
+    let mut reader = Reader {
+        columns: &columns,
+        categories: &categories,
+        scale,
+        n_outputs: None,
+        budget: Budget::new(bytes.len()),
+    };
     let mut builders = Vec::new();
     for (index, tree) in oblivious.iter().enumerate() {
         builders.push(reader.oblivious(index, tree)?);

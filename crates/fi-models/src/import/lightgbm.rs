@@ -8,6 +8,7 @@
 mod block;
 mod objective;
 
+use crate::import::categories::Budget;
 use crate::import::{Problem, shown};
 use crate::store::Stored;
 use crate::tree::{Aggregate, Comparison, Ensemble, Precision, Statistics, TreeBuilder, Trees};
@@ -68,7 +69,7 @@ use block::Block;
 pub fn lightgbm(bytes: &[u8]) -> Result<Stored, Problem> {
     let mut lines = Lines { bytes, number: 0 };
     let header = Header::read(&mut lines)?;
-    let trees = read_trees(&mut lines, &header)?;
+    let trees = read_trees(&mut lines, &header, &mut Budget::new(bytes.len()))?;
     let (n_trees, n_outputs) = (trees.len(), header.trees_per_round);
     if n_trees == 0 {
         return Err(Problem::Unsupported(
@@ -197,7 +198,11 @@ impl<'a> Header<'a> {
 const END: &str = "end of trees";
 
 /// The blocks up to the end of the trees.
-fn read_trees(lines: &mut Lines<'_>, header: &Header<'_>) -> Result<Vec<TreeParts>, Problem> {
+fn read_trees(
+    lines: &mut Lines<'_>,
+    header: &Header<'_>,
+    budget: &mut Budget,
+) -> Result<Vec<TreeParts>, Problem> {
     let mut trees = Vec::new();
     loop {
         match lines.next_filled()? {
@@ -205,7 +210,7 @@ fn read_trees(lines: &mut Lines<'_>, header: &Header<'_>) -> Result<Vec<TreePart
             Some(END) => break,
             Some(line) if line.strip_prefix("Tree=") == Some(&trees.len().to_string()) => {
                 let block = Block::read(trees.len(), lines)?;
-                trees.push(block.build(&header.feature_names)?);
+                trees.push(block.build(&header.feature_names, budget)?);
             }
             Some(line) => {
                 return damaged(format!(

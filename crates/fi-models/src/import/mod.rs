@@ -12,6 +12,7 @@
 //! functions named like the formats do.
 
 mod catboost;
+mod categories;
 mod detect;
 mod lightgbm;
 mod onnx;

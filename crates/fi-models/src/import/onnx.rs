@@ -1,4 +1,5 @@
-//! Tree ensembles in ONNX graphs: `TreeEnsembleClassifier` and `TreeEnsembleRegressor`.
+//! Tree ensembles in ONNX graphs: `TreeEnsembleClassifier`, `TreeEnsembleRegressor`, and the
+//! `TreeEnsemble` that stands for both since version 5.
 //!
 //! What skl2onnx and onnxmltools write. The operators carry neither covers nor impurities, and
 //! most converters round thresholds and leaves to single precision. Rows fall into the leaves
@@ -8,6 +9,7 @@ mod attributes;
 mod graph;
 mod message;
 mod nodes;
+mod tree_ensemble;
 
 use prost::Message as _;
 
@@ -20,7 +22,8 @@ use message::ModelProto;
 /// Reads the tree ensemble of an ONNX graph.
 ///
 /// The graph may cast its input and name the probabilities (`Cast`, `Identity`, `ZipMap`) around
-/// one `TreeEnsembleClassifier` or `TreeEnsembleRegressor` of `ai.onnx.ml`, versions 1 to 3.
+/// one `TreeEnsembleClassifier` or `TreeEnsembleRegressor` of `ai.onnx.ml`, versions 1 to 4, or
+/// one `TreeEnsemble` of version 5.
 ///
 /// # Errors
 ///
@@ -41,7 +44,7 @@ pub fn onnx(bytes: &[u8]) -> Result<Stored, Problem> {
     let Some(graph) = model.graph.filter(|graph| !graph.node.is_empty()) else {
         return Err(Problem::Damaged("no ONNX model, it has no graph with an operator".into()));
     };
-    let found = graph::find(&graph)?;
+    let found = graph::find(&graph, bytes.len())?;
     let attributes = Attributes::read(found.node)?;
     let n_features = match found.n_features {
         Some(n_features) if n_features <= 1 << 24 => n_features,
@@ -84,8 +87,10 @@ fn regressor(
         0 => vec![0.0; n_targets],
         _ => attributes.base.clone(),
     };
-    let builder = nodes::Layout::of(attributes, n_targets)?
-        .builder(attributes, n_features, n_targets, found.precision)?
+    let layout = nodes::Layout::of(attributes, n_targets)?;
+    layout.check_base(&base)?;
+    let builder = layout
+        .builder(attributes, n_features, found)?
         .with_aggregate(if attributes.average { Aggregate::Mean } else { Aggregate::Sum })
         .with_base(base);
     Ok(Trees::new(builder.build()?, link)?)
@@ -137,8 +142,10 @@ fn classifier(
             )));
         }
     };
-    let builder = nodes::Layout::of(attributes, n_outputs)?
-        .builder(attributes, n_features, n_outputs, found.precision)?
+    let layout = nodes::Layout::of(attributes, n_outputs)?;
+    layout.check_base(&base)?;
+    let builder = layout
+        .builder(attributes, n_features, found)?
         .with_aggregate(Aggregate::Sum)
         .with_base(base);
     Ok(Trees::new(builder.build()?, link)?)
@@ -153,7 +160,7 @@ fn shares(
 ) -> Result<Trees, Problem> {
     let n_classes = attributes.n_targets;
     let layout = nodes::Layout::of(attributes, n_classes)?;
-    let builder = layout.shares(attributes, n_features, one_column, found.precision)?;
+    let builder = layout.shares(attributes, n_features, one_column, found)?;
     let ensemble = builder.with_aggregate(Aggregate::Mean).build()?;
     Trees::new(ensemble, Link::Probabilities).map_err(|_| raw_scores())
 }

@@ -48,7 +48,7 @@ pub fn scikit_learn(bytes: &[u8]) -> Result<Stored, Problem> {
     let ensemble = match kind.family {
         Family::Forest => forest(&document, kind.classifier)?,
         Family::Boosting => boosting(&document)?,
-        Family::HistBoosting => hist::boosting(&document)?,
+        Family::HistBoosting => hist::boosting(&document, bytes.len())?,
     };
     let trees = Trees::new(ensemble, link(&document, &kind)?)?;
     let n_features = document.n_features;
@@ -214,7 +214,7 @@ fn boosted(
 fn push_all(
     mut builder: crate::tree::EnsembleBuilder,
     document: &Document,
-    tree: impl Fn(&Nodes, usize) -> Result<TreeBuilder, Problem>,
+    mut tree: impl FnMut(&Nodes, usize) -> Result<TreeBuilder, Problem>,
 ) -> Result<Ensemble, Problem> {
     let n_outputs = document.n_outputs;
     if !document.trees.len().is_multiple_of(n_outputs) {

@@ -304,7 +304,9 @@ fn shorten<T: Real>(gradient: &mut [T], clip: Clip) {
             let norm = gradient.iter().map(|g| g.wide().powi(2)).sum::<f64>().sqrt();
             if norm > limit {
                 let factor = T::of(limit / norm);
-                gradient.iter_mut().for_each(|g| *g *= factor);
+                for g in gradient {
+                    *g *= factor;
+                }
             }
         }
         Clip::Value(limit) => {

@@ -7,6 +7,7 @@ use ndarray::{Array2, ArrayView2, CowArray, Ix2, s};
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
+use super::elementwise;
 use super::input::Input;
 use super::layers::{Dense, Layer, Shape};
 use super::program::{Program, Workspace};
@@ -67,6 +68,7 @@ pub struct Record {
 /// assert_eq!(network.predict(rows.view())?, array![[5.0], [7.0]]);
 /// # Ok::<(), fi_core::Error>(())
 /// ```
+#[expect(clippy::unsafe_derive_deserialize, reason = "the `unsafe` is in ndarray's `s!`")]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct Network {
@@ -188,7 +190,7 @@ impl Network {
     pub fn new(input: Input, layers: Vec<Layer>, output: Output) -> Result<Self> {
         let first = layers.iter().find_map(Layer::input_weights);
         let none = Array2::zeros((0, 0));
-        let statistics = WeightStatistics::new(first.as_ref().map_or(none.view(), |w| w.view()));
+        let statistics = WeightStatistics::new(first.as_ref().map_or(none.view(), CowArray::view));
         let (precision, history) = (Precision::Double, Vec::new());
         Parts { input, layers, output, precision, history, statistics }.try_into()
     }
@@ -390,11 +392,11 @@ impl Model for Network {
 /// Turns margins into probabilities in place and returns `ln Σ eᶻ`.
 pub(super) fn softmax(margins: &mut [f64]) -> f64 {
     let highest = margins.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut sum = 0.0;
     for z in margins.iter_mut() {
-        *z = (*z - highest).exp();
-        sum += *z;
+        *z -= highest;
     }
+    elementwise::exp(margins);
+    let sum: f64 = margins.iter().sum();
     for z in margins {
         *z /= sum;
     }

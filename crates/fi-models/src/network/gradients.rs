@@ -78,7 +78,8 @@ impl Network {
         }
         let slopes = self.gradients_at(rows, seeds, scale, 0)?;
         let shape = (rows.nrows(), self.n_features());
-        Ok(slopes.into_shape_with_order(shape).expect("a row holds all its steps"))
+        // A row of slopes holds all its steps.
+        slopes.into_shape_with_order(shape).map_err(Error::model)
     }
 
     /// The slopes of every output by every column, `(n_rows, n_outputs, n_features)`.

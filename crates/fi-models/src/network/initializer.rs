@@ -111,7 +111,9 @@ fn orthogonal(rng: &mut Rng, n_columns: usize, weights: &mut [f64]) {
             vector.iter_mut().zip(other).for_each(|(a, b)| *a -= product * b);
         }
         let norm = vector.iter().map(|a| a * a).sum::<f64>().sqrt();
-        vector.iter_mut().for_each(|a| *a /= norm);
+        for a in &mut vector {
+            *a /= norm;
+        }
         vectors.push(vector);
     }
     for (place, weight) in weights.iter_mut().enumerate() {

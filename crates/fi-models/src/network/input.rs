@@ -136,7 +136,11 @@ impl Input {
         for (r, row) in rows.enumerate() {
             if shape.steps.is_none() {
                 let to = &mut values[r * width..(r + 1) * width];
-                to.iter_mut().zip(row).for_each(|(to, x)| *to = T::of(*x));
+                match row.as_slice() {
+                    // Known to be dense, so that whole registers are read.
+                    Some(row) => to.iter_mut().zip(row).for_each(|(to, x)| *to = T::of(*x)),
+                    None => to.iter_mut().zip(row).for_each(|(to, x)| *to = T::of(*x)),
+                }
                 continue;
             }
             for (i, x) in row.iter().enumerate() {

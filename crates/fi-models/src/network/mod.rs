@@ -1,16 +1,23 @@
-//! Multi-layer perceptrons, and what their weights say about the inputs.
+//! Neural networks, and what their weights say about the inputs.
 //!
-//! [`Mlp`] is the learner: any depth, the usual activations, Keras's initialisers, L2, SGD and
-//! Adam, early stopping. [`Network`] is what it returns, a [`Model`](fi_core::Model) whose
-//! [`Dense`] layers can be read, and which remembers how the weights of its first layer moved
-//! from epoch to epoch ([`WeightStatistics`]).
+//! | learner | is |
+//! |---|---|
+//! | [`Mlp`] | dense layers over features |
+//! | [`Recurrent`] | LSTM or GRU over a sequence or over tokens |
+//! | [`Sequential`] | any chain of [`LayerSettings`]: convolutions, embeddings, normalisation, … |
+//!
+//! All three share one loop and its settings ([`Training`]). [`Network`] is what they return, a
+//! [`Model`](fi_core::Model) whose [`Layer`]s can be read, whose slopes can be asked for
+//! ([`Network::input_gradients`]), and which remembers how the weights of its first layer moved
+//! in training ([`WeightStatistics`]). [`Input`] says how it reads a row. Training computes in
+//! `f32` unless told otherwise ([`Precision`]); sums over rows and epochs are `f64`.
 //!
 //! | score | reads | signed |
 //! |---|---|---|
 //! | [`Viann`] | the first layer over all epochs | no |
 //! | [`first_layer`] | the first layer | no |
-//! | [`garson`] | every layer, or the first only ([`GarsonForm`]) | no |
-//! | [`olden`], [`connection_weights`] | every layer | yes |
+//! | [`garson`] | every layer, all dense, or the first only ([`GarsonForm`]) | no |
+//! | [`olden`], [`connection_weights`] | every layer, all dense | yes |
 //! | [`probe`], [`probe_pairs`] | only `predict`, at 0 and at unit rows | yes |
 //!
 //! All but the probe are sums of weights, so they depend on the unit of each feature: they
@@ -45,6 +52,7 @@ mod gradients;
 mod initializer;
 mod input;
 mod layers;
+mod level;
 mod matrix;
 mod mlp;
 mod objective;

@@ -51,7 +51,9 @@ impl ClassWeights {
             (Self::Balanced, Some(n_classes)) => {
                 let mut counts = vec![0_usize; n_classes];
                 let labels = data.target().labels().unwrap_or_default();
-                training.iter().for_each(|&row| counts[labels[row]] += 1);
+                for &row in training {
+                    counts[labels[row]] += 1;
+                }
                 let n_present = counts.iter().filter(|count| **count > 0).count();
                 let share =
                     |count: &usize| training.len() as f64 / (n_present * (*count).max(1)) as f64;

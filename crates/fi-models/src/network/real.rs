@@ -9,6 +9,9 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 use serde::{Deserialize, Serialize};
 
+use super::elementwise::Exponent;
+use super::matrix::Tiled;
+
 /// What a network computes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Precision {
@@ -20,7 +23,9 @@ pub enum Precision {
 
 /// An element of a layer's arrays.
 pub(super) trait Real:
-    Copy
+    Tiled
+    + Exponent
+    + Copy
     + Debug
     + Default
     + PartialOrd
@@ -50,9 +55,11 @@ pub(super) trait Real:
     fn exp_m1(self) -> Self;
     /// `ln(1 + self)`.
     fn ln_1p(self) -> Self;
-    fn tanh(self) -> Self;
     fn sqrt(self) -> Self;
     fn abs(self) -> Self;
+    /// `self · factor + term`, rounded once; slow where the processor has no such instruction.
+    fn mul_add(self, factor: Self, term: Self) -> Self;
+    fn copysign(self, sign: Self) -> Self;
     fn is_finite(self) -> bool;
 }
 
@@ -62,30 +69,43 @@ macro_rules! real {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
 
+            #[inline(always)]
             fn of(value: f64) -> Self {
                 value as Self
             }
+            #[inline(always)]
             fn wide(self) -> f64 {
                 f64::from(self)
             }
+            #[inline(always)]
             fn exp(self) -> Self {
                 <$kind>::exp(self)
             }
+            #[inline(always)]
             fn exp_m1(self) -> Self {
                 <$kind>::exp_m1(self)
             }
+            #[inline(always)]
             fn ln_1p(self) -> Self {
                 <$kind>::ln_1p(self)
             }
-            fn tanh(self) -> Self {
-                <$kind>::tanh(self)
-            }
+            #[inline(always)]
             fn sqrt(self) -> Self {
                 <$kind>::sqrt(self)
             }
+            #[inline(always)]
             fn abs(self) -> Self {
                 <$kind>::abs(self)
             }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, term: Self) -> Self {
+                <$kind>::mul_add(self, factor, term)
+            }
+            #[inline(always)]
+            fn copysign(self, sign: Self) -> Self {
+                <$kind>::copysign(self, sign)
+            }
+            #[inline(always)]
             fn is_finite(self) -> bool {
                 <$kind>::is_finite(self)
             }

@@ -31,7 +31,7 @@ use super::training::Training;
 /// # Example
 ///
 /// ```
-/// use fi_core::{Dataset, Model, Run, Target};
+/// use fi_core::{Dataset, Run, Target};
 /// use fi_models::network::{Input, Optimizer, Recurrent, Training};
 /// use ndarray::Array2;
 ///

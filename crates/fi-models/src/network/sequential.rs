@@ -48,15 +48,17 @@ use super::training::Training;
 /// # Example
 ///
 /// ```
-/// use fi_core::{Dataset, Model, Run, Target};
+/// use fi_core::{Dataset, Run, Target};
 /// use fi_models::network::{
 ///     Activation, Input, LayerSettings, Optimizer, Pool, Sequential, Training,
 /// };
 /// use ndarray::Array2;
 ///
-/// // Is there a step up of more than 1 anywhere in the sequence?
-/// let rows = Array2::from_shape_fn((60, 8), |(i, t)| ((i * (5 + i % 7) + 3 * t * t) % 13) as f64 / 6.0);
-/// let up = |row: ndarray::ArrayView1<f64>| row.windows(2).into_iter().any(|w| w[1] - w[0] > 1.0);
+/// // Is there a step up of more than 1.4 anywhere in the sequence?
+/// let rows = Array2::from_shape_fn((60, 8), |(i, t)| {
+///     ((i * i * (3 + t) + 5 * i * t * t + t) % 13) as f64 / 6.0
+/// });
+/// let up = |row: ndarray::ArrayView1<f64>| row.windows(2).into_iter().any(|w| w[1] - w[0] > 1.4);
 /// let labels = rows.rows().into_iter().map(|row| usize::from(up(row))).collect();
 /// let names = vec!["no".to_owned(), "yes".to_owned()];
 /// let data = Dataset::new(rows, Target::Classes { labels, names })?;
@@ -64,10 +66,10 @@ use super::training::Training;
 /// let learner = Sequential {
 ///     input: Input::Sequence { steps: 8, channels: 1 },
 ///     layers: vec![
-///         LayerSettings::conv1d(4, 2, Activation::Relu),
+///         LayerSettings::conv1d(8, 2, Activation::Relu),
 ///         LayerSettings::Pool(Pool::Max),
 ///     ],
-///     training: Training { optimizer: Optimizer::adam(0.02), ..Training::default() },
+///     training: Training { optimizer: Optimizer::adam(0.05), ..Training::default() },
 ///     ..Sequential::default()
 /// };
 /// let network = learner.fit(&Run::new(0), &data)?;

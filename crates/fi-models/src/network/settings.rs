@@ -193,7 +193,7 @@ impl LayerSettings {
             Self::Lstm { units, return_sequences, reverse, .. } => {
                 small("units", units, &[4, n_in.max(units), units])?;
                 let mut bias = Array1::zeros(4 * units);
-                bias.slice_mut(ndarray::s![units..2 * units]).fill(1.0);
+                bias.iter_mut().skip(units).take(units).for_each(|b| *b = 1.0);
                 Layer::Lstm(Lstm {
                     input_weights: matrix(Initializer::GlorotUniform, rng, n_in, 4 * units)?,
                     recurrent_weights: matrix(Initializer::Orthogonal, rng, units, 4 * units)?,

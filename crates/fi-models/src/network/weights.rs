@@ -5,6 +5,7 @@ use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::fitted::Network;
+use super::input::Input;
 use super::layers::Dense;
 
 /// Scores each feature by the sum of its |weights| in the first layer.
@@ -40,6 +41,37 @@ pub fn first_layer(network: &Network, names: &[String]) -> Result<Importance> {
     require_shape("the list of feature names", &[weights.nrows()], &[names.len()])?;
     let sums = weights.mapv(f64::abs).sum_axis(Axis(1));
     Importance::new("first-layer weights", names, sums.to_vec())
+}
+
+impl Network {
+    /// A name for each row of the first layer's weights: what a score of those weights belongs to.
+    ///
+    /// They are the features of a network that reads features, and the channels of one that reads
+    /// sequences; of a convolution `channel[tap]`, of an embedding `token 0`, `token 1`, ….
+    /// `features` are the names of the columns, as [`Sequence::column_names`] gives them for
+    /// sequences.
+    ///
+    /// [`Sequence::column_names`]: fi_core::Sequence::column_names
+    pub fn input_names(&self, features: &[String]) -> Vec<String> {
+        let channels = match self.input() {
+            Input::Features(_) => return features.to_vec(),
+            Input::Tokens { vocabulary, .. } => {
+                return (0..vocabulary).map(|token| format!("token {token}")).collect();
+            }
+            Input::Sequence { channels, .. } => match fi_core::Sequence::of_columns(features) {
+                Some(sequence) if sequence.channels().len() == channels => {
+                    sequence.channels().to_vec()
+                }
+                _ => (0..channels).map(|channel| format!("channel {channel}")).collect(),
+            },
+        };
+        let taps = self.first_weights().map_or(1, |weights| weights.nrows() / channels.len());
+        if taps == 1 {
+            return channels;
+        }
+        let name = |tap| channels.iter().map(move |channel| format!("{channel}[{tap}]"));
+        (0..taps).flat_map(name).collect()
+    }
 }
 
 /// Which of the two formulas that go by Garson's name.

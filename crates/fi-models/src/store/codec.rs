@@ -59,6 +59,7 @@ struct OwnedPayload<T, N> {
 }
 
 #[derive(Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "there is one model at a time")]
 enum OwnedKind<T, N> {
     Trees(T),
     Linear(LinearModel),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use fi_core::{Error, Result, require, require_shape};
 
 use super::ensemble::{Aggregate, Ensemble, LEAF, Nodes, Statistics};
+use super::predict::Kept;
 use super::split::{CategorySets, Comparison, MOST_CATEGORIES, NUMERIC, Precision};
 use super::tree::Tree;
 
@@ -194,6 +195,7 @@ impl EnsembleBuilder {
             offsets: vec![0],
             nodes: Nodes::default(),
             sets: CategorySets::default(),
+            kept: Kept::default(),
         };
         Self { ensemble }
     }
@@ -276,6 +278,7 @@ impl EnsembleBuilder {
             offsets: vec![0, tree.nodes.len()],
             nodes: tree.nodes,
             sets: tree.sets,
+            kept: Kept::default(),
             ..*ensemble
         };
         check_tree(one.tree(0), index, ensemble.n_features)?;

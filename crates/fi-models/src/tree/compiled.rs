@@ -67,25 +67,35 @@ pub(super) struct Walk<'a> {
 }
 
 /// Many trees, laid out for walking.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Compiled<'a> {
     pub(super) ensemble: &'a Ensemble,
-    nodes: Vec<Node>,
-    origin: Vec<u32>,
-    depths: Vec<usize>,
+    layout: &'a Layout,
     /// Whether some split is [`SPECIAL`].
     pub(super) special: bool,
 }
 
-impl<'a> Compiled<'a> {
+/// The nodes of many trees in the order of walks.
+#[derive(Debug)]
+pub(super) struct Layout {
+    n_features: usize,
+    comparison: Comparison,
+    nodes: Vec<Node>,
+    origin: Vec<u32>,
+    depths: Vec<usize>,
+    special: bool,
+}
+
+impl Layout {
     /// Lays out all trees; `None` if there are more features than a node has room for.
-    pub(super) fn new(ensemble: &'a Ensemble) -> Option<Self> {
+    pub(super) fn new(ensemble: &Ensemble) -> Option<Self> {
         if ensemble.n_features() >= FEATURE as usize {
             return None;
         }
         let n_nodes = ensemble.n_nodes();
-        let mut compiled = Self {
-            ensemble,
+        let mut layout = Self {
+            n_features: ensemble.n_features(),
+            comparison: ensemble.comparison(),
             nodes: Vec::with_capacity(n_nodes),
             origin: Vec::with_capacity(n_nodes),
             depths: Vec::with_capacity(ensemble.n_trees()),
@@ -93,13 +103,13 @@ impl<'a> Compiled<'a> {
         };
         let mut waiting = Vec::new();
         for tree in ensemble.trees() {
-            compiled.push(tree, &mut waiting);
+            layout.push(tree, &mut waiting);
         }
-        Some(compiled)
+        Some(layout)
     }
 
     /// Depth first, so that a child's children often share its cache line.
-    fn push(&mut self, tree: Tree<'a>, waiting: &mut Vec<(u32, u32, usize)>) {
+    fn push(&mut self, tree: Tree<'_>, waiting: &mut Vec<(u32, u32, usize)>) {
         let start = self.nodes.len();
         let blank = Node { threshold: 0.0, left: 0, feature: 0 };
         self.nodes.push(blank);
@@ -127,7 +137,7 @@ impl<'a> Compiled<'a> {
         let value = tree.value(node);
         let n_values = value.len();
         let threshold = if n_values == 1 { value[0] } else { (node * n_values) as f64 };
-        Node { threshold, left: place, feature: self.ensemble.n_features() as u32 }
+        Node { threshold, left: place, feature: self.n_features as u32 }
     }
 
     fn split(&mut self, tree: Tree<'_>, node: usize, left: u32) -> Node {
@@ -136,7 +146,7 @@ impl<'a> Compiled<'a> {
             self.special = true;
             return Node { threshold: node as f64, left, feature: feature | SPECIAL };
         }
-        let threshold = match self.ensemble.comparison() {
+        let threshold = match self.comparison {
             Comparison::LessEqual => tree.threshold[node],
             // Nothing is below −∞, and nothing is at most NaN.
             Comparison::Less if tree.threshold[node] == f64::NEG_INFINITY => f64::NAN,
@@ -145,18 +155,29 @@ impl<'a> Compiled<'a> {
         let missing = if tree.missing_left[node] { MISSING_LEFT } else { 0 };
         Node { threshold, left, feature: feature | missing }
     }
+}
+
+impl<'a> Compiled<'a> {
+    /// The trees as they are kept with the ensemble, laid out if they were not yet; `None` if
+    /// there are more features than a node has room for.
+    pub(super) fn new(ensemble: &'a Ensemble) -> Option<Self> {
+        let layout = ensemble.kept.layout(ensemble)?;
+        Some(Self { ensemble, layout, special: layout.special })
+    }
 
     /// The trees, in order.
-    pub(super) fn walks(&self) -> impl ExactSizeIterator<Item = Walk<'_>> {
-        (0..self.depths.len()).map(|tree| self.walk(tree))
+    pub(super) fn walks(&self) -> impl ExactSizeIterator<Item = Walk<'a>> {
+        let compiled = *self;
+        (0..self.layout.depths.len()).map(move |tree| compiled.walk(tree))
     }
 
     /// One tree.
-    pub(super) fn walk(&self, tree: usize) -> Walk<'_> {
-        let depth = self.depths[tree];
+    pub(super) fn walk(&self, tree: usize) -> Walk<'a> {
+        let layout = self.layout;
+        let depth = layout.depths[tree];
         let tree = self.ensemble.tree(tree);
         let nodes = tree.start..tree.start + tree.n_nodes();
-        Walk { tree, nodes: &self.nodes[nodes.clone()], origin: &self.origin[nodes], depth }
+        Walk { tree, nodes: &layout.nodes[nodes.clone()], origin: &layout.origin[nodes], depth }
     }
 }
 

@@ -13,7 +13,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::builder::{EnsembleBuilder, check_tree};
-use super::predict::compile;
+use super::predict::{Kept, compile};
 use super::split::{CategorySets, Comparison, Precision};
 use super::tree::Tree;
 
@@ -70,6 +70,8 @@ pub struct Ensemble {
     pub(super) offsets: Vec<usize>,
     pub(super) nodes: Nodes,
     pub(super) sets: CategorySets,
+    #[serde(skip)]
+    pub(super) kept: Kept,
 }
 
 /// How the answers of the trees become one.
@@ -269,7 +271,9 @@ impl Ensemble {
     /// # Cost
     ///
     /// One walk from root to leaf per row and tree, sixteen rows at a time, on the calling
-    /// thread. With many rows the trees are laid out for walking first, 16 bytes a node.
+    /// thread. With many rows the trees are laid out for walking first, 20 bytes a node, and
+    /// stay so. From 512 rows on, trees of at most 256 leaves without categories are asked all
+    /// their splits for 256 rows at once where that is less work.
     ///
     /// # Errors
     ///
@@ -277,9 +281,12 @@ impl Ensemble {
     pub fn predict(&self, rows: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check_columns(self.n_features, rows)?;
         let mut predictions = Array2::zeros((rows.nrows(), self.n_outputs));
-        match compile(self, rows.nrows()) {
-            Some(compiled) => compiled.add(self, rows, &mut predictions),
-            None => add(&self.trees().collect::<Vec<_>>(), rows, &mut predictions),
+        if let Some(coded) = self.kept.coded(self, rows.nrows()) {
+            coded.sum(rows, &mut predictions);
+        } else if let Some(compiled) = compile(self, rows.nrows()) {
+            compiled.add(self, rows, &mut predictions);
+        } else {
+            add(&self.trees().collect::<Vec<_>>(), rows, &mut predictions);
         }
         self.finish(&mut predictions);
         Ok(predictions)

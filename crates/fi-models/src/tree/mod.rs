@@ -12,6 +12,8 @@ mod boosting;
 mod bootstrap;
 mod builder;
 mod class_weight;
+mod coded_trees;
+mod codes;
 mod columns;
 mod compiled;
 mod corrected;
@@ -23,6 +25,7 @@ mod exact_permutation;
 mod forest;
 mod grow;
 mod importance;
+mod leaving;
 #[cfg(feature = "linfa")]
 mod linfa;
 mod link;

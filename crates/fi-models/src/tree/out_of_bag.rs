@@ -10,9 +10,10 @@ use fi_core::{
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::bootstrap::OutOfBag;
-use super::compiled::Compiled;
+use super::coded_trees::{CodedTrees, can_be_coded};
+use super::codes::{Code, Coded, Ranks};
 use super::one_pass::{Group, shuffled_sums};
-use super::permutation::{MOST_PREDICTIONS, mark_used};
+use super::permutation::MOST_PREDICTIONS;
 use super::trees::Trees;
 
 /// Keeps the shuffles apart from the bootstrap draws of a forest trained with the same seed.
@@ -43,8 +44,8 @@ pub(super) const SHUFFLES: u64 = 0x6F6F_625F_7065_726D;
 ///
 /// # Cost
 ///
-/// `n_trees · 0.37 n_rows · n_repeats` walks through one tree with a second look at every split,
-/// and the rest of a walk for each player that is sent another way, in parallel over trees; one
+/// For each tree, out-of-bag row and seven repeats one walk with a second look at every split, and
+/// the rest of a walk for each player that is sent another way, in parallel over trees; one
 /// score per tree, repeat and player that the tree uses. A player that a tree does not use costs
 /// nothing and is exactly 0 there.
 ///
@@ -98,16 +99,19 @@ pub fn oob_permutation(
         return Err(Error::Data("there is no metric to score with, give at least one".into()));
     }
     let bags = forest.out_of_bag(data)?;
-    let shuffles = run.split(SHUFFLES);
-    let compiled = Compiled::new(forest.ensemble()).ok_or_else(|| {
-        Error::Data("the forest has more features than out-of-bag permutation can walk".into())
-    })?;
-    let question = Question { forest, compiled, data, players, metrics, n_repeats, bags };
-    let answers = run.map(forest.ensemble().n_trees(), |tree, _| {
-        let answer = question.ask(tree, &shuffles.split(tree as u64));
-        answer.map_err(|error| error.in_task(format!("tree {tree}")))
-    })?;
-    let answers: Vec<Answer> = answers.into_iter().flatten().collect();
+    let question = Question { forest, data, players, metrics, n_repeats, bags };
+    let ranks = Ranks::new(forest.ensemble());
+    if !can_be_coded(forest.ensemble()) || !ranks.fit::<i32>() {
+        let problem = "the forest is larger than out-of-bag permutation can walk";
+        return Err(Error::Data(problem.into()));
+    }
+    let answers = if ranks.fit::<i8>() {
+        question.answers::<i8>(run, ranks)?
+    } else if ranks.fit::<i16>() {
+        question.answers::<i16>(run, ranks)?
+    } else {
+        question.answers::<i32>(run, ranks)?
+    };
     if answers.is_empty() {
         let what = "out-of-bag permutation importance".to_owned();
         return Err(Error::TooFewRows { what, needed: 1, got: 0 });
@@ -157,7 +161,6 @@ fn describe(
 /// What every tree is asked.
 struct Question<'a> {
     forest: &'a Trees,
-    compiled: Compiled<'a>,
     data: &'a Dataset,
     players: &'a Players,
     metrics: &'a [Metric],
@@ -173,8 +176,26 @@ struct Answer {
 }
 
 impl Question<'_> {
+    /// Of all trees that can answer.
+    fn answers<C: Code>(&self, run: &Run<'_>, ranks: Ranks<'_>) -> Result<Vec<Answer>> {
+        let rows = ranks.encode::<C>(&run.split(SHUFFLES), self.data.rows())?;
+        let trees = CodedTrees::new(self.forest.ensemble(), ranks);
+        let shuffles = run.split(SHUFFLES);
+        let answers = run.map(trees.len(), |tree, _| {
+            let answer = self.ask(&trees, &rows, tree, &shuffles.split(tree as u64));
+            answer.map_err(|error| error.in_task(format!("tree {tree}")))
+        })?;
+        Ok(answers.into_iter().flatten().collect())
+    }
+
     /// `None` if no row with a weight is out of the tree's bag.
-    fn ask(&self, index: usize, run: &Run<'_>) -> Result<Option<Answer>> {
+    fn ask<C: Code>(
+        &self,
+        trees: &CodedTrees<'_, C>,
+        coded: &Coded<C>,
+        index: usize,
+        run: &Run<'_>,
+    ) -> Result<Option<Answer>> {
         let rows = self.bags.rows(index);
         let counts = |row: &usize| self.data.weights().is_none_or(|weights| weights[*row] > 0.0);
         if !rows.iter().any(counts) {
@@ -183,7 +204,9 @@ impl Question<'_> {
         let data = self.data.select_rows(&rows)?;
         let n_rows = rows.len();
         let mut used = vec![false; data.n_features()];
-        mark_used(self.forest.ensemble().tree(index), &mut used);
+        let tree = self.forest.ensemble().tree(index);
+        let splits = (0..tree.n_nodes()).filter(|&node| !tree.is_leaf(node));
+        splits.for_each(|node| used[tree.feature(node)] = true);
         let before = self.scores(&data, self.predict(index, &data).view())?;
         let uses = |&player: &usize| self.players.members(player).iter().any(|&f| used[f]);
         let users: Vec<usize> = (0..self.players.len()).filter(uses).collect();
@@ -191,24 +214,32 @@ impl Question<'_> {
 
         let mut increases = Array2::zeros((self.players.len(), self.metrics.len()));
         let mut n_evaluations = n_rows;
-        for repeat in 0..self.n_repeats {
-            let donors = Donors::new(n_rows, run.split(repeat as u64).seed());
-            let donors: Vec<usize> = (0..n_rows).map(|row| donors.of(row)).collect();
-            for players in users.chunks(at_once.max(1)) {
-                let shuffles: Vec<Shuffle<'_>> =
-                    players.iter().map(|&player| self.shuffle(player, repeat, &donors)).collect();
-                let (walk, groups) = (self.compiled.walk(index), Group::of(&shuffles, &used));
-                let predictions =
-                    shuffled_sums(&self.compiled, &[walk], data.rows(), 0..n_rows, &groups);
-                for (&player, after) in
-                    players.iter().zip(predictions.axis_chunks_iter(Axis(0), n_rows))
-                {
-                    let after = self.scores(&data, after)?;
-                    n_evaluations += n_rows;
-                    for (index, metric) in self.metrics.iter().enumerate() {
-                        let increase = metric.worse(before[index], after[index]);
-                        increases[[player, index]] += increase / self.n_repeats as f64;
-                    }
+        let donors: Vec<Vec<usize>> = (0..self.n_repeats as u64)
+            .map(|repeat| {
+                let donors = Donors::new(n_rows, run.split(repeat).seed());
+                (0..n_rows).map(|row| donors.of(row)).collect()
+            })
+            .collect();
+        let shuffles: Vec<Shuffle<'_>> = users
+            .iter()
+            .flat_map(|&player| {
+                let donors = donors.iter().enumerate();
+                donors.map(move |(repeat, donors)| self.shuffle(player, repeat, donors))
+            })
+            .collect();
+        let coded = coded.select(&rows);
+        let ensemble = self.forest.ensemble();
+        let (n_features, n_outputs) = (ensemble.n_features(), ensemble.n_outputs());
+        for (chunk, shuffles) in shuffles.chunks(at_once.max(1)).enumerate() {
+            let groups = Group::of(shuffles, trees.ranks.of_column(), n_features, n_outputs);
+            let predictions = shuffled_sums(trees, index..index + 1, &coded, 0..n_rows, &groups);
+            for (copy, after) in predictions.axis_chunks_iter(Axis(0), n_rows).enumerate() {
+                let player = users[(chunk * at_once.max(1) + copy) / self.n_repeats];
+                let after = self.scores(&data, after)?;
+                n_evaluations += n_rows;
+                for (index, metric) in self.metrics.iter().enumerate() {
+                    let increase = metric.worse(before[index], after[index]);
+                    increases[[player, index]] += increase / self.n_repeats as f64;
                 }
             }
         }

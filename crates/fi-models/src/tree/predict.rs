@@ -2,12 +2,20 @@
 //!
 //! A walk down a tree waits for memory at every step. Sixteen rows go down together, so that
 //! their waits overlap. A block of rows goes through one tree before the next, and a row's sum
-//! runs over the trees in order: the bits are those of the plain walk, row by row.
+//! runs over the trees in order: the bits are those of the plain walk, row by row. Small trees
+//! need no walks ([`coded`]). What is made of an ensemble is made once ([`kept`]).
+
+mod coded;
+mod codes;
+mod kept;
+mod kernel;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 
 use super::compiled::{Compiled, Tile, Walk};
 use super::ensemble::Ensemble;
+
+pub(super) use self::kept::Kept;
 
 /// So many rows go down a tree together.
 const LANES: usize = 16;
@@ -22,7 +30,7 @@ const STEPS_UNASKED: usize = 4;
 pub(super) fn compile(ensemble: &Ensemble, n_rows: usize) -> Option<Compiled<'_>> {
     // Laying a node out costs about as much as a few steps of a walk.
     let worth = n_rows.saturating_mul(ensemble.n_trees()).saturating_mul(8) >= ensemble.n_nodes();
-    if worth { Compiled::new(ensemble) } else { None }
+    if worth || ensemble.kept.has_layout() { Compiled::new(ensemble) } else { None }
 }
 
 impl Compiled<'_> {

@@ -8,6 +8,7 @@ use super::{Aggregate, Comparison, Ensemble, NodeStats, Precision, TreeBuilder};
 
 /// What a random ensemble is made of.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "independent choices of a test")]
 pub(super) struct Shape {
     pub(super) n_features: usize,
     pub(super) n_outputs: usize,
@@ -23,6 +24,8 @@ pub(super) struct Shape {
     pub(super) special: bool,
     /// Class shares in the leaves.
     pub(super) shares: bool,
+    /// Numbers in the leaves whose sums are exact.
+    pub(super) exact: bool,
 }
 
 impl Shape {
@@ -40,11 +43,17 @@ impl Shape {
             aggregate: [Aggregate::Mean, Aggregate::Sum][rng.below(2)],
             special: rng.below(2) == 0,
             shares: false,
+            exact: false,
         }
     }
 
     /// A random ensemble of this shape.
     pub(super) fn ensemble(self, rng: &mut Rng) -> Ensemble {
+        self.ensemble_with(rng, self.special)
+    }
+
+    /// The same, in which splits may take 0 for missing whether or not some are on categories.
+    pub(super) fn ensemble_with(self, rng: &mut Rng, zero_is_missing: bool) -> Ensemble {
         let mut builder = Ensemble::builder(self.n_features, self.n_outputs, self.comparison)
             .with_precision(self.precision)
             .with_aggregate(self.aggregate);
@@ -56,16 +65,16 @@ impl Shape {
         let rounds = self.n_trees.div_ceil(self.n_outputs) * self.n_outputs;
         for tree in 0..if even { rounds } else { self.n_trees } {
             if self.tree_per_output {
-                let tree = (tree % self.n_outputs, self.tree(1, rng));
+                let tree = (tree % self.n_outputs, self.tree(1, rng, zero_is_missing));
                 builder.push_tree_for(tree.0, tree.1).unwrap();
             } else {
-                builder.push_tree(self.tree(self.n_outputs, rng)).unwrap();
+                builder.push_tree(self.tree(self.n_outputs, rng, zero_is_missing)).unwrap();
             }
         }
         builder.build().unwrap()
     }
 
-    fn tree(self, n_values: usize, rng: &mut Rng) -> TreeBuilder {
+    fn tree(self, n_values: usize, rng: &mut Rng, zero_is_missing: bool) -> TreeBuilder {
         let value = |rng: &mut Rng| -> Vec<f64> {
             if self.shares {
                 // Quarters, so that classes tie.
@@ -78,7 +87,8 @@ impl Shape {
                 }
                 return shares;
             }
-            (0..n_values).map(|_| rng.normal()).collect()
+            let value = |x: f64| if self.exact { (8.0 * x).round() / 8.0 } else { x };
+            (0..n_values).map(|_| value(rng.normal())).collect()
         };
         let mut leaves = vec![0];
         // Which node a leaf hangs below is known only when it is pushed, so plan first.
@@ -101,7 +111,12 @@ impl Shape {
                 continue;
             }
             let node = if self.special && rng.below(4) == 0 {
-                let categories: Vec<u32> = (0..70).filter(|_| rng.below(2) == 0).collect();
+                // Half of the sets are the same, but for what is missing.
+                let same = rng.below(2) == 0;
+                let drawn = |category: &u32| {
+                    if same { category.is_multiple_of(3) } else { rng.below(2) == 0 }
+                };
+                let categories: Vec<u32> = (0..70).filter(drawn).collect();
                 tree.push_category_split(feature, &categories, &stats)
             } else {
                 tree.push_split(feature, threshold(rng), &stats)
@@ -109,7 +124,7 @@ impl Shape {
             if rng.below(2) == 0 {
                 tree.send_missing_left(node);
             }
-            if self.special && rng.below(4) == 0 {
+            if zero_is_missing && rng.below(4) == 0 {
                 tree.take_zero_for_missing(node);
             }
         }

@@ -93,6 +93,11 @@ impl CategorySets {
 }
 
 impl<'a> CategorySet<'a> {
+    /// Its bits.
+    pub(super) fn words(self) -> &'a [u64] {
+        self.words
+    }
+
     /// Whether a value, cut to a whole number, is in the set; negative numbers and NaN never are.
     #[inline]
     pub fn contains(self, x: f64) -> bool {

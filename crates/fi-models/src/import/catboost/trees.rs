@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::category::{Categories, LIMIT};
 use super::json::{Node, Oblivious, Split};
 use super::{Problem, damaged, shown};
+use crate::import::categories::Budget;
 use crate::tree::{NodeStats, TreeBuilder};
 
 /// CatBoost grows no deeper trees, and 2¹⁶ leaves are many.
@@ -60,6 +61,7 @@ pub(super) struct Reader<'a> {
     pub(super) scale: f64,
     /// How many values a leaf has, once a tree was read.
     pub(super) n_outputs: Option<usize>,
+    pub(super) budget: Budget,
 }
 
 impl<'a> Reader<'a> {
@@ -164,6 +166,9 @@ impl<'a> Reader<'a> {
         for (level, split) in splits.iter().rev().enumerate() {
             let question = self.question(index, split)?;
             let first = (1 << level) - 1;
+            if let Question::OneOf { categories, .. } = question {
+                self.budget.take(index, first, categories)?;
+            }
             for (node, &cover) in covers.iter().enumerate().skip(first).take(first + 1) {
                 let stats = NodeStats { cover, impurity: 0.0, value: &nothing };
                 if node == first {
@@ -215,6 +220,10 @@ impl<'a> Reader<'a> {
                     let at = match (&question, like) {
                         (Question::OneOf { .. }, Some(like)) => {
                             builder.push_split_like(like, &stats)
+                        }
+                        (Question::OneOf { categories, .. }, None) => {
+                            self.budget.take(index, builder.n_nodes(), categories)?;
+                            question.push(&mut builder, &stats)
                         }
                         _ => question.push(&mut builder, &stats),
                     };

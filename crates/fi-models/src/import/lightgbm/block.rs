@@ -5,6 +5,7 @@
 
 use std::str::FromStr;
 
+use super::super::categories::Budget;
 use super::{Lines, Problem, TreeParts, damaged, shown};
 use crate::tree::{NodeStats, TreeBuilder};
 
@@ -131,7 +132,11 @@ impl<'a> Block<'a> {
     }
 
     /// The tree, over features of these names.
-    pub(super) fn build(&self, feature_names: &[&str]) -> Result<TreeParts, Problem> {
+    pub(super) fn build(
+        &self,
+        feature_names: &[&str],
+        budget: &mut Budget,
+    ) -> Result<TreeParts, Problem> {
         let index = self.index;
         if self.get("is_linear").is_some_and(|text| text != "0") {
             return Err(Problem::Unsupported(format!(
@@ -153,7 +158,7 @@ impl<'a> Block<'a> {
         let has_counts = self.get("leaf_count").is_some() && self.get("internal_count").is_some();
         let count = self.numbers_or_zero("leaf_count", n_leaves)?;
         let splits = self.splits(n_leaves - 1)?;
-        let builder = self.connect(&splits, &Leaves { value, count }, feature_names)?;
+        let builder = self.connect(&splits, &Leaves { value, count }, feature_names, budget)?;
         Ok(TreeParts { builder, has_counts, has_gains: self.get("split_gain").is_some() })
     }
 
@@ -191,6 +196,7 @@ impl<'a> Block<'a> {
         splits: &Splits,
         leaves: &Leaves,
         feature_names: &[&str],
+        budget: &mut Budget,
     ) -> Result<TreeBuilder, Problem> {
         let index = self.index;
         let (n_splits, n_leaves) = (splits.feature.len(), leaves.value.len());
@@ -207,7 +213,7 @@ impl<'a> Block<'a> {
                     ));
                 };
                 waiting.extend([splits.right[split], splits.left[split]]);
-                (self.push_split(&mut builder, splits, split, feature_names)?, slot)
+                (self.push_split(&mut builder, splits, split, feature_names, budget)?, slot)
             } else {
                 // `!c` is `−c − 1` without overflow.
                 let leaf = usize::try_from(!child).unwrap_or(usize::MAX);
@@ -249,6 +255,7 @@ impl<'a> Block<'a> {
         splits: &Splits,
         split: usize,
         feature_names: &[&str],
+        budget: &mut Budget,
     ) -> Result<usize, Problem> {
         let index = self.index;
         let (feature, decision) = (splits.feature[split], splits.decision[split]);
@@ -265,6 +272,7 @@ impl<'a> Block<'a> {
         };
         let node = if decision & CATEGORICAL != 0 {
             let categories = self.categories(splits, split, name)?;
+            budget.take(index, split, &categories)?;
             builder.push_category_split(feature, &categories, &stats)
         } else {
             let threshold = beside_zero(splits.threshold[split]);
@@ -311,8 +319,9 @@ impl<'a> Block<'a> {
             ));
         };
         let mut categories = Vec::new();
-        for (word, &bits) in splits.words[start..end].iter().enumerate() {
-            if bits != 0 && word >= MOST_CATEGORIES / 32 {
+        let words = splits.words[start..end].iter().enumerate();
+        for (word, &bits) in words.filter(|(_, bits)| **bits != 0) {
+            if word >= MOST_CATEGORIES / 32 {
                 return Err(Problem::Unsupported(format!(
                     "tree {index} splits on a category of `{}` that is {MOST_CATEGORIES} or \
                      more: number the categories from 0 and train again",

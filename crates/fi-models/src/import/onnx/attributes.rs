@@ -1,8 +1,12 @@
 //! The attributes of a tree ensemble's operator, checked.
 
+use std::collections::BTreeMap;
+
 use crate::import::Problem;
 
+use super::graph::ENSEMBLE;
 use super::message::{AttributeProto, NodeProto};
+use super::tree_ensemble;
 
 /// What a node does with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +17,8 @@ pub(super) enum Mode {
     Gt,
     Eq,
     Neq,
+    /// Of a set.
+    Member,
     Leaf,
 }
 
@@ -45,11 +51,16 @@ pub(super) struct Attributes {
     pub(super) post: Post,
     /// Of a classifier.
     pub(super) classes: Option<Vec<String>>,
+    /// The values of each split on a set.
+    pub(super) members: BTreeMap<usize, Vec<f64>>,
 }
 
 impl Attributes {
     pub(super) fn read(node: &NodeProto) -> Result<Self, Problem> {
         let named = Named(&node.attribute);
+        if node.op_type == ENSEMBLE {
+            return tree_ensemble::read(&named);
+        }
         let classifier = node.op_type == "TreeEnsembleClassifier";
         let prefix = if classifier { "class" } else { "target" };
         let leaf = |what: &str| named.ints(&format!("{prefix}_{what}"));
@@ -89,6 +100,7 @@ impl Attributes {
             average,
             post,
             classes,
+            members: BTreeMap::new(),
         };
         attributes.check(prefix)?;
         Ok(attributes)
@@ -101,7 +113,7 @@ impl Attributes {
         splits.map(|(&feature, _)| feature as usize + 1).max().unwrap_or(1)
     }
 
-    fn check(&self, prefix: &str) -> Result<(), Problem> {
+    pub(super) fn check(&self, prefix: &str) -> Result<(), Problem> {
         let n = self.modes.len();
         let lists = [
             ("nodes_treeids", self.trees.len()),
@@ -189,20 +201,31 @@ fn modes(named: &Named<'_>) -> Result<Vec<Mode>, Problem> {
     modes.iter().map(mode).collect()
 }
 
-fn not_known(name: &str, value: &str) -> Problem {
+pub(super) fn not_known(name: &str, value: &str) -> Problem {
     let value: String = value.chars().take(40).collect();
     Problem::Unsupported(format!("{name} `{value}` is none of those that fi can express"))
 }
 
 /// Attributes by name.
-struct Named<'a>(&'a [AttributeProto]);
+pub(super) struct Named<'a>(&'a [AttributeProto]);
 
 impl<'a> Named<'a> {
     fn get(&self, name: &str) -> Option<&'a AttributeProto> {
         self.0.iter().find(|attribute| attribute.name == name)
     }
 
-    fn ints(&self, name: &str) -> Vec<i64> {
+    /// One number, or what stands for it if it is not given.
+    pub(super) fn int(&self, name: &str, default: i64) -> i64 {
+        self.get(name).map_or(default, |attribute| attribute.i)
+    }
+
+    /// The numbers of a tensor; none if it is not given.
+    pub(super) fn tensor(&self, name: &str) -> Result<Vec<f64>, Problem> {
+        let tensor = self.get(name).and_then(|attribute| attribute.t.as_ref());
+        tensor.map_or(Ok(Vec::new()), |tensor| tensor.numbers(name))
+    }
+
+    pub(super) fn ints(&self, name: &str) -> Vec<i64> {
         self.get(name).map_or(Vec::new(), |attribute| attribute.ints.clone())
     }
 

@@ -11,18 +11,22 @@ pub(super) struct Found<'a> {
     /// The number of columns, if the graph says it.
     pub(super) n_features: Option<usize>,
     pub(super) precision: Precision,
+    /// The size of the file.
+    pub(super) n_bytes: usize,
 }
 
 const CLASSIFIER: &str = "TreeEnsembleClassifier";
 const REGRESSOR: &str = "TreeEnsembleRegressor";
+pub(super) const ENSEMBLE: &str = "TreeEnsemble";
 
-pub(super) fn find(graph: &GraphProto) -> Result<Found<'_>, Problem> {
-    let is_trees = |node: &&NodeProto| [CLASSIFIER, REGRESSOR].contains(&node.op_type.as_str());
+pub(super) fn find(graph: &GraphProto, n_bytes: usize) -> Result<Found<'_>, Problem> {
+    let is_trees =
+        |node: &&NodeProto| [CLASSIFIER, REGRESSOR, ENSEMBLE].contains(&node.op_type.as_str());
     let mut all = graph.node.iter().filter(is_trees);
     let Some(node) = all.next() else {
         return Err(Problem::Unsupported(format!(
-            "it is a black box model; fi reads graphs of one {CLASSIFIER} or {REGRESSOR}, and this \
-             one has {}",
+            "it is a black box model; fi reads graphs of one {CLASSIFIER}, {REGRESSOR} or \
+             {ENSEMBLE}, and this one has {}",
             operators(graph)
         )));
     };
@@ -48,7 +52,7 @@ pub(super) fn find(graph: &GraphProto) -> Result<Found<'_>, Problem> {
             let columns = dims.and_then(|dims| dims.get(1)).and_then(|dim| dim.dim_value);
             let columns = columns.filter(|&columns| columns > 0);
             let n_features = columns.and_then(|columns| usize::try_from(columns).ok());
-            return Ok(Found { node, n_features, precision });
+            return Ok(Found { node, n_features, precision, n_bytes });
         }
         let Some(before) = graph.node.iter().find(|node| node.output.contains(name)) else {
             return Err(Problem::Damaged(format!("nothing in the graph makes `{name}`")));

@@ -9,6 +9,7 @@ use crate::import::Problem;
 /// Numbers of ONNX's types of elements.
 pub(super) const FLOAT: i32 = 1;
 pub(super) const DOUBLE: i32 = 11;
+const BYTE: i32 = 2;
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ModelProto {
@@ -68,6 +69,8 @@ pub(super) struct TensorProto {
     pub(super) data_type: i32,
     #[prost(float, repeated, tag = "4")]
     pub(super) float_data: Vec<f32>,
+    #[prost(int32, repeated, tag = "5")]
+    pub(super) int32_data: Vec<i32>,
     #[prost(bytes = "vec", tag = "9")]
     pub(super) raw_data: Vec<u8>,
     #[prost(double, repeated, tag = "10")]
@@ -123,6 +126,8 @@ impl TensorProto {
                 let eight = |bytes: &[u8]| <[u8; 8]>::try_from(bytes).unwrap_or_default();
                 Ok(raw.chunks(8).map(|bytes| f64::from_le_bytes(eight(bytes))).collect())
             }
+            BYTE if raw.is_empty() => Ok(self.int32_data.iter().copied().map(f64::from).collect()),
+            BYTE => Ok(raw.iter().copied().map(f64::from).collect()),
             FLOAT | DOUBLE => Err(Problem::Damaged(format!(
                 "the tensor `{name}` has {} bytes, no whole number of elements",
                 raw.len()

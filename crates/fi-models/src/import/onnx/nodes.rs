@@ -1,18 +1,27 @@
 //! From lists of nodes to trees: who is whose child, and which way rows go.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::import::Problem;
+use crate::import::categories::Budget;
 use crate::tree::{
     Comparison, Ensemble, EnsembleBuilder, NodeStats, Precision, Statistics, TreeBuilder,
 };
 
 use super::attributes::{Attributes, Mode};
+use super::graph::Found;
+
+/// So many numbers the nodes of any file may have together (64 MB), and so many more for each
+/// weight of a leaf.
+const VALUES: usize = 1 << 23;
+const VALUES_PER_WEIGHT: usize = 256;
 
 /// Where the nodes and the weights of each tree are in the lists.
 pub(super) struct Layout {
     /// Each tree's nodes, the root first and children after their parent.
     trees: Vec<Vec<Placed>>,
-    /// `n_nodes × n_outputs` leaf values, by index in the lists.
-    values: Vec<f64>,
+    /// The outputs and weights of leaves, by index in the lists.
+    weights: Vec<Vec<(usize, f64)>>,
     /// The only output that each tree's leaves name, if there is one for every tree.
     outputs: Option<Vec<usize>>,
     n_outputs: usize,
@@ -40,17 +49,7 @@ impl Layout {
                 attributes.modes.len() - n_placed
             )));
         }
-        let n_values = attributes.modes.len().checked_mul(n_outputs).filter(|&n| n < 1 << 40);
-        let Some(n_values) = n_values else {
-            return Err(Problem::Damaged(format!("{n_outputs} outputs are too many")));
-        };
-        let mut values = Vec::new();
-        if values.try_reserve_exact(n_values).is_err() {
-            return Err(Problem::Damaged(format!("{n_outputs} outputs do not fit in memory")));
-        }
-        values.resize(n_values, 0.0);
-        let mut named: Vec<Option<usize>> = vec![None; attributes.modes.len()];
-        let mut single = true;
+        let mut weights: Vec<Vec<(usize, f64)>> = vec![Vec::new(); attributes.modes.len()];
         for (place, &weight) in attributes.leaf_weights.iter().enumerate() {
             let (tree, id) = (attributes.leaf_trees[place], attributes.leaf_ids[place]);
             let leaf = lookup.find(tree, id).filter(|&node| attributes.modes[node] == Mode::Leaf);
@@ -61,18 +60,19 @@ impl Layout {
             };
             // One column stands for the second of two classes, whatever it is called.
             let target = if n_outputs == 1 { 0 } else { attributes.leaf_targets[place] as usize };
-            single &= named[leaf].is_none_or(|known| known == target);
-            named[leaf] = Some(target);
-            values[leaf * n_outputs + target] += weight;
+            weights[leaf].push((target, weight));
         }
         let one_of = |tree: &Vec<Placed>| {
-            let mut outputs = tree.iter().filter_map(|placed| named[placed.index]);
-            let first = outputs.next().unwrap_or(0);
-            outputs.all(|output| output == first).then_some(first)
+            let mut outputs = tree.iter().flat_map(|placed| &weights[placed.index]);
+            let first = outputs.next().map_or(0, |weight| weight.0);
+            outputs.all(|weight| weight.0 == first).then_some(first)
         };
-        let outputs: Option<Vec<usize>> = trees.iter().map(one_of).collect();
-        let outputs = outputs.filter(|_| single && n_outputs > 1);
-        Ok(Self { trees, values, outputs, n_outputs })
+        // The divisor of a mean is the number of all trees, whatever output they are for.
+        let outputs: Option<Vec<usize>> = match n_outputs {
+            2.. if !attributes.average => trees.iter().map(one_of).collect(),
+            _ => None,
+        };
+        Ok(Self { trees, weights, outputs, n_outputs })
     }
 
     /// Trees whose leaves hold the weights as they are.
@@ -80,22 +80,23 @@ impl Layout {
         &self,
         attributes: &Attributes,
         n_features: usize,
-        n_outputs: usize,
-        precision: Precision,
+        found: &Found<'_>,
     ) -> Result<EnsembleBuilder, Problem> {
-        let mut builder = empty(attributes, n_features, n_outputs, precision);
-        let comparison = comparison(attributes);
-        for (place, tree) in self.trees.iter().enumerate() {
-            if let Some(outputs) = &self.outputs {
-                let output = outputs[place];
-                let value = |node: usize| vec![self.values[node * self.n_outputs + output]];
-                let tree = build(attributes, tree, comparison, precision, 1, value)?;
-                builder.push_tree_for(output, tree)?;
-            } else {
-                let value = |node: usize| self.value(node).to_vec();
-                let tree = build(attributes, tree, comparison, precision, n_outputs, value)?;
-                builder.push_tree(tree)?;
+        let mut builder = empty(attributes, n_features, self.n_outputs, found.precision);
+        let mut make = Maker::new(attributes, found);
+        if let Some(outputs) = &self.outputs {
+            for (tree, &output) in self.trees.iter().zip(outputs) {
+                let value = |node: usize| {
+                    vec![self.weights[node].iter().map(|(_, weight)| weight).sum::<f64>()]
+                };
+                builder.push_tree_for(output, make.tree(tree, 1, value)?)?;
             }
+            return Ok(builder);
+        }
+        self.check_size()?;
+        for tree in &self.trees {
+            let tree = make.tree(tree, self.n_outputs, |node| self.value(node))?;
+            builder.push_tree(tree)?;
         }
         Ok(builder)
     }
@@ -107,31 +108,82 @@ impl Layout {
         attributes: &Attributes,
         n_features: usize,
         one_column: bool,
-        precision: Precision,
+        found: &Found<'_>,
     ) -> Result<EnsembleBuilder, Problem> {
+        self.check_size()?;
         let n_outputs = self.n_outputs;
-        let mut builder = empty(attributes, n_features, n_outputs, precision);
+        let mut builder = empty(attributes, n_features, n_outputs, found.precision);
         let n_trees = self.trees.len() as f64;
         // Single-precision weights may stand a little outside of 0 to 1.
         let tidy = |share: f64| if share < 0.0 && share > -1e-5 { 0.0 } else { share };
         let value = |node: usize| {
-            let shares = self.value(node).iter().map(|weight| tidy(weight * n_trees));
+            let value = self.value(node);
+            let shares = value.iter().map(|weight| tidy(weight * n_trees));
             if !one_column {
                 return shares.collect();
             }
             let second: f64 = shares.sum();
             vec![tidy(1.0 - second), second]
         };
+        let mut make = Maker::new(attributes, found);
         for tree in &self.trees {
-            let comparison = comparison(attributes);
-            let tree = build(attributes, tree, comparison, precision, n_outputs, value)?;
-            builder.push_tree(tree)?;
+            builder.push_tree(make.tree(tree, n_outputs, value)?)?;
         }
         Ok(builder)
     }
 
-    fn value(&self, node: usize) -> &[f64] {
-        &self.values[node * self.n_outputs..(node + 1) * self.n_outputs]
+    /// Refuses base scores of outputs that some rows have no weight for: onnxruntime leaves them
+    /// out there.
+    pub(super) fn check_base(&self, base: &[f64]) -> Result<(), Problem> {
+        if base.iter().all(|&base| base == 0.0) {
+            return Ok(());
+        }
+        let mut always = vec![false; self.n_outputs];
+        for tree in &self.trees {
+            let leaves = || tree.iter().filter(|placed| placed.children.is_none());
+            let mut counts = BTreeMap::<usize, usize>::new();
+            for leaf in leaves() {
+                let outputs: BTreeSet<usize> =
+                    self.weights[leaf.index].iter().map(|(output, _)| *output).collect();
+                for output in outputs {
+                    *counts.entry(output).or_default() += 1;
+                }
+            }
+            let n_leaves = leaves().count();
+            let full = counts.into_iter().filter(|(_, count)| *count == n_leaves);
+            full.for_each(|(output, _)| always[output] = true);
+        }
+        // Their number is checked later.
+        let has_base = |output: &usize| base.get(*output).is_some_and(|&base| base != 0.0);
+        let left_out = |output: &usize| has_base(output) && !always[*output];
+        match (0..self.n_outputs).find(left_out) {
+            None => Ok(()),
+            Some(output) => Err(Problem::Unsupported(format!(
+                "`base_values` for output {output}, for which some rows have no leaf weight: \
+                 onnxruntime leaves the base out there and the standard does not"
+            ))),
+        }
+    }
+
+    /// A number for each output.
+    fn value(&self, node: usize) -> Vec<f64> {
+        let mut value = vec![0.0; self.n_outputs];
+        self.weights[node].iter().for_each(|&(target, weight)| value[target] += weight);
+        value
+    }
+
+    /// Refuses outputs that only make room for zeros.
+    fn check_size(&self) -> Result<(), Problem> {
+        let (n_nodes, n_outputs) = (self.weights.len(), self.n_outputs);
+        let n_weights: usize = self.weights.iter().map(Vec::len).sum();
+        let most = VALUES.saturating_add(n_weights.saturating_mul(VALUES_PER_WEIGHT));
+        if n_nodes.checked_mul(n_outputs).is_some_and(|n| n <= most) {
+            return Ok(());
+        }
+        Err(Problem::Unsupported(format!(
+            "{n_nodes} nodes with {n_outputs} outputs each are too many for {n_weights} leaf \
+             weights: convert one model for each output"
+        )))
     }
 }
 
@@ -157,64 +209,96 @@ fn comparison(attributes: &Attributes) -> Comparison {
     }
 }
 
-fn build(
-    attributes: &Attributes,
-    placed: &[Placed],
+/// Makes trees of one operator.
+struct Maker<'a> {
+    attributes: &'a Attributes,
     comparison: Comparison,
     precision: Precision,
-    n_values: usize,
-    value: impl Fn(usize) -> Vec<f64>,
-) -> Result<TreeBuilder, Problem> {
-    let mut tree = TreeBuilder::new(n_values);
-    for Placed { index, children } in placed {
-        let value = value(*index);
-        let stats = NodeStats { cover: 0.0, impurity: 0.0, value: &value };
-        let id = u32::try_from(attributes.ids[*index]).unwrap_or(u32::MAX);
-        if children.is_none() {
-            let node = tree.push_leaf(&stats);
+    budget: Budget,
+}
+
+impl<'a> Maker<'a> {
+    fn new(attributes: &'a Attributes, found: &Found<'_>) -> Self {
+        let comparison = comparison(attributes);
+        let budget = Budget::new(found.n_bytes);
+        Self { attributes, comparison, precision: found.precision, budget }
+    }
+
+    fn tree(
+        &mut self,
+        placed: &[Placed],
+        n_values: usize,
+        value: impl Fn(usize) -> Vec<f64>,
+    ) -> Result<TreeBuilder, Problem> {
+        let attributes = self.attributes;
+        let mut tree = TreeBuilder::new(n_values);
+        for Placed { index, children } in placed {
+            let value = value(*index);
+            let stats = NodeStats { cover: 0.0, impurity: 0.0, value: &value };
+            let id = u32::try_from(attributes.ids[*index]).unwrap_or(u32::MAX);
+            let node = if children.is_none() {
+                tree.push_leaf(&stats)
+            } else {
+                self.split(&mut tree, *index, &stats)?
+            };
             tree.set_id(node, id);
-            continue;
         }
-        let feature = attributes.features[*index] as usize;
-        let threshold = attributes.thresholds[*index];
-        let node = match attributes.modes[*index] {
-            Mode::Eq | Mode::Neq => {
-                let category = threshold;
-                if !(category.fract() == 0.0 && (0.0..16_777_216.0).contains(&category)) {
-                    return Err(Problem::Unsupported(format!(
-                        "a split asks whether a feature equals {category}, which is no category (a \
-                         whole number from 0 below 2^24)"
-                    )));
+        for (node, Placed { index, children }) in placed.iter().enumerate() {
+            let Some((when_true, when_false)) = *children else { continue };
+            let missing_true =
+                attributes.missing_true.get(*index).is_some_and(|&tracks| tracks != 0);
+            // NaN compares to nothing, so only unequal is true of it.
+            let mode = attributes.modes[*index];
+            let missing_true = missing_true || mode == Mode::Neq;
+            if matches!(mode, Mode::Leq | Mode::Lt | Mode::Eq | Mode::Member) {
+                tree.connect(node, when_true, when_false);
+                if missing_true {
+                    tree.send_missing_left(node);
                 }
-                tree.push_category_split(feature, &[category as u32], &stats)
-            }
-            // Where both comparisons occur: x < t says x ≤ the number before t.
-            Mode::Lt | Mode::Gte if comparison == Comparison::LessEqual => {
-                tree.push_split(feature, before(threshold, precision), &stats)
-            }
-            _ => tree.push_split(feature, threshold, &stats),
-        };
-        tree.set_id(node, id);
-    }
-    for (node, Placed { index, children }) in placed.iter().enumerate() {
-        let Some((when_true, when_false)) = *children else { continue };
-        let missing_true = attributes.missing_true.get(*index).is_some_and(|&tracks| tracks != 0);
-        // NaN compares to nothing, so only unequal is true of it.
-        let mode = attributes.modes[*index];
-        let missing_true = missing_true || mode == Mode::Neq;
-        if matches!(mode, Mode::Leq | Mode::Lt | Mode::Eq) {
-            tree.connect(node, when_true, when_false);
-            if missing_true {
-                tree.send_missing_left(node);
-            }
-        } else {
-            tree.connect(node, when_false, when_true);
-            if !missing_true {
-                tree.send_missing_left(node);
+            } else {
+                tree.connect(node, when_false, when_true);
+                if !missing_true {
+                    tree.send_missing_left(node);
+                }
             }
         }
+        Ok(tree)
     }
-    Ok(tree)
+
+    fn split(
+        &mut self,
+        tree: &mut TreeBuilder,
+        index: usize,
+        stats: &NodeStats<'_>,
+    ) -> Result<usize, Problem> {
+        let attributes = self.attributes;
+        let feature = attributes.features[index] as usize;
+        let threshold = attributes.thresholds[index];
+        let values = match attributes.modes[index] {
+            Mode::Eq | Mode::Neq => std::slice::from_ref(&threshold),
+            Mode::Member => attributes.members.get(&index).map_or(&[][..], Vec::as_slice),
+            // Where both comparisons occur: x < t says x ≤ the number before t.
+            Mode::Lt | Mode::Gte if self.comparison == Comparison::LessEqual => {
+                return Ok(tree.push_split(feature, before(threshold, self.precision), stats));
+            }
+            _ => return Ok(tree.push_split(feature, threshold, stats)),
+        };
+        let set: Vec<u32> =
+            values.iter().map(|&value| category(value)).collect::<Result<_, _>>()?;
+        let (of, node) = (attributes.trees[index], attributes.ids[index]);
+        self.budget.take(of as usize, node as usize, &set)?;
+        Ok(tree.push_category_split(feature, &set, stats))
+    }
+}
+
+fn category(value: f64) -> Result<u32, Problem> {
+    if value.fract() == 0.0 && (0.0..16_777_216.0).contains(&value) {
+        return Ok(value as u32);
+    }
+    Err(Problem::Unsupported(format!(
+        "a split asks whether a feature equals {value}, which is no category (a whole number from \
+         0 below 2^24)"
+    )))
 }
 
 /// The largest number below, among those that values are rounded to.

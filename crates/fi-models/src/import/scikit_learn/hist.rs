@@ -6,6 +6,7 @@
 //! and the children change places, so that unknown categories follow missing values.
 
 use crate::import::Problem;
+use crate::import::categories::Budget;
 use crate::tree::{Ensemble, NodeStats, Precision, Statistics, TreeBuilder};
 
 use super::document::{Document, Nodes, Split};
@@ -13,11 +14,12 @@ use super::document::{Document, Nodes, Split};
 /// 32-bit words per set of categories.
 const WORDS: usize = 8;
 
-pub(super) fn boosting(document: &Document) -> Result<Ensemble, Problem> {
+pub(super) fn boosting(document: &Document, n_bytes: usize) -> Result<Ensemble, Problem> {
     let columns = Columns::of(document)?;
     let statistics = Statistics { cover: true, impurity: false, gain: true };
     let builder = super::boosted(document, Precision::F64)?.with_statistics(statistics);
-    super::push_all(builder, document, |nodes, index| tree(nodes, index, &columns))
+    let mut budget = Budget::new(n_bytes);
+    super::push_all(builder, document, |nodes, index| tree(nodes, index, &columns, &mut budget))
 }
 
 /// From the trees' columns to the data's.
@@ -65,7 +67,12 @@ impl Columns {
     }
 }
 
-fn tree(nodes: &Nodes, index: usize, columns: &Columns) -> Result<TreeBuilder, Problem> {
+fn tree(
+    nodes: &Nodes,
+    index: usize,
+    columns: &Columns,
+    budget: &mut Budget,
+) -> Result<TreeBuilder, Problem> {
     let n_nodes = nodes.check(index, 1)?;
     let mut tree = TreeBuilder::new(1);
     for node in 0..n_nodes {
@@ -77,7 +84,10 @@ fn tree(nodes: &Nodes, index: usize, columns: &Columns) -> Result<TreeBuilder, P
                 let feature = columns.feature(split.feature);
                 match categories(nodes, index, node, &split, columns)? {
                     None => tree.push_split(feature, split.threshold, &stats),
-                    Some(set) => tree.push_category_split(feature, &set, &stats),
+                    Some(set) => {
+                        budget.take(index, node, &set)?;
+                        tree.push_category_split(feature, &set, &stats)
+                    }
                 }
             }
         };

@@ -1,6 +1,7 @@
 //! XGBoost's model, as one of ours.
 
 use super::super::Problem;
+use super::super::categories::Budget;
 use super::file::{Booster, File, Model};
 use super::number::Single;
 use super::objective::{class_names, link};
@@ -10,10 +11,6 @@ use crate::tree::{Aggregate, Comparison, Ensemble, Precision, Statistics, Trees}
 
 /// Without names in the file, so many features are named by us.
 const MOST_UNNAMED: usize = 1 << 20;
-
-/// So many words of category sets any file may have (64 MB), and so many more for each byte.
-const WORDS: usize = 1 << 23;
-const WORDS_PER_BYTE: usize = 8;
 
 pub(super) fn convert_file(mut file: File, n_bytes: usize) -> Result<Stored, Problem> {
     let booster = &file.learner.gradient_booster;
@@ -78,7 +75,7 @@ pub(super) fn convert_file(mut file: File, n_bytes: usize) -> Result<Stored, Pro
         n_values: n_values as usize,
         has_cover,
         has_gain,
-        words: WORDS.saturating_add(n_bytes.saturating_mul(WORDS_PER_BYTE)),
+        budget: Budget::new(n_bytes),
     };
     let mut weights = weight_drop.into_iter().flatten();
     // Each tree of the file is dropped as soon as it is taken over.

@@ -1,6 +1,7 @@
 //! One tree of XGBoost, as one of ours.
 
 use super::super::Problem;
+use super::super::categories::Budget;
 use super::file;
 use super::number::{Flag, Single};
 use crate::tree::{NodeStats, TreeBuilder};
@@ -12,9 +13,8 @@ pub(super) struct Shape {
     pub(super) n_values: usize,
     pub(super) has_cover: bool,
     pub(super) has_gain: bool,
-    /// How many words of category sets may still be made: a few bytes of a file can name a
-    /// category whose set is a million times larger.
-    pub(super) words: usize,
+    /// For sets of categories.
+    pub(super) budget: Budget,
 }
 
 /// The tree's nodes that can be reached from its root, each under XGBoost's number.
@@ -55,7 +55,7 @@ pub(super) fn convert(
         let feature = checked.feature(node, shape.n_features)?;
         let default_left = tree.default_left[node].0;
         let (next, missing_left) = if checked.is_categorical(node) {
-            let categories = checked.categories(node, &mut shape.words)?;
+            let categories = checked.categories(node, &mut shape.budget)?;
             builder.push_category_split(feature, categories, &stats);
             // XGBoost sends the listed categories right, we send them left.
             ([right, left], !default_left)
@@ -201,23 +201,15 @@ impl<'a> Checked<'a> {
         self.tree.split_type.get(node) == Some(&Flag(true))
     }
 
-    /// The categories that go right; their set is taken off the words that are left.
-    fn categories(&self, node: usize, words: &mut usize) -> Result<&'a [u32], Problem> {
+    /// The categories that go right; their set is taken off the budget.
+    fn categories(&self, node: usize, budget: &mut Budget) -> Result<&'a [u32], Problem> {
         let tree = self.tree;
         let place = tree.categories_nodes.binary_search(&(node as u32)).map_err(|_| {
             self.damaged(node, "it splits on categories, but `categories_nodes` does not list it")
         })?;
         let start = tree.categories_segments[place] as usize;
         let categories = &tree.categories[start..start + tree.categories_sizes[place] as usize];
-        let needed = categories.iter().max().map_or(0, |&largest| largest as usize / 64 + 1);
-        let Some(left) = words.checked_sub(needed) else {
-            return Err(Problem::Unsupported(format!(
-                "tree {}, node {node}: the numbers of its categories are too large for the size \
-                 of the file, encode the categories as 0, 1, 2 and so on",
-                self.index
-            )));
-        };
-        *words = left;
+        budget.take(self.index, node, categories)?;
         Ok(categories)
     }
 }

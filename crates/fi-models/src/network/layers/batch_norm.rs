@@ -115,13 +115,17 @@ fn moments<'a, T: Real>(
     for row in rows.clone() {
         mean.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.wide());
     }
-    mean.iter_mut().for_each(|sum| *sum /= n);
+    for sum in &mut mean {
+        *sum /= n;
+    }
     for row in rows {
         for ((sum, x), mean) in variance.iter_mut().zip(row).zip(&mean) {
             *sum += (x.wide() - mean).powi(2);
         }
     }
-    variance.iter_mut().for_each(|sum| *sum /= n);
+    for sum in &mut variance {
+        *sum /= n;
+    }
     (n > 0.0).then_some((mean, variance))
 }
 

@@ -11,6 +11,7 @@ use crate::network::real::Real;
 /// A learned vector for each token: the first layer after [`Input::Tokens`].
 ///
 /// [`Input::Tokens`]: crate::network::Input::Tokens
+#[expect(clippy::unsafe_derive_deserialize, reason = "the `unsafe` is in ndarray's `s!`")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Embedding {
     /// `(vocabulary, width)`: one vector per token.

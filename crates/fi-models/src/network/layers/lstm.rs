@@ -7,9 +7,13 @@ use fi_core::{Result, require_shape};
 use ndarray::{Array1, Array2, ArrayViewMutD};
 use serde::{Deserialize, Serialize};
 
+use super::cell::{Ahead, Back};
 use super::{Backward, Block, Forward, Part, Shape, is_present, repeat, room, sum_rows};
-use crate::network::elementwise::{sigmoid, tanh};
-use crate::network::matrix::{Write, product, product_transposed_a, product_transposed_b};
+use crate::network::elementwise::tanh;
+use crate::network::level::Level;
+use crate::network::matrix::{
+    Write, product, product_transposed_a, product_transposed_b, transpose,
+};
 use crate::network::real::Real;
 
 /// A layer of long short-term memory cells.
@@ -130,6 +134,23 @@ impl Walk {
     }
 }
 
+/// The states of the step before, if there is one, and those of this step.
+fn at_step<T>(
+    states: &mut [T],
+    size: usize,
+    step: usize,
+    before: Option<usize>,
+) -> (Option<&[T]>, &mut [T]) {
+    let (low, high) = states.split_at_mut(step.max(before.unwrap_or(0)) * size);
+    match before {
+        None => (None, &mut high[..size]),
+        Some(before) if before < step => {
+            (Some(&low[before * size..(before + 1) * size]), &mut high[..size])
+        }
+        Some(_) => (Some(&high[..size]), &mut low[step * size..(step + 1) * size]),
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Op {
     n_in: usize,
@@ -163,6 +184,9 @@ impl<T: Real> super::Op<T> for Op {
         let (w, rest) = pass.parameters.split_at(n_in * width);
         let (u, bias) = rest.split_at(units * width);
         let n = walk.steps * size;
+        let level = Level::detect();
+        let start = room(&mut pass.memory.scratch, units);
+        start.fill(T::ZERO);
         let kept = Kept::new(room(&mut pass.memory.kept, 7 * n), n);
         repeat(bias, kept.gates);
         let sizes = (walk.steps * pass.n_rows, n_in, width);
@@ -170,38 +194,23 @@ impl<T: Real> super::Op<T> for Op {
         for point in 0..walk.steps {
             let (step, before) = (walk.step(point), walk.before(point));
             let gates = &mut kept.gates[step * size * 4..(step + 1) * size * 4];
-            if let Some(before) = before {
-                let hidden = &kept.hidden[before * size..(before + 1) * size];
+            let (cells_before, cells) = at_step(kept.cells, size, step, before);
+            let (hidden_before, hidden) = at_step(kept.hidden, size, step, before);
+            let squashed = &mut kept.squashed[step * size..(step + 1) * size];
+            if let Some(hidden) = hidden_before {
                 product(gates, hidden, u, (pass.n_rows, units, width), Write::Add);
             }
-            for row in gates.chunks_exact_mut(width) {
-                sigmoid(&mut row[..2 * units]);
-                tanh(&mut row[2 * units..3 * units]);
-                sigmoid(&mut row[3 * units..]);
-            }
-            for row in 0..pass.n_rows {
-                let now = step * size + row * units;
-                let then = before.map(|before| before * size + row * units);
-                let there = is_present(pass.present, step * pass.n_rows + row);
-                for k in 0..units {
-                    let cell = then.map_or(T::ZERO, |then| kept.cells[then + k]);
-                    let gate = |gate: usize| gates[row * width + gate * units + k];
-                    kept.cells[now + k] =
-                        if there { gate(1) * cell + gate(0) * gate(2) } else { cell };
-                }
-            }
-            let now = step * size..(step + 1) * size;
-            kept.squashed[now.clone()].copy_from_slice(&kept.cells[now.clone()]);
-            tanh(&mut kept.squashed[now]);
-            for row in 0..pass.n_rows {
-                let now = step * size + row * units;
-                let there = is_present(pass.present, step * pass.n_rows + row);
-                for k in 0..units {
-                    kept.hidden[now + k] = if there {
-                        gates[row * width + 3 * units + k] * kept.squashed[now + k]
-                    } else {
-                        before.map_or(T::ZERO, |b| kept.hidden[b * size + row * units + k])
-                    };
+            for (row, gates) in gates.chunks_exact_mut(width).enumerate() {
+                let own = row * units..(row + 1) * units;
+                let before = cells_before.map_or(&*start, |cells| &cells[own.clone()]);
+                let cell = &mut cells[own.clone()];
+                let (squashed, hidden) = (&mut squashed[own.clone()], &mut hidden[own.clone()]);
+                Ahead { gates, before, cell, squashed, hidden }.go(level);
+                if !is_present(pass.present, step * pass.n_rows + row) {
+                    cell.copy_from_slice(before);
+                    squashed.copy_from_slice(before);
+                    tanh(squashed);
+                    hidden.copy_from_slice(hidden_before.map_or(&*start, |hidden| &hidden[own]));
                 }
             }
         }
@@ -220,11 +229,15 @@ impl<T: Real> super::Op<T> for Op {
         let u = &rest[..units * width];
         let n = walk.steps * size;
         let kept = Kept::new(&mut pass.memory.kept[..7 * n], n);
-        // The slopes by the gates' sums, then by state and cell of the step at hand.
-        let scratch = room(&mut pass.memory.scratch, 4 * n + 3 * size);
+        let level = Level::detect();
+        // The slopes by the gates' sums, then by state and cell of the step at hand, then `Uᵀ`.
+        let scratch = room(&mut pass.memory.scratch, 4 * n + 2 * size + (width + 1) * units);
         let (by_gates, rest) = scratch.split_at_mut(4 * n);
         let (by_hidden, rest) = rest.split_at_mut(size);
-        let (by_cell, held) = rest.split_at_mut(size);
+        let (by_cell, rest) = rest.split_at_mut(size);
+        let (turned, start) = rest.split_at_mut(width * units);
+        transpose(u, width, turned);
+        start.fill(T::ZERO);
         by_hidden.fill(T::ZERO);
         by_cell.fill(T::ZERO);
         if !self.return_sequences {
@@ -237,34 +250,24 @@ impl<T: Real> super::Op<T> for Op {
                 by_hidden.iter_mut().zip(delta).for_each(|(sum, d)| *sum += *d);
             }
             let by_gates = &mut by_gates[step * size * 4..(step + 1) * size * 4];
-            for row in 0..n_rows {
-                let own = row * units..(row + 1) * units;
-                let by_gates = &mut by_gates[row * width..(row + 1) * width];
+            for (row, by_gates) in by_gates.chunks_exact_mut(width).enumerate() {
                 if !is_present(pass.present, step * n_rows + row) {
                     by_gates.fill(T::ZERO);
-                    held[own.clone()].copy_from_slice(&by_hidden[own]);
                     continue;
                 }
-                held[own].fill(T::ZERO);
-                for k in 0..units {
-                    let (here, now) = (row * units + k, step * size + row * units + k);
-                    let gate =
-                        |gate: usize| kept.gates[step * size * 4 + row * width + gate * units + k];
-                    let [i, f, g, o] = [gate(0), gate(1), gate(2), gate(3)];
-                    let cell = before.map_or(T::ZERO, |b| kept.cells[b * size + row * units + k]);
-                    let squashed = kept.squashed[now];
-                    let slope =
-                        by_cell[here] + by_hidden[here] * o * (T::ONE - squashed * squashed);
-                    by_gates[k] = slope * g * i * (T::ONE - i);
-                    by_gates[units + k] = slope * cell * f * (T::ONE - f);
-                    by_gates[2 * units + k] = slope * i * (T::ONE - g * g);
-                    by_gates[3 * units + k] = by_hidden[here] * squashed * o * (T::ONE - o);
-                    by_cell[here] = slope * f;
-                }
+                let own = row * units..(row + 1) * units;
+                let gates = &kept.gates[(step * n_rows + row) * width..][..width];
+                let before =
+                    before.map_or(&*start, |b| &kept.cells[b * size + own.start..][..units]);
+                let squashed = &kept.squashed[step * size + own.start..][..units];
+                let by_hidden = &mut by_hidden[own.clone()];
+                let by_cell = &mut by_cell[own];
+                Back { gates, before, squashed, by_hidden, by_cell, by_gates }.go(level);
+                by_hidden.fill(T::ZERO);
             }
-            by_hidden.copy_from_slice(held);
-            let sizes = (n_rows, width, units);
-            product_transposed_b(by_hidden, by_gates, u, sizes, Write::Add);
+            if before.is_some() {
+                product(by_hidden, by_gates, turned, (n_rows, width, units), Write::Add);
+            }
         }
         let n_all = walk.steps * n_rows;
         if let Some(gradient) = &mut pass.gradient {

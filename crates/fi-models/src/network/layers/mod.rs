@@ -11,6 +11,7 @@
 
 mod activation;
 mod batch_norm;
+mod cell;
 mod conv1d;
 mod dense;
 mod dropout;

@@ -51,41 +51,52 @@ pub(super) struct Op {
 }
 
 impl Op {
-    /// Which alpha belongs to the element at this place of `(steps, n_rows, width)`.
-    fn alpha_of(&self, place: usize, n_rows: usize) -> usize {
+    /// Where the slopes of this row of `(steps · n_rows, width)` values start, and how many there
+    /// are: one, or one per channel.
+    fn slopes(&self, place: usize, n_rows: usize) -> std::ops::Range<usize> {
         let width = self.input.width;
-        if self.n == 1 {
-            0
-        } else if self.n == width {
-            place % width
-        } else {
-            place / (n_rows * width) * width + place % width
+        if self.n <= width {
+            return 0..self.n;
         }
+        let start = place / n_rows * width;
+        start..start + width
     }
 }
 
 impl<T: Real> super::Op<T> for Op {
     fn forward(&self, pass: Forward<'_, T>) {
-        for (place, (to, &x)) in pass.output.iter_mut().zip(pass.input).enumerate() {
-            let alpha = pass.parameters[self.alpha_of(place, pass.n_rows)];
-            *to = if x < T::ZERO { alpha * x } else { x };
+        let width = self.input.width;
+        let rows = pass.output.chunks_exact_mut(width).zip(pass.input.chunks_exact(width));
+        for (place, (to, from)) in rows.enumerate() {
+            let alphas = pass.parameters[self.slopes(place, pass.n_rows)].iter().cycle();
+            for ((to, &x), &alpha) in to.iter_mut().zip(from).zip(alphas) {
+                *to = if x < T::ZERO { alpha * x } else { x };
+            }
         }
     }
 
     fn backward(&self, pass: Backward<'_, T>) {
+        let width = self.input.width;
         if let Some(gradient) = pass.gradient {
             let mut sums = vec![0.0; self.n];
-            for (place, (delta, &x)) in pass.delta.iter().zip(pass.input).enumerate() {
-                if x < T::ZERO {
-                    sums[self.alpha_of(place, pass.n_rows)] += delta.wide() * x.wide();
+            let rows = pass.delta.chunks_exact(width).zip(pass.input.chunks_exact(width));
+            for (place, (delta, from)) in rows.enumerate() {
+                let sums = &mut sums[self.slopes(place, pass.n_rows)];
+                for (channel, (delta, &x)) in delta.iter().zip(from).enumerate() {
+                    let slope = if x < T::ZERO { delta.wide() * x.wide() } else { 0.0 };
+                    sums[channel.min(self.n - 1)] += slope;
                 }
             }
             gradient.iter_mut().zip(sums).for_each(|(to, sum)| *to = T::of(sum));
         }
         let Some(previous) = pass.previous else { return };
-        for (place, (to, &x)) in previous.iter_mut().zip(pass.input).enumerate() {
-            let alpha = pass.parameters[self.alpha_of(place, pass.n_rows)];
-            *to = if x > T::ZERO { pass.delta[place] } else { alpha * pass.delta[place] };
+        let values = pass.delta.chunks_exact(width).zip(pass.input.chunks_exact(width));
+        for (place, (to, (delta, from))) in previous.chunks_exact_mut(width).zip(values).enumerate()
+        {
+            let alphas = pass.parameters[self.slopes(place, pass.n_rows)].iter().cycle();
+            for (((to, &x), &delta), &alpha) in to.iter_mut().zip(from).zip(delta).zip(alphas) {
+                *to = if x > T::ZERO { delta } else { alpha * delta };
+            }
         }
     }
 }

@@ -281,7 +281,7 @@ fn training_stops_when_its_rule_says() {
         let early_stopping = Some(EarlyStopping { rule, validation });
         let precision = Precision::Double;
         let optimizer = Optimizer::adam(0.02);
-        Mlp { early_stopping, epochs, optimizer, precision, ..Mlp::default() }
+        Mlp { optimizer, epochs, early_stopping, precision, ..Mlp::default() }
             .fit(&run, &table)
             .unwrap()
     };

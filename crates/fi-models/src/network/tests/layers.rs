@@ -5,6 +5,7 @@ use ndarray::{Array2, ArrayView2, Axis, array, concatenate, s};
 use proptest::prelude::*;
 
 use super::super::program::{Program, Reach, Workspace};
+use super::super::trace::Inside;
 use super::super::*;
 use super::random::{self, KINDS, PLACED, SEQUENCES, TOKENS, network, normal, rows};
 
@@ -80,15 +81,15 @@ proptest! {
         program.margins_and_seeds(&mut work).1.iter_mut().zip(&seeds).for_each(|(to, seed)| *to = *seed);
         program.backward(&mut work, Reach::Gradient(&mut gradient), training);
         let step = 1e-6;
-        for i in 0..gradient.len() {
+        for (i, slope) in gradient.into_iter().enumerate() {
             let start = program.parameters[i];
             program.parameters[i] = start + step;
             let above = value(&program, &mut work);
             program.parameters[i] = start - step;
             let below = value(&program, &mut work);
             program.parameters[i] = start;
-            let slope = (above - below) / (2.0 * step);
-            prop_assert!(close(slope, gradient[i], 1e-6), "{kind} {i}: {slope} {}", gradient[i]);
+            let expected = (above - below) / (2.0 * step);
+            prop_assert!(close(slope, expected, 1e-6), "{kind} {i}: {slope} {expected}");
         }
     }
 
@@ -165,6 +166,40 @@ proptest! {
         prop_assert_eq!(slopes.into_shape_with_order(same.dim()).unwrap(), same);
         prop_assert!(network.input_gradients(tokens.view(), &seeds, scale).is_err());
         prop_assert!(behind.embedding_gradients(vectors.view(), &seeds, scale).is_err());
+    }
+}
+
+/// More rows than are in memory at once.
+#[test]
+fn long_tables_are_walked_in_blocks() {
+    let rng = &mut Rng::new(9, 0);
+    let network = network(10, rng, 4);
+    let (rows, seeds) = (rows(&network, rng, 1100), seeded(rng, 1100));
+    let scale = AnswerScale::Margins;
+    let margins = network.margins(rows.view()).unwrap();
+    let slopes = network.input_gradients(rows.view(), &seeds, scale).unwrap();
+    let trace = network.trace(rows.view()).unwrap();
+    assert_eq!(trace.levels.len(), 6);
+    let last = &trace.levels[5].values;
+    assert_eq!(last.index_axis(Axis(1), 0), margins);
+    for row in [0, 500, 1023, 1024, 1099] {
+        let own = s![row..=row, ..];
+        let (alone, seeds) = (rows.slice(own), seeds.slice(own).to_owned());
+        assert_eq!(network.margins(alone).unwrap(), margins.slice(own));
+        assert_eq!(network.input_gradients(alone, &seeds, scale).unwrap(), slopes.slice(own));
+        let present = trace.levels[1].present.as_ref().unwrap();
+        for step in 0..4 {
+            assert_eq!(present[[row, step]], !rows[[row, 3 * step]].is_nan());
+            let Inside::Lstm { hidden, gates, cells } = &trace.insides[0] else { panic!("LSTM") };
+            for unit in 0..4 {
+                let put_out = trace.levels[1].values[[row, step, unit]];
+                let (h, c) = (hidden[[row, step, unit]], cells[[row, step, unit]]);
+                assert_eq!(put_out, if present[[row, step]] { h } else { 0.0 });
+                if present[[row, step]] {
+                    assert!(close(h, gates[[row, step, 12 + unit]] * c.tanh(), 1e-14));
+                }
+            }
+        }
     }
 }
 

@@ -79,135 +79,104 @@ pub(super) const TOKENS: usize = 13;
 /// Those whose answer depends on where in the row the steps stand.
 pub(super) const PLACED: [usize; 4] = [4, 5, 7, 14];
 
+/// Features and channels.
+const N: usize = 5;
+const CHANNELS: usize = 3;
+
 /// A random network of a kind, for sequences of this many steps.
 pub(super) fn network(kind: usize, rng: &mut Rng, steps: usize) -> Network {
-    let (n, channels) = (5, 3);
-    let rng = &mut *rng;
-    let features = Input::Features(n);
-    let sequence = Input::Sequence { steps, channels };
-    let tokens = Input::Tokens { steps, vocabulary: 6 };
-    let embedding =
-        |rng: &mut Rng| Layer::Embedding(Embedding { weights: normal(rng, (6, channels)) });
-    let out = |rng: &mut Rng, n: usize| dense(rng, n, 2, Activation::Linear);
-    let dropout = Layer::Dropout(Dropout { rate: 0.4 });
-    let (input, layers) = match kind {
-        0 => (
-            features,
-            vec![
-                dense(rng, n, 6, Activation::Relu),
-                dense(rng, 6, 4, Activation::Sigmoid),
-                out(rng, 4),
-            ],
-        ),
+    let (input, mut layers, width) = if kind < SEQUENCES {
+        let (layers, width) = over_features(kind, rng);
+        (Input::Features(N), layers, width)
+    } else if kind < TOKENS {
+        let (layers, width) = over_channels(kind, rng, steps);
+        (Input::Sequence { steps, channels: CHANNELS }, layers, width)
+    } else {
+        let embedding = Layer::Embedding(Embedding { weights: normal(rng, (6, CHANNELS)) });
+        let (behind, width) = if kind == TOKENS {
+            (Layer::Lstm(lstm(rng, CHANNELS, 4, false, false)), 4)
+        } else {
+            (Layer::Flatten, steps * CHANNELS)
+        };
+        (Input::Tokens { steps, vocabulary: 6 }, vec![embedding, behind], width)
+    };
+    layers.push(dense(rng, width, 2, Activation::Linear));
+    let probabilities = kind.is_multiple_of(2);
+    let output = if probabilities { Output::Probabilities } else { Output::Values };
+    Network::new(input, layers, output).unwrap()
+}
+
+/// Layers over features, and how wide their output is.
+fn over_features(kind: usize, rng: &mut Rng) -> (Vec<Layer>, usize) {
+    match kind {
+        0 => (vec![dense(rng, N, 6, Activation::Relu), dense(rng, 6, 4, Activation::Sigmoid)], 4),
         1 => (
-            features,
             vec![
-                dense(rng, n, 6, Activation::LeakyRelu { slope: 0.2 }),
+                dense(rng, N, 6, Activation::LeakyRelu { slope: 0.2 }),
                 Layer::Dropout(Dropout { rate: 0.3 }),
                 dense(rng, 6, 4, Activation::Elu { alpha: 0.7 }),
-                out(rng, 4),
             ],
+            4,
         ),
         2 => (
-            features,
             vec![
-                dense(rng, n, 6, Activation::Linear),
+                dense(rng, N, 6, Activation::Linear),
                 batch_norm(rng, 6),
                 Layer::Activation(Activation::Tanh),
-                out(rng, 6),
             ],
+            6,
         ),
-        3 => (
-            features,
+        _ => (
             vec![
-                batch_norm(rng, n),
+                batch_norm(rng, N),
                 prelu(rng, 1),
-                dense(rng, n, 4, Activation::Linear),
+                dense(rng, N, 4, Activation::Linear),
                 prelu(rng, 4),
-                out(rng, 4),
             ],
+            4,
         ),
-        4 => (
-            sequence,
-            vec![prelu(rng, steps * channels), Layer::Flatten, dropout, out(rng, steps * channels)],
-        ),
-        5 => (
-            sequence,
-            vec![
-                conv(rng, channels, 3, Padding::Same, 2),
-                batch_norm(rng, 4),
-                Layer::Pool(Pool::Max),
-                out(rng, 4),
-            ],
-        ),
-        6 => (
-            sequence,
-            vec![
-                conv(rng, channels, 2, Padding::Causal, 1),
-                conv(rng, 4, 3, Padding::Same, 1),
-                Layer::Pool(Pool::Mean),
-                out(rng, 4),
-            ],
-        ),
-        7 => (
-            sequence,
-            vec![
-                conv(rng, channels, 2, Padding::Causal, 3),
-                dense(rng, 4, 3, Activation::Tanh),
-                Layer::Pool(Pool::Last),
-                out(rng, 3),
-            ],
-        ),
-        8 => (
-            sequence,
-            vec![
-                conv(rng, channels, 2, Padding::Valid, 1),
-                prelu(rng, 4),
-                Layer::Pool(Pool::Last),
-                out(rng, 4),
-            ],
-        ),
-        9 => (
-            sequence,
-            vec![
-                Layer::Lstm(lstm(rng, channels, 4, true, false)),
-                Layer::Lstm(lstm(rng, 4, 3, false, true)),
-                out(rng, 3),
-            ],
-        ),
-        10 => (
-            sequence,
-            vec![
-                Layer::Lstm(lstm(rng, channels, 4, true, true)),
-                dropout,
-                batch_norm(rng, 4),
-                Layer::Pool(Pool::Mean),
-                out(rng, 4),
-            ],
-        ),
-        11 => (
-            sequence,
-            vec![
-                Layer::Gru(gru(rng, channels, 4, true, true)),
-                Layer::Gru(gru(rng, 4, 3, false, false)),
-                out(rng, 3),
-            ],
-        ),
-        12 => {
-            let reversed = Gru { reverse: true, ..gru(rng, channels, 4, true, false) };
-            (
-                sequence,
-                vec![Layer::Gru(reversed), Layer::Gru(gru(rng, 4, 3, false, true)), out(rng, 3)],
-            )
+    }
+}
+
+/// Layers over a sequence, and how wide their output is.
+fn over_channels(kind: usize, rng: &mut Rng, steps: usize) -> (Vec<Layer>, usize) {
+    let dropout = Layer::Dropout(Dropout { rate: 0.4 });
+    let c = CHANNELS;
+    match kind {
+        4 => (vec![prelu(rng, steps * c), Layer::Flatten, dropout], steps * c),
+        5 => {
+            let conv = conv(rng, c, 3, Padding::Same, 2);
+            (vec![conv, batch_norm(rng, 4), Layer::Pool(Pool::Max)], 4)
         }
-        13 => (
-            tokens,
-            vec![embedding(rng), Layer::Lstm(lstm(rng, channels, 4, false, false)), out(rng, 4)],
-        ),
-        _ => (tokens, vec![embedding(rng), Layer::Flatten, out(rng, steps * channels)]),
-    };
-    let output = if kind % 2 == 0 { Output::Values } else { Output::Probabilities };
-    Network::new(input, layers, output).unwrap()
+        6 => {
+            let first = conv(rng, c, 2, Padding::Causal, 1);
+            (vec![first, conv(rng, 4, 3, Padding::Same, 1), Layer::Pool(Pool::Mean)], 4)
+        }
+        7 => {
+            let conv = conv(rng, c, 2, Padding::Causal, 3);
+            (vec![conv, dense(rng, 4, 3, Activation::Tanh), Layer::Pool(Pool::Last)], 3)
+        }
+        8 => {
+            let conv = conv(rng, c, 2, Padding::Valid, 1);
+            (vec![conv, prelu(rng, 4), Layer::Pool(Pool::Last)], 4)
+        }
+        9 => {
+            let first = lstm(rng, c, 4, true, false);
+            (vec![Layer::Lstm(first), Layer::Lstm(lstm(rng, 4, 3, false, true))], 3)
+        }
+        10 => {
+            let lstm = Layer::Lstm(lstm(rng, c, 4, true, true));
+            (vec![lstm, dropout, batch_norm(rng, 4), Layer::Pool(Pool::Mean)], 4)
+        }
+        11 => {
+            let first = gru(rng, c, 4, true, true);
+            (vec![Layer::Gru(first), Layer::Gru(gru(rng, 4, 3, false, false))], 3)
+        }
+        _ => {
+            let reversed = Gru { reverse: true, ..gru(rng, c, 4, true, false) };
+            (vec![Layer::Gru(reversed), Layer::Gru(gru(rng, 4, 3, false, true))], 3)
+        }
+    }
 }
 
 /// Random rows; of sequences, each with its own number of steps, the padding at either end.

@@ -3,7 +3,7 @@
 use fi_core::{Dataset, Error, Players, Rng, Run, Target};
 use ndarray::{Array2, Array3, s};
 
-use super::super::{RandomForest, Trees};
+use super::super::{Comparison, Ensemble, NodeStats, RandomForest, TreeBuilder, Trees};
 use super::*;
 
 /// A forest of three classes over five features, and 700 rows: more than two blocks.
@@ -19,6 +19,30 @@ fn forest() -> (Trees, Array2<f64>) {
     let data = Dataset::new(rows.clone(), target).unwrap();
     let learner = RandomForest { n_estimators: 5, ..RandomForest::default() };
     (learner.fit(&Run::new(1), &data).unwrap(), rows)
+}
+
+/// Each tree twice, the second time with features 0 and 1 in each other's place.
+pub(super) fn twice_exchanged(trees: &Ensemble) -> Ensemble {
+    let mut both = trees.clone();
+    let exchanged = trees.nodes.feature.iter().map(|&f| if f < 2 { 1 - f } else { f });
+    let n = trees.n_nodes();
+    both.offsets.extend(trees.offsets[1..].iter().map(|offset| offset + n));
+    both.tree_outputs.extend(&trees.tree_outputs);
+    both.nodes.feature.extend(exchanged);
+    let (to, of) = (&mut both.nodes, &trees.nodes);
+    to.left.extend(&of.left);
+    to.right.extend(&of.right);
+    to.threshold.extend(&of.threshold);
+    to.set.extend(&of.set);
+    to.missing_left.extend(&of.missing_left);
+    to.zero_is_missing.extend(&of.zero_is_missing);
+    to.id.extend(&of.id);
+    to.cover.extend(&of.cover);
+    to.impurity.extend(&of.impurity);
+    to.gain.extend(&of.gain);
+    to.value.extend(&of.value);
+    both.validate().unwrap();
+    both
 }
 
 fn features() -> Players {
@@ -66,6 +90,25 @@ fn streamed_and_reduced_values_are_those_of_the_whole() {
         let larger = found.values.slice(s![row, output, ..]);
         let larger = larger.iter().filter(|other| other.abs() > value.abs()).count();
         assert!(larger <= place, "row {row}");
+    }
+}
+
+#[test]
+fn of_equal_sizes_the_first_players_come_first() {
+    let stats = |cover, value| NodeStats { cover, impurity: 0.0, value };
+    let mut tree = TreeBuilder::new(1);
+    let root = tree.push_split(2, 0.0, &stats(2.0, &[0.0]));
+    let low = tree.push_leaf(&stats(1.0, &[-1.0]));
+    let high = tree.push_leaf(&stats(1.0, &[1.0]));
+    tree.connect(root, low, high);
+    let mut builder = Ensemble::builder(5, 1, Comparison::LessEqual);
+    builder.push_tree(tree).unwrap();
+    let trees = Trees::new(builder.build().unwrap(), Link::Identity).unwrap();
+    let explainer = TreeShap::default().explainer(&Run::new(0), &trees).unwrap();
+    let rows = Array2::ones((1, 5));
+    for (k, players) in [(1, vec![2]), (3, vec![2, 0, 1]), (5, vec![2, 0, 1, 3, 4])] {
+        let top = explainer.top(&Run::new(0), &features(), rows.view(), k).unwrap();
+        assert_eq!(top.players.into_raw_vec_and_offset().0, players);
     }
 }
 

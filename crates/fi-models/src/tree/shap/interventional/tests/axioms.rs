@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::tree::shap::tests::twice_exchanged;
 
 fn forest() -> Forest {
     Forest { n_features: 6, n_trees: 5, depth: 6, n_outputs: 2, per_output: false }
@@ -78,25 +79,7 @@ proptest! {
     /// where the two are equal they cannot be told apart.
     #[test]
     fn features_that_are_alike_get_the_same(seed in 0_u64..10_000) {
-        let trees = ensemble(seed, &forest());
-        let mut both = trees.clone();
-        let turned = trees.nodes.feature.iter().map(|&f| if f < 2 { 1 - f } else { f });
-        let n = trees.n_nodes();
-        both.offsets.extend(trees.offsets[1..].iter().map(|offset| offset + n));
-        both.nodes.feature.extend(turned);
-        let (to, of) = (&mut both.nodes, &trees.nodes);
-        to.left.extend(&of.left);
-        to.right.extend(&of.right);
-        to.threshold.extend(&of.threshold);
-        to.set.extend(&of.set);
-        to.missing_left.extend(&of.missing_left);
-        to.zero_is_missing.extend(&of.zero_is_missing);
-        to.id.extend(&of.id);
-        to.cover.extend(&of.cover);
-        to.impurity.extend(&of.impurity);
-        to.gain.extend(&of.gain);
-        to.value.extend(&of.value);
-        both.validate().unwrap();
+        let both = twice_exchanged(&ensemble(seed, &forest()));
         let alike = |seed, n| {
             let mut rows = rows(seed, n, 6);
             let first = rows.column(0).to_owned();

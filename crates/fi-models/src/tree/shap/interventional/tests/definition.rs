@@ -173,9 +173,12 @@ proptest! {
     ) {
         let forest = Forest { n_features: 30, n_trees: 2, depth, n_outputs: 2, per_output: false };
         let trees = ensemble(seed, &forest);
-        let background = rows(seed + 1, n_background, 30);
+        let mut background = rows(seed + 1, n_background, 30);
         let weights = weights(seed, n_background);
-        let explained = rows(seed + 2, 2, 30);
+        let mut explained = rows(seed + 2, 2, 30);
+        let infinite = [f64::INFINITY, f64::NEG_INFINITY];
+        explained.column_mut(seed as usize % 30).assign(&ndarray::aview1(&infinite));
+        background[[0, seed as usize % 7]] = infinite[seed as usize % 2];
         let background = Background::new(background, Some(weights)).unwrap();
         let mut expected = vec![0.0; 2 * 2 * 30];
         for (cell, values) in expected.chunks_mut(30).enumerate() {

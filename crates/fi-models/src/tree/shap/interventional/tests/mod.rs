@@ -34,8 +34,10 @@ impl Default for Forest {
 
 /// Values on a coarse grid, so that they meet thresholds, and some missing.
 fn value(rng: &mut Rng) -> f64 {
-    match rng.below(12) {
+    match rng.below(14) {
         0 => f64::NAN,
+        // Categories that no set has, and the largest numbers; games take no infinities.
+        12 => [-1.0, 67.0, f64::MAX, f64::MIN][rng.below(4)],
         1 => 0.0,
         // Only in double precision above the threshold 1.
         2 => 1.000_000_000_1,
@@ -45,7 +47,12 @@ fn value(rng: &mut Rng) -> f64 {
 
 fn rows(seed: u64, n: usize, n_features: usize) -> Array2<f64> {
     let mut rng = Rng::new(seed, 1);
-    Array2::from_shape_simple_fn((n, n_features), || value(&mut rng))
+    let mut rows = Array2::from_shape_simple_fn((n, n_features), || value(&mut rng));
+    // Of some tables the last row has nothing but missing values.
+    if n > 0 && rng.below(3) == 0 {
+        rows.row_mut(n - 1).fill(f64::NAN);
+    }
+    rows
 }
 
 fn weights(seed: u64, n: usize) -> Vec<f64> {

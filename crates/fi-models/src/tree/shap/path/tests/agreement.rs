@@ -121,18 +121,35 @@ fn many_features_on_a_path_agree_with_the_published_algorithm() {
     }
 }
 
-#[test]
-fn a_stump_by_hand() {
+/// A split of two features on the first, with leaves 1 and 3.
+fn stump(covers: [f64; 3]) -> Ensemble {
     use crate::tree::{NodeStats, TreeBuilder};
     let stats = |cover, value| NodeStats { cover, impurity: 0.0, value };
     let mut tree = TreeBuilder::new(1);
-    let root = tree.push_split(0, 0.5, &stats(4.0, &[2.5]));
-    let low = tree.push_leaf(&stats(1.0, &[1.0]));
-    let high = tree.push_leaf(&stats(3.0, &[3.0]));
+    let root = tree.push_split(0, 0.5, &stats(covers[0], &[2.5]));
+    let low = tree.push_leaf(&stats(covers[1], &[1.0]));
+    let high = tree.push_leaf(&stats(covers[2], &[3.0]));
     tree.connect(root, low, high);
     let mut builder = Ensemble::builder(2, 1, Comparison::LessEqual);
     builder.push_tree(tree).unwrap();
-    let ensemble = builder.build().unwrap();
+    builder.build().unwrap()
+}
+
+/// The definition asks `shares` as the engine does, so this is not its to find.
+#[test]
+fn of_no_cover_each_child_has_half_and_shares_need_not_add_up() {
+    let rows = array![[0.0, 9.0], [1.0, 9.0]];
+    for (covers, base) in [([0.0; 3], 2.0), ([4.0, 0.0, 4.0], 3.0), ([4.0, 1.0, 2.0], 1.75)] {
+        let ensemble = stump(covers);
+        assert_eq!(engine(&ensemble, Precision::F64).unwrap().base_values(), [base], "{covers:?}");
+        let found = attribute(&ensemble, Precision::F64, rows.view());
+        assert_eq!(found, array![[[1.0 - base, 0.0]], [[3.0 - base, 0.0]]], "{covers:?}");
+    }
+}
+
+#[test]
+fn a_stump_by_hand() {
+    let ensemble = stump([4.0, 1.0, 3.0]);
     let rows = array![[0.0, 9.0], [1.0, 9.0]];
     let found = attribute(&ensemble, Precision::F64, rows.view());
     assert_eq!(found, array![[[-1.5, 0.0]], [[0.5, 0.0]]]);

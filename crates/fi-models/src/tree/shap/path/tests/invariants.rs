@@ -8,6 +8,7 @@ use super::super::{engine, engine_at};
 use super::agreement::{attribute, kinds, largest_difference};
 use super::oracle::exact;
 use super::random::{Kind, ensemble, oblivious, rows};
+use crate::tree::shap::tests::twice_exchanged;
 use crate::tree::{Aggregate, Comparison, Ensemble, NodeStats, Precision, TreeBuilder};
 
 proptest! {
@@ -49,6 +50,21 @@ proptest! {
         prop_assert!(values.slice(s![.., .., kind.n_features]).iter().all(|&value| value == 0.0));
     }
 
+    /// Where both play the same part in the trees, and their values in a row are the same.
+    #[test]
+    fn features_that_are_alike_have_the_same_value(kind in kinds()) {
+        let kind = Kind { n_features: kind.n_features + 1, ..kind };
+        let mut rows = rows(&kind, 5);
+        let first = rows.column(0).to_owned();
+        rows.column_mut(1).assign(&first);
+        for trees in [ensemble(&kind), oblivious(&kind)] {
+            let values = attribute(&twice_exchanged(&trees), Precision::F64, rows.view());
+            for cell in values.lanes(Axis(2)) {
+                prop_assert!((cell[0] - cell[1]).abs() < 1e-12, "{}", cell);
+            }
+        }
+    }
+
     #[test]
     fn the_values_of_an_ensemble_are_the_sums_of_its_trees(kind in kinds()) {
         let rows = rows(&kind, 5);
@@ -75,27 +91,38 @@ proptest! {
     }
 }
 
-/// `x₀ + x₁` as stumps on either, so that both play the same part.
+/// Trees as full as oblivious ones, but for one split of one level that asks something else.
 #[test]
-fn features_that_play_the_same_part_have_the_same_value() {
+fn trees_that_are_not_quite_oblivious_are_not_looked_up() {
+    let kind = Kind { n_features: 3, n_trees: 1, ..Kind::default() };
     let stats = |cover, value| NodeStats { cover, impurity: 0.0, value };
-    let mut builder = Ensemble::builder(2, 1, Comparison::LessEqual);
-    for (first, second) in [(0, 1), (1, 0)] {
+    let sets: [&[u32]; 2] = [&[0, 1], &[1, 2]];
+    let squares: [[f64; 1]; 8] = std::array::from_fn(|leaf| [(leaf * leaf) as f64]);
+    for (odd, by_category) in [(0, false), (1, false), (1, true), (2, false)] {
         let mut tree = TreeBuilder::new(1);
-        let root = tree.push_split(first, 0.5, &stats(8.0, &[0.0]));
-        let low = tree.push_split(second, 0.5, &stats(2.0, &[0.0]));
-        let high = tree.push_leaf(&stats(6.0, &[3.0]));
-        let lowest = tree.push_leaf(&stats(0.5, &[-1.0]));
-        let middle = tree.push_leaf(&stats(1.5, &[7.0]));
-        tree.connect(root, low, high);
-        tree.connect(low, lowest, middle);
+        for node in 0..7_usize {
+            let level = (node + 1).ilog2() as usize;
+            let cover = 8.0 / f64::from(1 << level);
+            // The last split of a level.
+            let differs = level == odd && node + 2 == 2 << level;
+            let at = if by_category {
+                tree.push_category_split(level, sets[usize::from(differs)], &stats(cover, &[0.0]))
+            } else {
+                let threshold = if differs { 0.3 } else { 1.0 };
+                tree.push_split(level, threshold, &stats(cover, &[0.0]))
+            };
+            tree.connect(at, 2 * node + 1, 2 * node + 2);
+        }
+        for square in &squares {
+            tree.push_leaf(&stats(1.0, square));
+        }
+        let mut builder = Ensemble::builder(3, 1, Comparison::LessEqual);
         builder.push_tree(tree).unwrap();
-    }
-    let ensemble = builder.build().unwrap();
-    let rows = ndarray::array![[0.0, 0.0], [1.0, 1.0]];
-    let values = attribute(&ensemble, Precision::F64, rows.view());
-    for row in values.outer_iter() {
-        assert!((row[[0, 0]] - row[[0, 1]]).abs() < 1e-15, "{row}");
+        let ensemble = builder.build().unwrap();
+        let rows = rows(&kind, 40);
+        let values = attribute(&ensemble, Precision::F64, rows.view());
+        let difference = largest_difference(&values, &exact(&ensemble, rows.view()));
+        assert!(difference < 1e-12, "{odd} {by_category} {difference:e}");
     }
 }
 

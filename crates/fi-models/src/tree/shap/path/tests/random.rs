@@ -167,7 +167,10 @@ fn tree(kind: &Kind, n_values: usize, rng: &mut Rng) -> TreeBuilder {
             splits.push_category_split(feature, &categories, &stats)
         } else {
             // A threshold of 0.1 + ε is not a number of single precision.
-            let threshold = GRID[rng.below(GRID.len())] + [0.0, 1e-9, -1e-9][rng.below(3)];
+            let threshold = match rng.below(16) {
+                0 => [f64::INFINITY, f64::NEG_INFINITY][rng.below(2)],
+                _ => GRID[rng.below(GRID.len())] + [0.0, 1e-9, -1e-9][rng.below(3)],
+            };
             splits.push_split(feature, threshold, &stats)
         };
         if rng.below(2) == 0 {
@@ -187,11 +190,17 @@ fn tree(kind: &Kind, n_values: usize, rng: &mut Rng) -> TreeBuilder {
 
 pub(super) fn rows(kind: &Kind, n_rows: usize) -> Array2<f64> {
     let mut rng = Rng::new(kind.seed, 1);
-    Array2::from_shape_simple_fn((n_rows, kind.n_features), || match rng.below(12) {
-        0 => f64::NAN,
-        1 => [f64::INFINITY, f64::NEG_INFINITY, 1e-36, 67.9, -0.5, 1e300][rng.below(6)],
-        2 => rng.normal(),
-        3 => f64::from(GRID[rng.below(GRID.len())] as f32),
-        _ => GRID[rng.below(GRID.len())],
-    })
+    let mut rows =
+        Array2::from_shape_simple_fn((n_rows, kind.n_features), || match rng.below(12) {
+            0 => f64::NAN,
+            1 => [f64::INFINITY, f64::NEG_INFINITY, 1e-36, 67.9, -0.5, 1e300][rng.below(6)],
+            2 => rng.normal(),
+            3 => f64::from(GRID[rng.below(GRID.len())] as f32),
+            _ => GRID[rng.below(GRID.len())],
+        });
+    // Of some tables the first row has nothing but missing values.
+    if rng.below(3) == 0 {
+        rows.row_mut(0).fill(f64::NAN);
+    }
+    rows
 }

@@ -1,0 +1,190 @@
+//! Networks and sequences through the command, from arrays to pictures.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use ndarray::{Array1, Array3};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    /// Sixty series of two channels and up to five steps: the target is the mean of channel `x1`
+    /// over steps 1 and 2.
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        let mut state = 1_u32;
+        let mut draw = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            f64::from(state >> 8) / f64::from(1 << 23) - 1.0
+        };
+        let mut x = Array3::from_shape_fn((60, 5, 2), |_| draw());
+        let y: Array1<f64> = (0..60).map(|i| (x[[i, 1, 1]] + x[[i, 2, 1]]) / 2.0).collect();
+        for row in 0..20 {
+            x.slice_mut(ndarray::s![row, 4.., ..]).fill(f64::NAN);
+        }
+        fi_io::write_npy(folder.path("X.npy"), &x).unwrap();
+        fi_io::write_npy(folder.path("y.npy"), &y).unwrap();
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn fi(&self, call: &str) -> Output {
+        let call = call.split_whitespace();
+        Command::new(env!("CARGO_BIN_EXE_fi"))
+            .args(call)
+            .current_dir(self.0.path())
+            .output()
+            .unwrap()
+    }
+
+    /// What a call that must work prints.
+    fn done(&self, call: &str) -> String {
+        let output = self.fi(call);
+        let (out, error) = (output.stdout, String::from_utf8(output.stderr).unwrap());
+        assert!(output.status.success(), "{call}: {error}");
+        String::from_utf8(out).unwrap()
+    }
+
+    /// The sentence of a call that must fail.
+    fn refused(&self, call: &str) -> String {
+        let output = self.fi(call);
+        assert!(!output.status.success(), "{call}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn features(&self, file: &str) -> Vec<(String, f64)> {
+        let rows = fi_io::read_importance_csv(self.path(file)).unwrap();
+        rows.into_iter().map(|row| (row.feature, row.importance)).collect()
+    }
+}
+
+#[test]
+fn an_lstm_is_trained_and_explained_by_channel_and_step() {
+    let folder = Folder::new();
+    let data = "--data X.npy --target y.npy";
+    folder.done(&format!(
+        "train lstm {data} --hidden 6 --epochs 60 --learning-rate 0.03 --output net.fi --quiet"
+    ));
+    let about = folder.done("inspect net.fi");
+    assert!(about.contains("network") && about.contains("10"), "{about}");
+
+    for method in ["gradient", "gradient-x-input", "integrated-gradients", "lrp", "smooth-grad"] {
+        folder.done(&format!(
+            "importance {method} --model net.fi --data X.npy --output {method}.csv"
+        ));
+        let found = folder.features(&format!("{method}.csv"));
+        assert_eq!((found.len(), found[0].0.as_str()), (2, "x1"), "{method}: {found:?}");
+    }
+    folder.done(
+        "importance integrated-gradients --model net.fi --data X.npy --over both \
+         --output both.csv --plot map.svg",
+    );
+    let found = folder.features("both.csv");
+    let top = [found[0].0.as_str(), found[1].0.as_str()];
+    assert!(top.contains(&"x1[1]") && top.contains(&"x1[2]"), "{found:?}");
+    let map = std::fs::read_to_string(folder.path("map.svg")).unwrap();
+    assert!(map.contains("x0") && map.contains("step"), "{map}");
+    folder.done("plot heatmap both.csv --output again.svg");
+
+    // Shuffling never moves the padding, whole or in blocks.
+    folder.done(&format!(
+        "importance permutation --model net.fi {data} --repeats 5 --output permutation.csv"
+    ));
+    assert_eq!(folder.features("permutation.csv")[0].0, "x1");
+    folder.done(&format!(
+        "importance permutation --model net.fi {data} --repeats 5 --block 2 --output block.csv"
+    ));
+    let blocks = folder.features("block.csv");
+    assert_eq!(blocks.len(), 6);
+    assert!(blocks[..2].iter().all(|(name, _)| name.starts_with("x1[")), "{blocks:?}");
+    folder.done(&format!("importance occlusion --model net.fi {data} --over step --output o.csv"));
+    assert!(["step 1", "step 2"].contains(&folder.features("o.csv")[0].0.as_str()));
+    folder.done("importance shap --model net.fi --data X.npy --background X.npy --output shap.csv");
+    assert_eq!(folder.features("shap.csv")[0].0, "x1");
+
+    folder.done(
+        "explain integrated-gradients --model net.fi --data X.npy --over both --output l.npy",
+    );
+    let local = fi_io::read_npy_2d(folder.path("l.npy")).unwrap();
+    let predicted = {
+        folder.done("predict --model net.fi --data X.npy --output p.npy");
+        fi_io::read_npy_2d(folder.path("p.npy")).unwrap()
+    };
+    assert_eq!(local.dim(), (60, 11));
+    let gap = local.sum_axis(ndarray::Axis(1)) - predicted.column(0);
+    assert!(gap.iter().all(|gap| gap.abs() < 1e-3), "{gap}");
+    folder.done("explain occlusion --model net.fi --data X.npy --output o.npy");
+    assert_eq!(fi_io::read_npy_2d(folder.path("o.npy")).unwrap().dim(), (60, 3));
+
+    for method in ["viann", "first-layer"] {
+        let table = folder.done(&format!("importance {method} --model net.fi"));
+        assert!(table.contains("x0") && table.contains("x1"), "{table}");
+    }
+}
+
+#[test]
+fn a_perceptron_is_scored_by_its_weights_and_by_a_history_from_elsewhere() {
+    let folder = Folder::new();
+    let rows: Vec<String> = (0..60)
+        .map(|i| {
+            let (a, b) = (f64::from(i * 7 % 60), f64::from(i * 11 % 60));
+            format!("{a},{b},{}", if a > 30.0 { "high" } else { "low" })
+        })
+        .collect();
+    std::fs::write(folder.path("t.csv"), format!("a,b,kind\n{}\n", rows.join("\n"))).unwrap();
+    let table = folder.done(
+        "train mlp --data t.csv --target kind --hidden 8 --epochs 40 --learning-rate 0.02 \
+         --output net.fi",
+    );
+    assert!(table.contains("accuracy"), "{table}");
+    for method in ["viann", "first-layer", "garson", "olden", "one-hot", "gradient", "lrp"] {
+        let data = if ["gradient", "lrp"].contains(&method) { "--data t.csv" } else { "" };
+        folder.done(&format!("importance {method} --model net.fi {data} --output {method}.csv"));
+        assert_eq!(folder.features(&format!("{method}.csv"))[0].0, "a", "{method}");
+    }
+    let epochs = ndarray::array![[[0.1], [0.5]], [[0.4], [0.5]], [[0.9], [0.4]]];
+    fi_io::write_npy(folder.path("epochs.npy"), &epochs).unwrap();
+    let found = folder.done("importance viann --weights-history epochs.npy");
+    let first = found.lines().find(|line| line.contains("x0")).unwrap();
+    assert!(first.contains('1'), "{found}");
+}
+
+#[test]
+fn each_wrong_call_gets_its_own_sentence() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("t.csv"), "a,b,y\n1,2,3\n2,3,5\n3,4,7\n4,1,5\n").unwrap();
+    folder
+        .done("train mlp --data t.csv --target y --epochs 2 --test-size 0 --output net.fi --quiet");
+    folder.done("train forest --data t.csv --target y --test-size 0 --output forest.fi --quiet");
+    let cases = [
+        ("train lstm --data t.csv --target y --output l.fi", "reads sequences: give --data"),
+        (
+            "train mlp --data t.csv --target y --output l.fi --embedding 4",
+            "--embedding has no meaning",
+        ),
+        (
+            "train forest --data t.csv --target y --output l.fi --epochs 4",
+            "--epochs has no meaning",
+        ),
+        (
+            "train mlp --data t.csv --target y --output l.fi --max-depth 4",
+            "--max-depth has no meaning",
+        ),
+        ("importance gradient --model forest.fi --data t.csv", "looks inside a neural network"),
+        ("importance viann --model forest.fi", "looks inside a neural network"),
+        ("importance gradient --model net.fi --data t.csv --over step", "are for sequences"),
+        ("importance gradient --model net.fi --data t.csv --repeats 3", "--repeats has no meaning"),
+        ("importance lrp --model net.fi --data t.csv --steps 3", "--steps has no meaning"),
+        ("importance expected-gradients --model net.fi --data t.csv", "give --background"),
+        ("importance garson --model net.fi --metric r2", "--metric has no meaning"),
+        ("importance viann --weights-history missing.npz", "`missing.npz` could not be read"),
+        ("importance olden --weights-history X.npy", "--weights-history has no meaning"),
+    ];
+    for (call, sentence) in cases {
+        let said = folder.refused(call);
+        assert!(said.contains(sentence), "{call}: {said}");
+    }
+}

@@ -1,5 +1,7 @@
 //! `cargo xtask compare truth`: every method against problems whose important inputs are known.
 
+#![expect(clippy::disallowed_types, reason = "how long a ranking takes is part of the answer")]
+
 use std::path::Path;
 use std::time::Instant;
 

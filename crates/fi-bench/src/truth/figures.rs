@@ -71,7 +71,9 @@ fn heatmap(study: &Study, model: &str, score: Score) -> Result<Option<Figure>> {
     let about = match score {
         Score::Auc => "The chance that an input that matters scores above one that does not.",
         Score::Recall => "The share of the k inputs that matter among the k highest scores.",
-        Score::Spearman | Score::Kendall => "Rank correlation with the true total effects.",
+        Score::Spearman | Score::Kendall => {
+            "Rank correlation with the total effects, below 1 where inputs that do nothing tie."
+        }
     };
     let heatmap = Heatmap {
         title: format!("{} of each method ({model}, {n_rows} rows)", score.name()),

@@ -70,7 +70,7 @@ fn lstm(steps: usize, channels: usize) -> Recurrent {
         units: vec![12],
         training: Training {
             optimizer: Optimizer::adam(LSTM_RATE),
-            epochs: 40,
+            epochs: 100,
             batch_size: 32,
             ..Training::default()
         },

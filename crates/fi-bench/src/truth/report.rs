@@ -128,7 +128,12 @@ fn in_short(study: &Study) -> String {
     let mut text = String::from("## In short\n\n");
     for (model, _) in &study.manifest.models {
         let ranked = ranked(study, model);
-        let all: Vec<String> = ranked.iter().map(|(m, auc, _)| format!("{m} {auc:.2}")).collect();
+        let most = ranked.iter().map(|(_, _, n)| *n).max().unwrap_or_default();
+        let found = |(method, auc, n): &(String, f64, usize)| {
+            let fewer = if *n < most { format!(" (on {n} of {most})") } else { String::new() };
+            format!("{method} {auc:.2}{fewer}")
+        };
+        let all: Vec<String> = ranked.iter().map(found).collect();
         let _ = writeln!(
             text,
             "- `{model}`, {} rows: mean AUC over the problems it learned, best first: {}.",

@@ -168,8 +168,8 @@ fn correlated() -> Problem {
     with_effects(
         "correlated",
         "3 x0 + 2.5 x2 + 2 x4 + 1.5 x6 + x8 of ten normal inputs that correlate at 0.7 to the power \
-         of their distance, so that each input that does nothing lies between two that do; noise of \
-         standard deviation 2",
+         of their distance, so that every input that does nothing lies beside one that does; noise \
+         of standard deviation 2",
         CORRELATED.iter().enumerate().map(effect).collect(),
         CORRELATED.len(),
         |rng| {

@@ -31,7 +31,7 @@ for (seed in args[-(1:2)]) {
     num.threads = 1, seed = as.integer(seed) + 1L, oob.error = FALSE,
     verbose = FALSE
   )
-  predicted <- predict(forest, test, num.threads = 1)$predictions
+  predicted <- predict(forest, test, num.threads = 1, verbose = FALSE)$predictions
   if (classes > 0) predicted <- t(predicted[, as.character(0:(classes - 1))])
   writeBin(as.double(predicted), file.path(folder, "predictions.bin"), endian = "little")
   cat(sprintf('{"seed": %s, "version": "ranger %s"}\n', seed, packageVersion("ranger")))

@@ -30,7 +30,7 @@ while (length(readLines(input, 1)) > 0) {
   flush(stdout())
 }
 peak <- as.numeric(gsub("[^0-9]", "", grep("VmHWM", readLines("/proc/self/status"), value = TRUE)))
-predicted <- predict(forest, test, num.threads = threads)$predictions
+predicted <- predict(forest, test, num.threads = threads, verbose = FALSE)$predictions
 score <- if (kind == "classes") mean(as.character(predicted) == as.character(test$class)) else
   1 - mean((predicted - test$value)^2) / mean((test$value - mean(test$value))^2)
 cat(sprintf('{"peak_kib": %d, "score": %.6f}\n', as.integer(peak), score))

@@ -243,6 +243,14 @@ mod tests {
         scores.0.extend(lines("histgb", &[0.29, 0.12, 0.19]));
         let table = scores.table().unwrap();
         assert!(table.lines().nth(2).unwrap().ends_with("+0.00000 | 0.01000 | yes |"), "{table}");
+        // The same spread around −0.01 is 1.7 standard errors, around −0.013 it is 2.3.
+        for (shift, verdict) in [(0.0, "| yes |"), (0.003, "| no, fi is better |")] {
+            for (line, loss) in scores.0[6..].iter_mut().zip([0.30, 0.11, 0.22]) {
+                line.log_loss = Some(loss + shift);
+            }
+            let table = scores.table().unwrap();
+            assert!(table.lines().nth(2).unwrap().ends_with(verdict), "{table}");
+        }
         for line in &mut scores.0[6..] {
             line.log_loss = Some(0.05);
         }

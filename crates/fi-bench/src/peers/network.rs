@@ -4,15 +4,20 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use fi_core::{Dataset, Metric, Model as _, Rng, Run, Target};
-use fi_models::network::{Mlp, Network, Optimizer};
+use fi_models::network::{Input, Mlp, Network, Optimizer, Recurrent, Training};
 use ndarray::{Array2, ArrayView1};
 
 use super::accuracy::{Split, split};
 
 /// The training of a network, with its rows loaded: [`NetworkJob::run`] is what is timed.
 pub struct NetworkJob {
-    settings: Mlp,
+    settings: Settings,
     split: Split,
+}
+
+enum Settings {
+    Dense(Mlp),
+    Recurrent(Recurrent),
 }
 
 impl NetworkJob {
@@ -22,15 +27,34 @@ impl NetworkJob {
     ///
     /// An unknown name.
     pub fn load(name: &str) -> Result<Self> {
-        let "network:mlp-digits" = name else { bail!("there is no work called `{name}`") };
-        let settings = Mlp {
-            hidden: vec![50, 100, 50],
-            optimizer: Optimizer::adam(0.001),
-            epochs: 30,
-            batch_size: 64,
-            ..Mlp::default()
-        };
-        Ok(Self { settings, split: digits()? })
+        Ok(match name {
+            "network:mlp-digits" => {
+                let settings = Mlp {
+                    hidden: vec![50, 100, 50],
+                    optimizer: Optimizer::adam(0.001),
+                    epochs: 30,
+                    batch_size: 64,
+                    ..Mlp::default()
+                };
+                Self { settings: Settings::Dense(settings), split: digits()? }
+            }
+            "network:lstm-50" => {
+                let optimizer = Optimizer::adam(0.001);
+                let settings = Recurrent {
+                    input: Input::Sequence { steps: 50, channels: 8 },
+                    units: vec![64],
+                    training: Training {
+                        optimizer,
+                        epochs: 5,
+                        batch_size: 32,
+                        ..Training::default()
+                    },
+                    ..Recurrent::default()
+                };
+                Self { settings: Settings::Recurrent(settings), split: sequences()? }
+            }
+            _ => bail!("there is no work called `{name}`"),
+        })
     }
 
     /// Trains once.
@@ -39,10 +63,14 @@ impl NetworkJob {
     ///
     /// Those of the network.
     pub fn run(&self) -> Result<Network> {
-        Ok(self.settings.fit(&Run::new(0), &self.split.train)?)
+        let (run, data) = (Run::new(0), &self.split.train);
+        Ok(match &self.settings {
+            Settings::Dense(settings) => settings.fit(&run, data)?,
+            Settings::Recurrent(settings) => settings.fit(&run, data)?,
+        })
     }
 
-    /// The accuracy on rows held out.
+    /// The accuracy on rows held out, or R².
     ///
     /// # Errors
     ///
@@ -50,7 +78,11 @@ impl NetworkJob {
     pub fn score(&self, network: &Network) -> Result<f64> {
         let test = &self.split.test;
         let predictions = network.predict(test.rows())?;
-        Ok(Metric::Accuracy.score(predictions.view(), network.output(), test.target(), None)?)
+        let metric = match self.settings {
+            Settings::Dense(_) => Metric::Accuracy,
+            Settings::Recurrent(_) => Metric::R2,
+        };
+        Ok(metric.score(predictions.view(), network.output(), test.target(), None)?)
     }
 }
 

@@ -249,10 +249,12 @@ pub const WORKS: &[Work] = &[
         SKLEARN,
         1.0,
     ),
-    work("network:mlp-digits", MLP, 1_438, MLP_SKLEARN, 1.0),
-    work("network:mlp-digits", "the same", 1_438, TORCH, 1.0),
-    work("network:mlp-digits", "the same", 1_438, KERAS, 1.0),
+    work("network:mlp-digits", MLP, 1_438, MLP_SKLEARN, 2.0),
+    work("network:mlp-digits", "the same", 1_438, TORCH, 2.0),
+    work("network:mlp-digits", "the same", 1_438, KERAS, 5.0),
+    work("network:lstm-50", LSTM, 1_000, TORCH, 1.0),
 ];
 
 const MLP: &str =
     "network training, 50-100-50 ReLU units on digits, 30 epochs of batches of 64, Adam";
+const LSTM: &str = "network training, LSTM of 64 units over 50 steps of 8 channels, 5 epochs of batches of 32, Adam";

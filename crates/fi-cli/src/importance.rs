@@ -226,12 +226,12 @@ impl Command {
     /// VIANN of weights that another framework wrote down.
     fn of_history(&self, path: &Path) -> Done<Importance> {
         let epochs = fi_io::read_weights_history(path)?;
-        let n_inputs = epochs.first().map_or(0, |weights| weights.nrows());
+        let n_inputs = epochs.first().map_or(0, ndarray::Array2::nrows);
         let names = match &self.data.names {
             Some(file) => fi_io::read_names(file, path, n_inputs)?,
             None => (0..n_inputs).map(|i| format!("x{i}")).collect(),
         };
-        let views: Vec<_> = epochs.iter().map(|weights| weights.view()).collect();
+        let views: Vec<_> = epochs.iter().map(ndarray::Array2::view).collect();
         Ok(Viann::default().of_epochs(&views, &names)?)
     }
 
@@ -286,16 +286,12 @@ impl Command {
             ..Permutation::default()
         };
         let run = session.run();
-        Ok(match (&model.model, &model.scaler) {
-            (Fitted::Trees(trees), None) => {
-                tree::permutation(&run, &settings, trees, &data, &players, &metrics)?
-            }
-            _ => {
-                let view = Swappable::new(model, &model.feature_names, players, data.rows())?;
-                let data = view.data(data)?;
-                settings.importance(&run, view.model.as_ref(), &data, &view.players, &metrics)?
-            }
-        })
+        if let (Fitted::Trees(trees), None) = (&model.model, &model.scaler) {
+            return Ok(tree::permutation(&run, &settings, trees, &data, &players, &metrics)?);
+        }
+        let view = Swappable::new(model, &model.feature_names, players, data.rows())?;
+        let data = view.data(data)?;
+        Ok(settings.importance(&run, view.model.as_ref(), &data, &view.players, &metrics)?)
     }
 
     fn trees<'a>(&self, model: &'a Stored) -> Done<&'a tree::Trees> {

@@ -12,11 +12,12 @@ use super::check::same_text;
 pub(crate) fn write(
     folder: &Path,
     texts: &[(&str, String)],
-    figures: &[(&str, Figure)],
+    figures: &[(impl AsRef<str>, Figure)],
 ) -> Result<()> {
     fs::create_dir_all(folder)
         .with_context(|| format!("{} cannot be made, give another folder", folder.display()))?;
     for (name, figure) in figures {
+        let name = name.as_ref();
         figure.save(folder.join(format!("{name}.svg")))?;
         figure.save(folder.join(format!("{name}.png")))?;
     }
@@ -41,12 +42,13 @@ pub(crate) fn read_text(folder: &Path, name: &str) -> Result<String> {
 pub(crate) fn check(
     folder: &Path,
     texts: &[(&str, String)],
-    figures: &[(&str, Figure)],
+    figures: &[(impl AsRef<str>, Figure)],
 ) -> Result<()> {
     for (name, expected) in texts {
         same_text(name, expected, &read_text(folder, name)?)?;
     }
     for (name, figure) in figures {
+        let name = name.as_ref();
         if let Some((a, b)) = figure.overlaps().first() {
             bail!("{name}.svg: the texts `{}` and `{}` overlap", a.text, b.text);
         }

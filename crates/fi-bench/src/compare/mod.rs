@@ -33,7 +33,6 @@ pub use manifest::Manifest;
 pub use methods::VIANN;
 pub use verdict::{Answer, Verdict, verdicts};
 
-pub(crate) use check::same_text;
 pub(crate) use html::document;
 pub(crate) use manifest::versions;
 pub(crate) use replicate::joined;

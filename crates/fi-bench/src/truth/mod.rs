@@ -36,6 +36,7 @@ pub use fit::{Cells, Clock, Effort, Replicate, Skill};
 pub use manifest::Manifest;
 pub use summary::{SpreadLine, TruthLine};
 
+use crate::compare::folder;
 use crate::compare::records::to_csv;
 use fit::Task;
 use models::KINDS;
@@ -272,16 +273,7 @@ impl Study {
     ///
     /// If a file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("{} cannot be made, give another folder", folder.display()))?;
-        for (name, figure) in figures::all(self)? {
-            figure.save(folder.join(format!("{name}.svg")))?;
-            figure.save(folder.join(format!("{name}.png")))?;
-        }
-        for (name, text) in self.texts()? {
-            fi_io::write_atomic(folder.join(name), |file| file.write_all(text.as_bytes()))?;
-        }
-        Ok(())
+        folder::write(folder, &self.texts()?, &figures::all(self)?)
     }
 }
 

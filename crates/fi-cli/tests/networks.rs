@@ -11,19 +11,19 @@ impl Folder {
     /// Sixty series of two channels and up to five steps: the target is the mean of channel `x1`
     /// over steps 1 and 2.
     fn new() -> Self {
-        let folder = Self(tempfile::tempdir().unwrap());
+        let folder = Self(tempfile::tempdir().expect("a folder"));
         let mut state = 1_u32;
         let mut draw = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             f64::from(state >> 8) / f64::from(1 << 23) - 1.0
         };
         let mut x = Array3::from_shape_fn((60, 5, 2), |_| draw());
-        let y: Array1<f64> = (0..60).map(|i| (x[[i, 1, 1]] + x[[i, 2, 1]]) / 2.0).collect();
+        let y: Array1<f64> = (0..60).map(|i| f64::midpoint(x[[i, 1, 1]], x[[i, 2, 1]])).collect();
         for row in 0..20 {
             x.slice_mut(ndarray::s![row, 4.., ..]).fill(f64::NAN);
         }
-        fi_io::write_npy(folder.path("X.npy"), &x).unwrap();
-        fi_io::write_npy(folder.path("y.npy"), &y).unwrap();
+        fi_io::write_npy(folder.path("X.npy"), &x).expect("a file");
+        fi_io::write_npy(folder.path("y.npy"), &y).expect("a file");
         folder
     }
 
@@ -37,26 +37,26 @@ impl Folder {
             .args(call)
             .current_dir(self.0.path())
             .output()
-            .unwrap()
+            .expect("the command runs")
     }
 
     /// What a call that must work prints.
     fn done(&self, call: &str) -> String {
         let output = self.fi(call);
-        let (out, error) = (output.stdout, String::from_utf8(output.stderr).unwrap());
+        let (out, error) = (output.stdout, String::from_utf8(output.stderr).expect("text"));
         assert!(output.status.success(), "{call}: {error}");
-        String::from_utf8(out).unwrap()
+        String::from_utf8(out).expect("text")
     }
 
     /// The sentence of a call that must fail.
     fn refused(&self, call: &str) -> String {
         let output = self.fi(call);
         assert!(!output.status.success(), "{call}");
-        String::from_utf8(output.stderr).unwrap()
+        String::from_utf8(output.stderr).expect("text")
     }
 
     fn features(&self, file: &str) -> Vec<(String, f64)> {
-        let rows = fi_io::read_importance_csv(self.path(file)).unwrap();
+        let rows = fi_io::read_importance_csv(self.path(file)).expect("a result");
         rows.into_iter().map(|row| (row.feature, row.importance)).collect()
     }
 }

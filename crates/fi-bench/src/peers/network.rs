@@ -129,10 +129,23 @@ mod tests {
     fn the_network_of_the_benchmark_learns_the_digits() {
         let mut job = NetworkJob::load("network:mlp-digits").unwrap();
         assert_eq!(job.split.train.n_rows(), 1_438);
-        job.settings.epochs = 8;
+        if let Settings::Dense(settings) = &mut job.settings {
+            settings.epochs = 8;
+        }
         let score = job.score(&job.run().unwrap()).unwrap();
         assert!(score > 0.85, "{score}");
         assert!(NetworkJob::load("network:none").is_err());
+    }
+
+    #[test]
+    fn the_recurrent_network_of_the_benchmark_learns_its_sequences() {
+        let mut job = NetworkJob::load("network:lstm-50").unwrap();
+        if let Settings::Recurrent(settings) = &mut job.settings {
+            settings.units = vec![16];
+            settings.training.optimizer = Optimizer::adam(0.01);
+        }
+        let score = job.score(&job.run().unwrap()).unwrap();
+        assert!(score > 0.2, "{score}");
     }
 
     #[test]

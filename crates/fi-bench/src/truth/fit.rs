@@ -191,7 +191,9 @@ impl Task<'_> {
             let Cell { skill, replicates } = &mut cell;
             if clock.is_none() {
                 skill.seconds = None;
-                replicates.iter_mut().for_each(|replicate| replicate.seconds = None);
+                for replicate in replicates {
+                    replicate.seconds = None;
+                }
             }
             if clock.is_none() || skill.seconds.is_some() {
                 return Ok(cell);

@@ -194,7 +194,7 @@ fn first(
     level: &Level,
     score: impl Fn(&Network, &[String]) -> fi_core::Result<Importance>,
 ) -> Result<Option<Found>> {
-    let Some(network) = fit.learned.network() else { return Ok(None) };
+    let network = fit.learned.network();
     match fit.channels() {
         None => Ok(Some(by_columns(level, &score(network, fit.names())?))),
         Some(channels) if level.name == "channels" => {
@@ -281,7 +281,7 @@ fn gradients(
     signs: Signs,
     method: &dyn Explainer,
 ) -> Result<Option<Found>> {
-    let Some(network) = fit.learned.network() else { return Ok(None) };
+    let network = fit.learned.network();
     let rows = drawn(fit, fit.test.rows(), fit.effort.gradient_rows, EXPLAINED);
     let columns = method.attribution(&fit.run, network, rows.view(), fit.names())?;
     let (n_rows, n_outputs, _) = columns.values.dim();

@@ -117,10 +117,10 @@ impl Learned {
         }
     }
 
-    /// The network, if it is one.
-    pub(super) fn network(&self) -> Option<&Network> {
+    /// What the methods of networks look into.
+    pub(super) fn network(&self) -> &Network {
         match self {
-            Self::Network(network) => Some(network),
+            Self::Network(network) => network,
         }
     }
 }

@@ -120,7 +120,7 @@ mod tests {
         // One relevant player leads, three share one place.
         let [auc, recall, ..] = scores([1.0, 0.0, 0.0, 0.0]);
         assert_eq!(auc, Some(0.75));
-        assert!((recall.unwrap() - (1.0 + 1.0 / 3.0) / 2.0).abs() < 1e-15);
+        assert!((recall.unwrap() - 2.0 / 3.0).abs() < 1e-15);
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! Channels, steps and padding: what players they are, and that padding never moves.
+
 use std::sync::Mutex;
 
 use ndarray::{Array2, ArrayView2, Axis, array, s};

@@ -48,8 +48,9 @@ use super::training::{Clip, Sampling, Training};
 ///
 /// # Errors
 ///
-/// [`Error::Parameter`] for a setting outside its domain; [`Error::NotFinite`] for a missing
-/// value (it names row and column); [`Error::Data`] for fewer than two classes, if early stopping
+/// [`Error::Parameter`](fi_core::Error::Parameter) for a setting outside its domain;
+/// [`Error::NotFinite`](fi_core::Error::NotFinite) for a missing
+/// value (it names row and column); [`Error::Data`](fi_core::Error::Data) for fewer than two classes, if early stopping
 /// leaves no rows on one side, or if training diverges (it names the epoch).
 ///
 /// # Example

@@ -1,3 +1,5 @@
+//! Do the methods that look inside networks keep their definitions, sums, padding and silence?
+
 use fi_core::{Model as _, Output};
 use ndarray::{Array1, array};
 use proptest::prelude::*;

@@ -25,7 +25,9 @@ fn predict(criterion: &mut Criterion) {
     let trees = learner.fit(&run, &training).expect("the data fit");
     by_rows(criterion, "predict, 500 boosted trees", &trees, data.rows());
     // Leaves of several values.
-    let labels = data.rows().column(0).iter().map(|&x| (x + 1.5).clamp(0.0, 2.0) as usize);
+    let table = data.rows();
+    let first = table.column(0);
+    let labels = first.iter().map(|&x| (x + 1.5).clamp(0.0, 2.0) as usize);
     let names = (0..3).map(|class| class.to_string()).collect();
     let target = Target::Classes { labels: labels.collect(), names };
     let classes = Dataset::new(data.rows().to_owned(), target).expect("drawn data are finite");

@@ -95,7 +95,8 @@ fn large(criterion: &mut Criterion) {
         measure(&name, &data, &trees, Metric::Mse);
     }
     let rows = data(10_000, 20);
-    let sums = rows.rows().rows().into_iter().map(|row| usize::from(row.sum() > 0.0));
+    let table = rows.rows();
+    let sums = table.rows().into_iter().map(|row| usize::from(row.sum() > 0.0));
     let target = Target::Classes {
         labels: sums.collect(),
         names: vec!["low".to_owned(), "high".to_owned()],

@@ -1,16 +1,12 @@
-"""Times one piece of work of one peer, and prints one line of JSON.
+"""Does one piece of work of one peer for each line of the input (clock.py).
 
     python works.py FOLDER WORK PEER THREADS REPEATS [ROWS]
 
-`cpu` and `wall` are the seconds of each repetition, of the work alone: data and model are loaded
-before. CPU seconds are those of the whole process. `peak_kib` is the process's peak memory.
+Data and model are loaded before the first one.
 """
 
-import json
 import os
-import resource
 import sys
-import time
 from pathlib import Path
 
 FOLDER, WORK, PEER, THREADS, REPEATS = sys.argv[1:6]
@@ -20,6 +16,8 @@ for variable in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
     os.environ[variable] = str(THREADS)
 
 import numpy as np  # noqa: E402  (the threads are set before)
+
+import clock  # noqa: E402
 
 
 def load(name):
@@ -218,19 +216,7 @@ def accuracy(model):
 def main():
     name, _, argument = WORK.partition(":")
     work = globals()[f"{PEER}_{name}"](argument)
-    if REPEATS > 1:
-        work()
-    cpu, wall = [], []
-    for _ in range(REPEATS):
-        start_wall, start = time.perf_counter(), time.process_time()
-        answer = work()
-        cpu.append(time.process_time() - start)
-        wall.append(time.perf_counter() - start_wall)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    line = {"cpu": cpu, "wall": wall, "peak_kib": peak}
-    if name.endswith("training"):
-        line["score"] = accuracy(answer)
-    print(json.dumps(line))
+    clock.each_line(work, accuracy if name.endswith("training") else None)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,31 @@
 //! `cargo xtask bench`: fi beside its peers, measured in one run, and recorded.
 
-#![expect(clippy::disallowed_types, reason = "a benchmark reads the clock")]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use fi_bench::peers::{Environment, Job, Measured, Records, WORKS, Work, growth};
-use rustix::time::{ClockId, clock_gettime};
+use fi_bench::peers::{
+    Environment, Measured, Records, WORKS, Work, growth, records_in, save_network_data, verify,
+};
 
+use crate::accuracy::Accuracy;
 use crate::root;
+use crate::side::{Side, cpu_seconds, serve};
 
 /// The options of `cargo xtask bench`.
 #[derive(Args)]
 pub(crate) struct Bench {
-    /// Only compute the table of this record again, and compare it with the one beside it
+    /// Only compute the table of this record (or of each one in this folder) again, and compare it
+    /// with the one beside it
     #[arg(long, value_name = "DIR")]
     verify: Option<PathBuf>,
+    /// Only compare how well trees trained by fi and by its peers predict, over seeds
+    #[arg(long)]
+    accuracy: bool,
+    /// How many seeds `--accuracy` compares
+    #[arg(long, value_name = "COUNT", default_value_t = 10, requires = "accuracy")]
+    seeds: u64,
     /// Only draw how fi's own cost grows with rows, trees, depth, features and background, as SVG
     #[arg(long, value_name = "DIR")]
     growth: Option<PathBuf>,
@@ -31,42 +38,72 @@ pub(crate) struct Bench {
     /// A Python 3.9 with benches/peers/requirements-fasttreeshap.txt [default: its works are left out]
     #[arg(long, value_name = "FILE")]
     old_python: Option<PathBuf>,
-    /// Also on two threads, for wall time
+    /// A Python 3.12 with benches/peers/requirements-networks.txt [default: its works are left out]
+    #[arg(long, value_name = "FILE")]
+    networks_python: Option<PathBuf>,
+    /// The works that are spread over threads on two of them, too, for wall time
     #[arg(long)]
     two_threads: bool,
     /// Where to write the record; an existing one is continued with what it lacks
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// Do one work of fi's side and print its times
-    #[arg(long, hide = true, value_names = ["WORK", "ROWS", "THREADS", "REPETITIONS"], num_args = 4)]
+    /// Be fi's side of one work: do it once for each line of the input
+    #[arg(long, hide = true, value_names = ["WORK", "ROWS", "THREADS"], num_args = 3)]
     one: Option<Vec<String>>,
 }
 
 impl Bench {
     pub(crate) fn run(self) -> Result<()> {
         if let Some(folder) = &self.verify {
-            return verify(folder);
+            for record in records_in(folder)? {
+                println!("{}{} follows from its raw.csv.", verify(&record)?, record.display());
+            }
+            return Ok(());
+        }
+        if self.accuracy {
+            let output = self.output.unwrap_or_else(|| root().join("target/accuracy"));
+            let accuracy = Accuracy {
+                python: &self.python,
+                output: &output,
+                only: self.only.as_deref(),
+                seeds: self.seeds,
+            };
+            return accuracy.run();
         }
         if let Some(folder) = &self.growth {
             std::fs::create_dir_all(folder)?;
             let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
             let charts = pool.install(|| growth(cpu_seconds, |what| println!("{what}")))?;
+            let mut points = fi_io::Table::new(["axis", "method", "value", "cpu_s"]);
             for (stem, chart) in charts {
                 chart.figure()?.save(folder.join(format!("{stem}.svg")))?;
+                for (method, line) in &chart.lines {
+                    for &(value, cpu) in line {
+                        points.push([
+                            stem.into(),
+                            method.as_str().into(),
+                            value.into(),
+                            cpu.into(),
+                        ]);
+                    }
+                }
             }
-            return Ok(());
+            return Ok(fi_io::write_table_csv(folder.join("growth.csv"), &points)?);
         }
         let models = root().join("target/peers");
         if let Some(one) = &self.one {
-            return one_job(&models, one);
+            let [work, rows, threads] = &one[..] else { bail!("--one takes three values") };
+            return serve(&models, work, rows.parse()?, threads.parse()?);
         }
         let output = self.output.clone().unwrap_or_else(|| root().join("target/bench"));
         std::fs::create_dir_all(&output)?;
-        self.prepare(&models)?;
+        let wanted: Vec<&Work> = WORKS.iter().filter(|work| self.wanted(work)).collect();
+        self.prepare(&models, &wanted)?;
         let raw = output.join("raw.csv");
         let mut records = if raw.exists() { Records::read(&raw)? } else { Records::default() };
-        for work in WORKS.iter().filter(|work| self.wanted(work)) {
-            for threads in if self.two_threads { vec![1, 2] } else { vec![1] } {
+        for work in wanted {
+            let two = self.two_threads && work.on_two_threads();
+            for threads in if two { vec![1, 2] } else { vec![1] } {
                 let done = |side: &str| {
                     records.0.iter().any(|r| {
                         r.work == work.name
@@ -79,8 +116,9 @@ impl Bench {
                     continue;
                 }
                 println!("{} by {} on {threads}", work.name, work.peer.title);
-                let ours = ours(work, threads)?;
-                let theirs = self.theirs(&models, work, threads)?;
+                let ours = Side::start(&mut ours(work, threads)?)?;
+                let theirs = Side::start(&mut self.theirs(&models, work, threads)?)?;
+                let [ours, theirs] = taking_turns(work, ours, theirs)?;
                 records.add(work, "fi", env!("CARGO_PKG_VERSION"), threads, &ours);
                 records.add(work, work.peer.name, work.peer.title, threads, &theirs);
                 fi_io::write_atomic(&raw, |file| {
@@ -96,21 +134,31 @@ impl Bench {
 
     fn wanted(&self, work: &Work) -> bool {
         let named = |only: &String| work.name.contains(only) || work.peer.name.contains(only);
-        let here = work.peer.environment != Environment::OldPython || self.old_python.is_some();
+        let here = match work.peer.environment {
+            Environment::OldPython => self.old_python.is_some(),
+            Environment::Networks => self.networks_python.is_some(),
+            Environment::Python | Environment::R => true,
+        };
         here && self.only.as_ref().is_none_or(named)
     }
 
-    /// Trains the models, once.
-    fn prepare(&self, models: &Path) -> Result<()> {
+    /// Trains the models that these works need, once.
+    fn prepare(&self, models: &Path, wanted: &[&Work]) -> Result<()> {
         let scripts = root().join("benches/peers");
-        if !models.join("forest_classes.json").exists() {
+        let uses = |e: Environment| wanted.iter().any(|work| work.peer.environment == e);
+        if uses(Environment::Networks) {
+            save_network_data(models)?;
+        }
+        let trees = wanted.iter().any(|work| work.peer.environment != Environment::Networks);
+        if trees && !models.join("forest_classes.json").exists() {
             let mut command = Command::new(&self.python);
             done(command.arg(scripts.join("models.py")).arg(models))?;
         }
-        if !models.join("x20_train.csv").exists() {
+        if uses(Environment::R) && !models.join("x20_train.csv").exists() {
             tables_for_r(models)?;
         }
         if let Some(python) = &self.old_python
+            && uses(Environment::OldPython)
             && !models.join("old_forest_deep.json").exists()
         {
             done(Command::new(python).arg(scripts.join("old_forests.py")).arg(models))?;
@@ -119,84 +167,53 @@ impl Bench {
     }
 
     /// The peer's side, in a process of its own.
-    fn theirs(&self, models: &Path, work: &Work, threads: usize) -> Result<Measured> {
+    fn theirs(&self, models: &Path, work: &Work, threads: usize) -> Result<Command> {
         let scripts = root().join("benches/peers");
         let mut command = match work.peer.environment {
             Environment::Python => Command::new(&self.python),
             Environment::OldPython => {
                 Command::new(self.old_python.as_ref().context("--old-python is not given")?)
             }
+            Environment::Networks => Command::new(
+                self.networks_python.as_ref().context("--networks-python is not given")?,
+            ),
             Environment::R => Command::new("Rscript"),
         };
-        let (threads, repetitions) = (threads.to_string(), work.repetitions.to_string());
-        if work.peer.environment == Environment::R {
-            command.arg(scripts.join("forest.R")).arg(models).arg(work.name);
-            command.args([&threads, &repetitions]);
-        } else {
-            command.arg(scripts.join("works.py")).arg(models).args([work.name, work.peer.name]);
-            command.args([threads, repetitions, work.peer_rows.to_string()]);
+        let script = match work.peer.environment {
+            Environment::Python | Environment::OldPython => "works.py",
+            Environment::Networks => "networks.py",
+            Environment::R => "forest.R",
+        };
+        command.arg(scripts.join(script)).arg(models).arg(work.name);
+        if work.peer.environment != Environment::R {
+            command.arg(work.peer.name);
         }
-        measured(&mut command)
+        let repetitions = work.repetitions.to_string();
+        command.args([threads.to_string(), repetitions, work.peer_rows.to_string()]);
+        Ok(command)
     }
 }
 
 /// fi's side, in a process of its own.
-fn ours(work: &Work, threads: usize) -> Result<Measured> {
+fn ours(work: &Work, threads: usize) -> Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    let numbers = [work.rows, threads, work.repetitions].map(|n| n.to_string());
-    command.args(["bench", "--one", work.name]).args(numbers);
-    measured(&mut command)
+    command.args(["bench", "--one", work.name]);
+    command.args([work.rows, threads].map(|n| n.to_string()));
+    Ok(command)
 }
 
-/// What a process prints in its last line.
-fn measured(command: &mut Command) -> Result<Measured> {
-    let output = command.stderr(std::process::Stdio::inherit()).output()?;
-    ensure!(output.status.success(), "{command:?} failed");
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().last().unwrap_or_default();
-    serde_json::from_str(line).with_context(|| format!("{command:?} printed `{line}`"))
+/// Both sides in turn; a work that is done more than once is done once more before, to warm up.
+fn taking_turns(work: &Work, mut ours: Side, mut theirs: Side) -> Result<[Measured; 2]> {
+    for repetition in usize::from(work.repetitions == 1)..=work.repetitions {
+        ours.turn(repetition > 0)?;
+        theirs.turn(repetition > 0)?;
+    }
+    Ok([ours.finish()?, theirs.finish()?])
 }
 
 fn done(command: &mut Command) -> Result<()> {
     ensure!(command.status()?.success(), "{command:?} failed");
     Ok(())
-}
-
-/// Does one work and prints its times, as `works.py` does.
-fn one_job(models: &Path, one: &[String]) -> Result<()> {
-    let [work, numbers @ ..] = one else { bail!("--one takes four values") };
-    let numbers = numbers.iter().map(|n| n.parse()).collect::<Result<Vec<usize>, _>>()?;
-    let [rows, threads, repetitions] = numbers[..] else { bail!("--one takes four values") };
-    let job = Job::load(models, work, rows)?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let prepared = pool.install(|| job.prepare())?;
-    let (mut cpu, mut wall, mut trained) = (Vec::new(), Vec::new(), None);
-    for repetition in 0..=repetitions {
-        // As the peers: one to warm up, unless the work is done only once.
-        if repetition == 0 && repetitions == 1 {
-            continue;
-        }
-        let (start, start_cpu) = (Instant::now(), cpu_seconds());
-        trained = pool.install(|| job.run(prepared.as_ref()))?;
-        if repetition > 0 {
-            wall.push(start.elapsed().as_secs_f64());
-            cpu.push(cpu_seconds() - start_cpu);
-        }
-    }
-    let peak_kib = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| {
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-        line.split_whitespace().nth(1)?.parse().ok()
-    });
-    let score = trained.map(|model| job.score(models, &model)).transpose()?;
-    let measured = Measured { cpu, wall, peak_kib: peak_kib.unwrap_or(0), score };
-    println!("{}", serde_json::to_string(&measured)?);
-    Ok(())
-}
-
-/// The CPU seconds of this process so far.
-fn cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
 /// The training and test tables as CSV, because R reads no `.npy`.
@@ -219,20 +236,6 @@ fn tables_for_r(models: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Computes a record's table again.
-fn verify(folder: &Path) -> Result<()> {
-    let table = Records::read(&folder.join("raw.csv"))?.table()?;
-    let path = folder.join("table.md");
-    let recorded = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    ensure!(
-        recorded.ends_with(&table),
-        "{} is not what follows from raw.csv; it should end with\n{table}",
-        path.display()
-    );
-    println!("{table}\nThe table follows from raw.csv.");
-    Ok(())
-}
-
 /// What the record was measured on.
 fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
@@ -245,7 +248,7 @@ fn machine() -> String {
     let load = read("/proc/loadavg");
     format!(
         "{} (family {}, model {}), {cores} cores, AVX2: {}; load at the end {}.\n\
-         CPU seconds of one thread, medians; each side in a process of its own, in turn. Ratios \
+         CPU seconds of one thread, medians; each side in a process of its own, taking turns. Ratios \
          are per row where the peer was given fewer.\n",
         field("model name"),
         field("cpu family"),

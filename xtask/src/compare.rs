@@ -1,82 +1,106 @@
-//! `cargo xtask compare`: progress on the terminal, the report in a folder, a short table at the end.
+//! `cargo xtask compare`: what is compared, the options all comparisons share, and the dispatch.
+
+mod data_set;
+mod truth;
+mod viann;
 
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use comfy_table::{Table, presets};
-use fi_bench::compare::{Comparison, Settings, VIANN, check, verdicts};
+use clap::builder::PossibleValuesParser;
 use fi_bench::data_sets;
-use fi_core::{Progress, Run};
+use fi_core::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::root;
 
+/// What runs one experiment and writes its folder.
+type Experiment = fn(&Compare, &Path) -> Result<()>;
+
+/// The experiments that go over several data sets, a line each; any other name is a data set's.
+const EXPERIMENTS: &[(&str, Experiment)] = &[("truth", truth::run), ("viann", viann::run)];
+
 /// The options of `cargo xtask compare`.
 #[derive(Args)]
 pub(crate) struct Compare {
-    /// The data set
-    #[arg(value_parser = clap::builder::PossibleValuesParser::new(data_sets::names()))]
-    data: String,
-    /// How many seeds; each splits the rows anew [default: 10 for iris, fewer for larger data]
+    /// The experiment, or the data set whose models are compared
+    #[arg(value_parser = PossibleValuesParser::new(names()))]
+    what: String,
+    /// How many seeds [default: by experiment]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     seeds: Option<u32>,
     /// The first seed
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
-    /// Only two seeds, one for larger data, for a quick look
+    /// Few seeds on few data, for a quick look
     #[arg(long, conflicts_with = "seeds")]
     quick: bool,
     /// Compute every number again from the files written, and look for overlapping text in figures
     #[arg(long)]
     check: bool,
-    /// Where to write [default: target/compare, and in it the name of the data]
+    /// Where to write [default: target/compare, and in it the name of the experiment or data]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// How many threads; the answer does not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
+    /// Data sets of `viann`, with commas between [default: all six]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    data: Vec<String>,
+    /// Models of `truth`, with commas between [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    models: Vec<String>,
+    /// Problems of `truth`, with commas between [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    problems: Vec<String>,
     /// No progress bar and no table
     #[arg(long)]
     quiet: bool,
 }
 
+/// Everything that can be compared.
+fn names() -> Vec<&'static str> {
+    EXPERIMENTS.iter().map(|(name, _)| *name).chain(data_sets::names()).collect()
+}
+
 impl Compare {
     pub(crate) fn run(self) -> Result<()> {
-        let output =
-            self.output.clone().unwrap_or_else(|| root().join("target/compare").join(&self.data));
-        ensure!(!output.is_file(), "{} is a file, give a folder with --output", output.display());
+        let folder =
+            self.output.clone().unwrap_or_else(|| root().join("target/compare").join(&self.what));
+        ensure!(
+            self.what == "viann" || self.data.is_empty(),
+            "`{}` takes no --data, only `viann` does",
+            self.what
+        );
+        ensure!(
+            self.what == "truth" || (self.models.is_empty() && self.problems.is_empty()),
+            "`{}` takes no --models and no --problems, only `truth` does",
+            self.what
+        );
+        ensure!(!folder.is_file(), "{} is a file, give a folder with --output", folder.display());
         // Before the work, not after it.
-        std::fs::create_dir_all(&output)
-            .with_context(|| format!("{} cannot be made, give another folder", output.display()))?;
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("{} cannot be made, give another folder", folder.display()))?;
+        let experiment = EXPERIMENTS.iter().find(|(name, _)| *name == self.what);
+        experiment.map_or(data_set::run as Experiment, |(_, run)| *run)(&self, &folder)
+    }
+
+    /// Does the work on the chosen number of threads, behind a progress bar.
+    fn with_progress<T: Send>(&self, work: impl FnOnce(&Bar) -> Result<T> + Send) -> Result<T> {
         let threads = self.threads.unwrap_or(0) as usize;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-        let settings = Settings {
-            data: self.data.clone(),
-            seed: self.seed,
-            n_seeds: self.seeds.map(|n| n as usize),
-            quick: self.quick,
-        };
         let bar = Bar::new(self.quiet);
-        let comparison =
-            pool.install(|| Comparison::run(&Run::new(self.seed).with_progress(&bar), &settings))?;
+        let done = pool.install(|| work(&bar));
         bar.0.finish_and_clear();
-        comparison.write(&output)?;
-        if !self.quiet {
-            println!("{}", table(&comparison));
-            println!("Report: {}", output.join("report.html").display());
-        }
-        if self.check {
-            let checked = check(&output)
-                .with_context(|| format!("{} does not hold together", output.display()))?;
-            println!(
-                "Checked: {} texts and {} figures computed again from {} replicates, all the same.",
-                checked.texts, checked.figures, checked.replicates
-            );
-        }
-        Ok(())
+        done
+    }
+
+    /// How many seeds the user wants.
+    fn n_seeds(&self) -> Option<usize> {
+        self.seeds.map(|n| n as usize)
     }
 }
 
@@ -100,17 +124,4 @@ impl Progress for Bar {
         self.0.set_position(done as u64);
         ControlFlow::Continue(())
     }
-}
-
-/// Each network's VIANN against the forest's MDI; the report has the other methods.
-fn table(comparison: &Comparison) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN);
-    table.set_header(["VIANN of the", "Pearson with MDI", "verdict"]);
-    for v in verdicts(&comparison.records).into_iter().filter(|v| v.method == VIANN) {
-        let [median, low, high] = v.agreement;
-        let agreement = format!("{median:.2} [{low:.2}, {high:.2}]");
-        table.add_row([v.model.as_str(), agreement.as_str(), v.text()]);
-    }
-    table
 }

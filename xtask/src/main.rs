@@ -1,10 +1,12 @@
 //! `cargo xtask`: the project's runner. `cargo xtask --help` lists the commands.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its user")]
 
+mod accuracy;
 mod bench;
 mod ci;
 mod compare;
 mod golden;
+mod side;
 mod tidy;
 
 use std::path::PathBuf;

@@ -79,11 +79,14 @@ fn data_problems(root: &Path) -> Result<Vec<String>> {
     let mut problems = Vec::new();
     for path in files(&root.join("datasets"))? {
         let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
-        if path.extension().is_some_and(|extension| extension == "csv")
-            && let Err(error) = fi_bench::data_sets::load(name)
-        {
-            problems.push(format!("datasets/{name}.csv: {error:#}"));
-        }
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let found = match extension.unwrap_or_default() {
+            "csv" => fi_bench::data_sets::load(name).err(),
+            "npy" => fi_bench::data_sets::load_sequences(name).err(),
+            _ => None,
+        };
+        let file = path.strip_prefix(root).unwrap_or(&path).display();
+        problems.extend(found.map(|error| format!("{file}: {error:#}")));
     }
     Ok(problems)
 }

@@ -1,11 +1,14 @@
 //! Data sets, comparisons and benchmarks of the fi feature-importance crates.
 //!
-//! [`compare`] is what `cargo xtask compare` runs, [`data_sets`] are the tables that ship with the
-//! project. The Criterion benchmarks of the folder `benches` are this crate's bench targets.
+//! [`compare`], [`truth`] and [`viann`] are what `cargo xtask compare` runs, [`data_sets`] are the
+//! tables that ship with the project. The Criterion benchmarks of the folder `benches` are this
+//! crate's bench targets.
 
 pub mod compare;
 pub mod data_sets;
 pub mod peers;
+pub mod truth;
+pub mod viann;
 
 /// The README's examples, as tests.
 #[cfg(doctest)]

@@ -49,8 +49,8 @@ pub use importance_csv::{
 pub use importance_json::{Provenance, read_importance_json, write_importance_json};
 pub use local_table::{attribution_table, interaction_table};
 pub use npy::{
-    read_npy, read_npy_1d, read_npy_2d, read_npy_3d, write_attribution_npy, write_interactions_npy,
-    write_npy,
+    read_npy, read_npy_1d, read_npy_2d, read_npy_2d_from, read_npy_3d, write_attribution_npy,
+    write_interactions_npy, write_npy,
 };
 pub use npz::{read_npz, read_weights_history};
 pub use pairs::{PAIR_PATTERN, PairScores, PairSum, pair_names, read_pairs};

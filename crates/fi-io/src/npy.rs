@@ -121,10 +121,24 @@ pub fn read_npy(path: impl AsRef<Path>) -> Result<ArrayD<f64>> {
     parse(&bytes).map_err(|problem| Error::content(&path.display().to_string(), problem))
 }
 
+/// Reads a two-dimensional array of numbers from the bytes of a file; `name` is the file in error
+/// messages.
+///
+/// # Errors
+///
+/// [`Error::Content`] as for [`read_npy_1d`].
+pub fn read_npy_2d_from(bytes: &[u8], name: &str) -> Result<Array2<f64>> {
+    read_from(bytes, name, 2)
+}
+
 fn read<D: Dimension>(path: &Path, dimensions: usize) -> Result<Array<f64, D>> {
-    let array = read_npy(path)?;
-    let name = path.display().to_string();
-    let fail = |problem: String| Error::content(&name, problem);
+    let bytes = std::fs::read(path).map_err(|source| Error::read(path, source))?;
+    read_from(&bytes, &path.display().to_string(), dimensions)
+}
+
+fn read_from<D: Dimension>(bytes: &[u8], name: &str, dimensions: usize) -> Result<Array<f64, D>> {
+    let fail = |problem: String| Error::content(name, problem);
+    let array = parse(bytes).map_err(fail)?;
     if array.ndim() != dimensions {
         return Err(fail(format!(
             "the array has shape {:?}, expected {dimensions} dimensions",

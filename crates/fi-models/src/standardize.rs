@@ -5,7 +5,7 @@
 //! splits or refits (folds, LOFO) then fits the scaling on its own training rows, with no leak.
 
 use fi_core::{Dataset, Error, Learner, Model, Output, Result, Run, check_columns, require_shape};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 /// The mean and scale of each column: `z = (x − mean) / scale`.
@@ -69,8 +69,9 @@ impl Scaler {
         let weights: Vec<f64> = (0..n_steps).flat_map(|_| weights).copied().collect();
         let mut channels = Vec::with_capacity(n_channels);
         for channel in 0..n_channels {
-            let values = data.rows().slice_move(s![.., channel..;n_channels]);
-            let values: Array1<f64> = values.t().iter().copied().collect();
+            let columns = (channel..n_columns).step_by(n_channels);
+            let values: Array1<f64> =
+                columns.flat_map(|column| data.rows().column(column).to_vec()).collect();
             let name = &data.feature_names()[channel];
             channels.push(column_moments(values.view(), &weights, name)?);
         }

@@ -1,10 +1,11 @@
 //! `--check`: reads a folder back and computes everything in it again.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::folder::{self, read_text};
+use super::manifest::check_versions;
 use super::records::{self, Record};
 use super::{Comparison, Manifest, figures};
 use crate::data_sets;
@@ -27,16 +28,10 @@ pub struct Checked {
 /// If a file is missing or differs, naming its first different line; if a figure has overlapping
 /// or cut text; if the data or the versions are not those of the manifest.
 pub fn check(folder: &Path) -> Result<Checked> {
-    let read = |name: &str| -> Result<Vec<u8>> {
-        fs::read(folder.join(name))
-            .with_context(|| format!("{name} cannot be read, run the comparison again"))
-    };
-    let text = |name: &str| -> Result<String> {
-        String::from_utf8(read(name)?).with_context(|| format!("{name} is not UTF-8"))
-    };
+    let text = |name: &str| read_text(folder, name);
     let manifest: Manifest =
         serde_json::from_str(&text("manifest.json")?).context("manifest.json does not parse")?;
-    manifest.check_versions()?;
+    check_versions(&manifest.versions)?;
     let data = data_sets::load(&manifest.data)?;
     ensure!(
         data.provenance.sha256 == manifest.data_sha256,
@@ -46,25 +41,13 @@ pub fn check(folder: &Path) -> Result<Checked> {
     );
     let replicates: Vec<Record> = records::from_csv(&text("replicates.csv")?, "replicates.csv")?;
     let again = Comparison::new(data, manifest, replicates)?;
-    let texts = again.texts()?;
-    for (name, expected) in &texts {
-        same_text(name, expected, &text(name)?)?;
-    }
-    let figures = figures::all(&again)?;
-    for (name, figure) in &figures {
-        if let Some((a, b)) = figure.overlaps().first() {
-            bail!("{name}.svg: the texts `{}` and `{}` overlap", a.text, b.text);
-        }
-        if let Some(cut) = figure.cut_texts().first() {
-            bail!("{name}.svg: the text `{}` leaves the picture", cut.text);
-        }
-        same_text(&format!("{name}.svg"), &figure.svg()?, &text(&format!("{name}.svg"))?)?;
-        ensure!(figure.png()? == read(&format!("{name}.png"))?, "{name}.png differs");
-    }
+    let (texts, figures) = (again.texts()?, figures::all(&again)?);
+    folder::check(folder, &texts, &figures)?;
     Ok(Checked { replicates: again.replicates.len(), texts: texts.len(), figures: figures.len() })
 }
 
-fn same_text(name: &str, expected: &str, found: &str) -> Result<()> {
+/// Whether a file holds what it should; an error names its first different line.
+pub(crate) fn same_text(name: &str, expected: &str, found: &str) -> Result<()> {
     if expected == found {
         return Ok(());
     }

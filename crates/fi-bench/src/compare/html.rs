@@ -25,21 +25,26 @@ pub(super) fn page(comparison: &Comparison, markdown: &str) -> Result<String> {
         pictures.push((format!("{name}.svg"), figure.svg()?));
     }
     let title = comparison.data.provenance.title.as_str();
-    let body = body(markdown, &pictures);
-    Ok(html! {
+    Ok(document(&format!("{title}: VIANN against MDI"), markdown, &pictures))
+}
+
+/// A self-contained page of a Markdown text and the pictures that it links.
+pub(crate) fn document(title: &str, markdown: &str, pictures: &[(String, String)]) -> String {
+    let body = body(markdown, pictures);
+    html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) ": VIANN against MDI" }
+                title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
             body { main { (PreEscaped(body)) } }
         }
     }
     .into_string()
-        + "\n")
+        + "\n"
 }
 
 /// Markdown as HTML, with a linked picture replaced by itself and an anchor on each heading.

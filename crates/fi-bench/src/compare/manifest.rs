@@ -82,37 +82,16 @@ impl Manifest {
             oob_metric: super::models::oob_metric(plan.data.target()).name(),
             top_k_metric: plan.top_k_metric.name(),
             n_repeats: plan.n_repeats,
-            shap_rows: plan.shap_rows.min(n_test),
-            shap_background: plan.shap_background,
+            shap_rows: plan.shap.rows.min(n_test),
+            shap_background: plan.shap.background,
             shap_estimator: if is_exact(plan.data.n_features()) {
                 "exact: every coalition".to_owned()
             } else {
-                format!("{} antithetic permutations", plan.shap_permutations)
+                format!("{} antithetic permutations", plan.shap.permutations)
             },
             models: plan.arms.iter().map(|arm| (arm.name.to_owned(), arm.about.clone())).collect(),
             versions: versions()?,
         })
-    }
-
-    /// Whether this build would write the same versions.
-    ///
-    /// # Errors
-    ///
-    /// If not, naming the first that differs.
-    pub(super) fn check_versions(&self) -> Result<()> {
-        let ours = versions()?;
-        let other = self.versions.iter().zip(&ours).find(|(theirs, ours)| theirs != ours);
-        if let Some(((name, version), (our_name, our_version))) = other {
-            bail!(
-                "manifest.json is of {name} {version}, but this build has {our_name} \
-                 {our_version}, run the comparison again"
-            );
-        }
-        ensure!(
-            self.versions == ours,
-            "manifest.json lists other packages, run the comparison again"
-        );
-        Ok(())
     }
 
     pub(super) fn to_json(&self) -> Result<String> {
@@ -121,7 +100,7 @@ impl Manifest {
 }
 
 /// Versions as the committed lock file pins them.
-fn versions() -> Result<Vec<(String, String)>> {
+pub(crate) fn versions() -> Result<Vec<(String, String)>> {
     #[derive(Deserialize)]
     struct Lock {
         package: Vec<Package>,
@@ -138,4 +117,22 @@ fn versions() -> Result<Vec<(String, String)>> {
         versions.extend(of_name.map(|package| (name.to_owned(), package.version.clone())));
     }
     Ok(versions)
+}
+
+/// Whether this build would write these versions.
+///
+/// # Errors
+///
+/// If not, naming the first that differs.
+pub(crate) fn check_versions(theirs: &[(String, String)]) -> Result<()> {
+    let ours = versions()?;
+    let other = theirs.iter().zip(&ours).find(|(their, our)| their != our);
+    if let Some(((name, version), (our_name, our_version))) = other {
+        bail!(
+            "manifest.json is of {name} {version}, but this build has {our_name} {our_version}, \
+             run the comparison again"
+        );
+    }
+    ensure!(theirs == ours, "manifest.json lists other packages, run the comparison again");
+    Ok(())
 }

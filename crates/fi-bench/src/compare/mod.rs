@@ -8,33 +8,41 @@
 
 mod check;
 mod figures;
-mod html;
-mod manifest;
-mod methods;
+pub(crate) mod folder;
+pub(crate) mod html;
+pub(crate) mod manifest;
+pub(crate) mod methods;
 mod models;
 mod published;
 pub mod records;
-mod replicate;
-mod report;
+pub(crate) mod replicate;
+pub(crate) mod report;
 pub mod summary;
 mod verdict;
 mod yardsticks;
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use fi_core::agreement::Agreement;
 use fi_core::{Fold, Folds, Metric, Players, Run, Target};
 use ndarray::ArrayView1;
 
-pub use check::check;
+pub use check::{Checked, check};
 pub use manifest::Manifest;
 pub use methods::VIANN;
 pub use verdict::{Answer, Verdict, verdicts};
 
+pub(crate) use check::same_text;
+pub(crate) use html::document;
+pub(crate) use manifest::versions;
+pub(crate) use replicate::joined;
+pub(crate) use yardsticks::anova_f;
+
 use crate::data_sets::{self, DataSet};
 use models::Arm;
 use records::{Record, Records};
+use replicate::ShapSample;
 use summary::{AgreementLine, ImportanceLine};
 
 /// What a user may choose about a comparison.
@@ -69,9 +77,7 @@ struct Plan {
     n_seeds: usize,
     n_folds: usize,
     n_repeats: usize,
-    shap_rows: usize,
-    shap_background: usize,
-    shap_permutations: usize,
+    shap: ShapSample,
     top_k: Vec<usize>,
     top_k_in_every_fold: bool,
     quick: bool,
@@ -104,9 +110,7 @@ impl Plan {
             n_seeds,
             n_folds: 5,
             n_repeats: 10,
-            shap_rows: 50,
-            shap_background: 30,
-            shap_permutations: 4,
+            shap: ShapSample { rows: 50, background: 30, permutations: 4 },
             top_k: top_k.collect(),
             top_k_in_every_fold: small,
             quick: settings.quick,
@@ -125,7 +129,7 @@ impl Plan {
 }
 
 /// Whether SHAP enumerates all coalitions of so many features.
-fn is_exact(n_features: usize) -> bool {
+pub(crate) fn is_exact(n_features: usize) -> bool {
     n_features <= 6
 }
 
@@ -207,16 +211,7 @@ impl Comparison {
     ///
     /// If a file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("{} cannot be made, give another folder", folder.display()))?;
-        for (name, figure) in figures::all(self)? {
-            figure.save(folder.join(format!("{name}.svg")))?;
-            figure.save(folder.join(format!("{name}.png")))?;
-        }
-        for (name, text) in self.texts()? {
-            fi_io::write_atomic(folder.join(name), |file| file.write_all(text.as_bytes()))?;
-        }
-        Ok(())
+        folder::write(folder, &self.texts()?, &figures::all(self)?)
     }
 
     /// The two features with the largest absolute correlation, and the correlation.
@@ -237,7 +232,7 @@ impl Comparison {
 }
 
 /// Pearson correlation; NaN if one is constant.
-fn correlation(x: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
+pub(crate) fn correlation(x: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
     let defined = Agreement::Pearson.between(&x.to_vec(), &y.to_vec());
     defined.ok().flatten().unwrap_or(f64::NAN)
 }

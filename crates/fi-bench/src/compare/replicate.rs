@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 use fi_core::shapley::{self, Estimator};
 use fi_core::{
-    Dataset, Fold, Folds, Importance, Lofo, Metric, Occlusion, Permutation, Players, Removal, Run,
-    Target,
+    Dataset, Fold, Folds, Importance, Lofo, Metric, Model, Occlusion, Permutation, Players,
+    Removal, Run, Target,
 };
 use fi_models::Scaler;
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
@@ -26,9 +26,9 @@ mod stream {
 pub(super) const LOFO_IN_EVERY_FOLD: usize = 20;
 
 /// The scaled rows of one fold.
-struct Rows {
-    train: Dataset,
-    test: Dataset,
+pub(crate) struct Rows {
+    pub(crate) train: Dataset,
+    pub(crate) test: Dataset,
 }
 
 /// Everything one fit records.
@@ -52,7 +52,7 @@ pub(super) fn replicate(
 }
 
 /// Training and test rows, both scaled by the training rows; a regression's target too.
-fn scaled(data: &Dataset, split: &Fold) -> Result<Rows> {
+pub(crate) fn scaled(data: &Dataset, split: &Fold) -> Result<Rows> {
     let (train, test) = (data.select_rows(&split.train)?, data.select_rows(&split.test)?);
     let scaler = Scaler::fit(&train)?;
     let (train, test) = (scaler.scale(&train)?, scaler.scale(&test)?);
@@ -341,7 +341,7 @@ fn explain(
             occlusion.importance(run, network, &all, &players, &[metric(all.target())])?;
         scores.push((methods::SET_TO_ZERO, found.remove(0)));
     }
-    scores.push((methods::SHAP, shap(plan, run, learned, rows, &players)?));
+    scores.push((methods::SHAP, shap(&plan.shap, run, learned.model(), rows, &players)?));
     Ok(scores)
 }
 
@@ -358,11 +358,21 @@ fn permutation(
     Ok(found.remove(0))
 }
 
+/// How many rows and draws SHAP takes.
+pub(crate) struct ShapSample {
+    /// Hold-out rows that are explained, at the most.
+    pub(crate) rows: usize,
+    /// Training rows drawn as background.
+    pub(crate) background: usize,
+    /// Antithetic permutations, where not every coalition is played.
+    pub(crate) permutations: usize,
+}
+
 /// Mean |Shapley value| of hold-out rows, with drawn training rows as background.
-fn shap(
-    plan: &Plan,
+pub(crate) fn shap(
+    sample: &ShapSample,
     run: &Run<'_>,
-    learned: &Learned,
+    model: &dyn Model,
     rows: &Rows,
     players: &Players,
 ) -> Result<Importance> {
@@ -370,18 +380,17 @@ fn shap(
         let chosen = run.split(stream).rng(0).sample(data.n_rows(), n);
         data.rows().select(Axis(0), &chosen)
     };
-    let removal = Removal::marginal(drawn(&rows.train, plan.shap_background, 10))?;
-    let explained = drawn(&rows.test, plan.shap_rows, 11);
+    let removal = Removal::marginal(drawn(&rows.train, sample.background, 10))?;
+    let explained = drawn(&rows.test, sample.rows, 11);
     let exact = shapley::Exact;
-    let walk = shapley::Permutation { n_permutations: plan.shap_permutations, tolerance: None };
+    let walk = shapley::Permutation { n_permutations: sample.permutations, tolerance: None };
     let estimator: &dyn Estimator = if is_exact(players.len()) { &exact } else { &walk };
-    let attribution =
-        shapley::explain(run, estimator, learned.model(), explained.view(), players, &removal)?;
+    let attribution = shapley::explain(run, estimator, model, explained.view(), players, &removal)?;
     Ok(attribution.mean_abs(0.95)?)
 }
 
 /// Training rows above test rows.
-fn joined(train: &Dataset, test: &Dataset) -> Result<Dataset> {
+pub(crate) fn joined(train: &Dataset, test: &Dataset) -> Result<Dataset> {
     let rows = concatenate(Axis(0), &[train.rows(), test.rows()])?;
     let target = match (train.target(), test.target()) {
         (Target::Classes { labels: a, names }, Target::Classes { labels: b, .. }) => {
@@ -410,7 +419,7 @@ fn with_probes(data: &Dataset, shuffle: &Run<'_>, stream: u64) -> Result<Dataset
 }
 
 /// The metrics that every model is scored by.
-pub(super) fn skill_metrics(target: &Target) -> Vec<Metric> {
+pub(crate) fn skill_metrics(target: &Target) -> Vec<Metric> {
     match target {
         Target::Classes { .. } => vec![Metric::LogLoss, Metric::Accuracy],
         Target::Values(_) => vec![Metric::Mse, Metric::R2],

@@ -6,7 +6,7 @@ use ndarray::{ArrayView1, ArrayView2};
 /// The F statistic of each feature alone: of one-way ANOVA between the classes, or of the simple
 /// linear regression on the feature. 0 for a constant feature, the largest double where a feature
 /// separates the classes without any spread.
-pub(super) fn anova_f(data: &Dataset) -> Vec<f64> {
+pub(crate) fn anova_f(data: &Dataset) -> Vec<f64> {
     data.rows()
         .columns()
         .into_iter()

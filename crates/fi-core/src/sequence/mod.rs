@@ -1,6 +1,6 @@
 //! Sequences in a flat table: which columns are which channel at which step.
 
-use ndarray::{Array2, Array3, ArrayView2, Axis, concatenate, s};
+use ndarray::{Array2, Array3, ArrayView2, Axis, concatenate};
 use serde::{Deserialize, Serialize};
 
 use crate::attribution::Attribution;
@@ -178,11 +178,12 @@ impl Sequence {
         let n_channels = self.channels.len();
         let mut present = Array2::from_elem((rows.nrows(), self.n_steps), false);
         for ((row, step), present) in present.indexed_iter_mut() {
-            let values = rows.slice(s![row, step * n_channels..(step + 1) * n_channels]);
-            let missing = values.iter().filter(|value| value.is_nan()).count();
+            let first = step * n_channels;
+            let absent = |channel: &usize| rows[[row, first + channel]].is_nan();
+            let missing = (0..n_channels).filter(absent).count();
             *present = missing == 0;
             if missing > 0 && missing < n_channels {
-                let channel = values.iter().position(|value| value.is_nan()).unwrap_or(0);
+                let channel = (0..n_channels).find(absent).unwrap_or(0);
                 return Err(Error::NotFinite {
                     what: "a step of which other channels are there".to_owned(),
                     row,

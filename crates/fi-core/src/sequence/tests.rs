@@ -1,6 +1,6 @@
 use std::sync::Mutex;
 
-use ndarray::{Array2, ArrayView2, Axis, array};
+use ndarray::{Array2, ArrayView2, Axis, array, s};
 use proptest::prelude::*;
 
 use super::*;
@@ -122,7 +122,7 @@ fn permuting_a_channel_never_moves_the_padding() {
     // shuffling channels must change nothing.
     let rows =
         Array2::from_shape_fn((12, 6), |(i, column)| if column / 2 <= i % 3 { 1.0 } else { NAN });
-    let target = Target::Values((0..12).map(|i| (i % 3 + 1) as f64).collect());
+    let target = Target::Values((0..12).map(|i| f64::from(i % 3 + 1)).collect());
     let sequence = two();
     let data = Dataset::new(rows, target).unwrap();
     let data = data.with_feature_names(sequence.column_names()).unwrap();

@@ -7,6 +7,7 @@ use ndarray::{Array2, ArrayView2, CowArray, Ix2, s};
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
+use super::elementwise;
 use super::input::Input;
 use super::layers::{Dense, Layer, Shape};
 use super::program::{Program, Workspace};
@@ -174,7 +175,8 @@ pub(super) fn shapes(input: Input, layers: &[Layer]) -> Result<Vec<Shape>> {
     Ok(shapes)
 }
 
-/// So many numbers per level are in memory at once when a table is predicted.
+/// About so many numbers per layer are in memory at once when a table is predicted: more than a
+/// processor's cache holds costs time.
 const BLOCK: usize = 1 << 20;
 
 impl Network {
@@ -346,8 +348,10 @@ impl Network {
         self.input.check_rows(rows)?;
         let program = T::program(self);
         let mut work = Workspace::new(self.layers.len());
-        let widest = self.shapes.iter().map(|shape| shape.len()).max().unwrap_or(1);
-        let block = (BLOCK / widest).clamp(1, 1024);
+        let shapes = self.layers.iter().zip(self.shapes.windows(2));
+        let widest = shapes.map(|(layer, pair)| layer.footprint(pair[0], pair[1])).max();
+        let widest = widest.unwrap_or(1).max(self.shapes[0].len());
+        let block = (BLOCK / widest).clamp(64, 1024);
         for start in (0..rows.nrows()).step_by(block) {
             let range = start..(start + block).min(rows.nrows());
             let part = rows.slice(s![range.clone(), ..]);
@@ -391,11 +395,11 @@ impl Model for Network {
 /// Turns margins into probabilities in place and returns `ln Σ eᶻ`.
 pub(super) fn softmax(margins: &mut [f64]) -> f64 {
     let highest = margins.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut sum = 0.0;
     for z in margins.iter_mut() {
-        *z = (*z - highest).exp();
-        sum += *z;
+        *z -= highest;
     }
+    elementwise::exp(margins);
+    let sum: f64 = margins.iter().sum();
     for z in margins {
         *z /= sum;
     }

@@ -4,7 +4,7 @@ use fi_core::{Error, Result, check_columns, require};
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::layers::Shape;
+use super::layers::{LARGEST, Shape};
 use super::real::Real;
 
 /// How a network reads a row of a [`Dataset`](fi_core::Dataset), whose columns are flat.
@@ -78,7 +78,9 @@ impl Input {
             Self::Features(n) => require(n >= 1, "features", n, positive),
             Self::Sequence { steps, channels } => {
                 require(steps >= 1, "steps", steps, positive)?;
-                require(channels >= 1, "channels", channels, positive)
+                require(channels >= 1, "channels", channels, positive)?;
+                let fits = steps.checked_mul(channels).is_some_and(|n| n <= LARGEST);
+                require(fits, "steps", steps, format!("at most {LARGEST} over the channels"))
             }
             Self::Tokens { steps, vocabulary } => {
                 require(steps >= 1, "steps", steps, positive)?;
@@ -136,7 +138,11 @@ impl Input {
         for (r, row) in rows.enumerate() {
             if shape.steps.is_none() {
                 let to = &mut values[r * width..(r + 1) * width];
-                to.iter_mut().zip(row).for_each(|(to, x)| *to = T::of(*x));
+                match row.as_slice() {
+                    // Known to be dense, so that whole registers are read.
+                    Some(row) => to.iter_mut().zip(row).for_each(|(to, x)| *to = T::of(*x)),
+                    None => to.iter_mut().zip(row).for_each(|(to, x)| *to = T::of(*x)),
+                }
                 continue;
             }
             for (i, x) in row.iter().enumerate() {

@@ -3,6 +3,7 @@
 use fi_core::{Result, require};
 use serde::{Deserialize, Serialize};
 
+use super::level::{Level, Work, fma};
 use super::real::Real;
 
 /// The rule that turns the gradient `g` of one batch into a step of the parameters `w`.
@@ -171,14 +172,10 @@ impl<T: Real> Stepper<T> {
                 }
             }
             Optimizer::Adam { beta_1, beta_2, epsilon, .. } => {
-                self.adam(parameters, gradient, eta, [beta_1, beta_2, epsilon]);
+                self.adam(parameters, gradient, eta, 0.0, [beta_1, beta_2, epsilon]);
             }
             Optimizer::AdamW { beta_1, beta_2, epsilon, weight_decay, .. } => {
-                let decay = T::of(eta * weight_decay);
-                for w in parameters.iter_mut() {
-                    *w -= decay * *w;
-                }
-                self.adam(parameters, gradient, eta, [beta_1, beta_2, epsilon]);
+                self.adam(parameters, gradient, eta, weight_decay, [beta_1, beta_2, epsilon]);
             }
             Optimizer::RmsProp { rho, epsilon, .. } => {
                 let (new, epsilon) = (T::of(1.0 - rho), T::of(epsilon));
@@ -190,17 +187,58 @@ impl<T: Real> Stepper<T> {
         }
     }
 
-    fn adam(&mut self, parameters: &mut [T], gradient: &[T], eta: f64, settings: [f64; 3]) {
-        let [beta_1, beta_2, epsilon] = settings;
+    fn adam(
+        &mut self,
+        parameters: &mut [T],
+        gradient: &[T],
+        eta: f64,
+        decay: f64,
+        [beta_1, beta_2, epsilon]: [f64; 3],
+    ) {
         self.powers = (self.powers.0 * beta_1, self.powers.1 * beta_2);
-        let rate = T::of(eta * (1.0 - self.powers.1).sqrt() / (1.0 - self.powers.0));
-        let [new_1, new_2] = [beta_1, beta_2].map(|beta| T::of(1.0 - beta));
-        let epsilon = T::of(epsilon);
-        let moments = self.first.iter_mut().zip(&mut self.second);
-        for ((w, &g), (m, s)) in parameters.iter_mut().zip(gradient).zip(moments) {
-            *m += (g - *m) * new_1;
-            *s += (g * g - *s) * new_2;
-            *w -= rate * *m / (s.sqrt() + epsilon);
+        let rate = eta * (1.0 - self.powers.1).sqrt() / (1.0 - self.powers.0);
+        let (first, second) = (&mut self.first[..], &mut self.second[..]);
+        Level::detect().run(Adam {
+            parameters,
+            gradient,
+            first,
+            second,
+            rate: T::of(rate),
+            decay: T::of(eta * decay),
+            new: [beta_1, beta_2].map(|beta| T::of(1.0 - beta)),
+            epsilon: T::of(epsilon),
+        });
+    }
+}
+
+/// A step of Adam or `AdamW`: one pass over four arrays, which the memory's speed bounds.
+struct Adam<'a, T> {
+    parameters: &'a mut [T],
+    gradient: &'a [T],
+    first: &'a mut [T],
+    second: &'a mut [T],
+    rate: T,
+    /// What is taken off the parameters first.
+    decay: T,
+    /// `1 − β₁` and `1 − β₂`.
+    new: [T; 2],
+    epsilon: T,
+}
+
+impl<T: Real> Work for Adam<'_, T> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "compiled for several processors")]
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self { rate, decay, new, epsilon, .. } = self;
+        let moments = self.first.iter_mut().zip(self.second);
+        for ((w, &g), (m, s)) in self.parameters.iter_mut().zip(self.gradient).zip(moments) {
+            let (mean, square) =
+                (fma::<FMA, T>(g - *m, new[0], *m), fma::<FMA, T>(g * g - *s, new[1], *s));
+            let kept = fma::<FMA, T>(-decay, *w, *w);
+            (*m, *s) = (mean, square);
+            *w = kept - rate * mean / (square.sqrt() + epsilon);
         }
     }
 }

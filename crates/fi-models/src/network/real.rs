@@ -2,10 +2,6 @@
 //!
 //! Everything between the rows and the margins is generic over [`Real`]; losses, weight
 //! statistics and sums over epochs are `f64` whatever the network computes with.
-#![expect(
-    clippy::inline_always,
-    reason = "part of bodies that are compiled for several processors"
-)]
 
 use std::fmt::Debug;
 use std::iter::Sum;

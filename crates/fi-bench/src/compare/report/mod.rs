@@ -244,11 +244,11 @@ fn spread(values: Vec<f64>) -> String {
     median_range(quantile(&values, 0.5), quantile(&values, tail), quantile(&values, 1.0 - tail))
 }
 
-fn median_range(median: f64, low: f64, high: f64) -> String {
+pub(crate) fn median_range(median: f64, low: f64, high: f64) -> String {
     format!("{median:.2} [{low:.2}, {high:.2}]")
 }
 
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)
 }
 

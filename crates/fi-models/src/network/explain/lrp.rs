@@ -3,7 +3,7 @@
 use fi_core::{Result, Run, require};
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, s};
 
-use super::recurrent::{Gates, through_gru, through_lstm};
+use super::recurrent::{Kept, through_gru, through_lstm};
 use super::{Explainer, Scores, by_rows};
 use crate::network::activation::Activation;
 use crate::network::fitted::Network;
@@ -79,7 +79,7 @@ impl Explainer for Lrp {
 }
 
 impl Lrp {
-    fn relevance(&self, network: &Network, rows: ArrayView2<'_, f64>) -> Result<Array3<f64>> {
+    fn relevance(self, network: &Network, rows: ArrayView2<'_, f64>) -> Result<Array3<f64>> {
         let trace = network.trace(rows)?;
         let n_layers = network.layers().len();
         let margins = trace.levels[n_layers].values.index_axis(Axis(1), 0).to_owned();
@@ -101,7 +101,7 @@ impl Lrp {
 
     /// The relevance of what goes into a layer, from that of what comes out.
     fn through(
-        &self,
+        self,
         network: &Network,
         place: usize,
         trace: &Trace,
@@ -112,12 +112,12 @@ impl Lrp {
         let present = input.present.as_ref();
         match (&network.layers()[place], &trace.insides[place]) {
             (Layer::Lstm(lstm), Inside::Lstm { gates, cells, hidden }) => {
-                let gates = Gates { gates, hidden, present, epsilon: self.epsilon };
-                through_lstm(lstm, &gates, cells, &input.values, &relevance)
+                let kept = Kept { gates, hidden, present, epsilon: self.epsilon };
+                through_lstm(lstm, &kept, cells, &input.values, &relevance)
             }
             (Layer::Gru(gru), Inside::Gru { gates, candidates, inner, hidden }) => {
-                let gates = Gates { gates, hidden, present, epsilon: self.epsilon };
-                through_gru(gru, &gates, candidates, inner, &input.values, &relevance)
+                let kept = Kept { gates, hidden, present, epsilon: self.epsilon };
+                through_gru(gru, &kept, candidates, inner, &input.values, &relevance)
             }
             (Layer::Flatten, _) => relevance
                 .into_shape_with_order(input.values.dim())

@@ -7,7 +7,7 @@ use crate::network::layers::lstm::Walk;
 use crate::network::layers::{Gru, Lstm};
 
 /// What both kinds of layer keep of every step.
-pub(super) struct Gates<'a> {
+pub(super) struct Kept<'a> {
     /// `(n_rows, steps, gates · units)`, after their activations.
     pub(super) gates: &'a Array3<f64>,
     /// `(n_rows, steps, units)`.
@@ -17,7 +17,7 @@ pub(super) struct Gates<'a> {
     pub(super) epsilon: f64,
 }
 
-impl Gates<'_> {
+impl Kept<'_> {
     fn present(&self, row: usize, step: usize) -> bool {
         self.present.is_none_or(|present| present[[row, step]])
     }
@@ -45,7 +45,7 @@ fn back(a: ArrayView1<'_, f64>, w: ArrayView2<'_, f64>, s: &Array1<f64>) -> Arra
 /// From the outputs of an LSTM layer to its inputs.
 pub(super) fn through_lstm(
     lstm: &Lstm,
-    gates: &Gates<'_>,
+    kept: &Kept<'_>,
     cells: &Array3<f64>,
     input: &Array3<f64>,
     relevance: &Array3<f64>,
@@ -68,22 +68,21 @@ pub(super) fn through_lstm(
             if lstm.return_sequences {
                 of_hidden += &relevance.slice(s![row, step, ..]);
             }
-            if !gates.present(row, step) {
+            if !kept.present(row, step) {
                 continue;
             }
             // h = o tanh c: the output gate gets nothing.
             of_cell += &of_hidden;
-            let gate = |k: usize| gates.gates.slice(s![row, step, k * units..(k + 1) * units]);
+            let gate = |k: usize| kept.gates.slice(s![row, step, k * units..(k + 1) * units]);
             let (then, held) =
-                (gates.before(row, before, cells), gates.before(row, before, gates.hidden));
+                (kept.before(row, before, cells), kept.before(row, before, kept.hidden));
             let x = input.slice(s![row, step, ..]);
             // c = f c⁻ + i g, and g is the tanh of a weighted sum.
-            let per_cell =
-                over(&of_cell, &cells.slice(s![row, step, ..]).to_owned(), gates.epsilon);
+            let per_cell = over(&of_cell, &cells.slice(s![row, step, ..]).to_owned(), kept.epsilon);
             let of_candidate = &per_cell * &gate(0) * gate(2);
             of_cell = per_cell * gate(1) * then;
             let sums = x.dot(&w) + held.dot(&u) + bias;
-            let per_sum = over(&of_candidate, &sums, gates.epsilon);
+            let per_sum = over(&of_candidate, &sums, kept.epsilon);
             shared.slice_mut(s![row, step, ..]).assign(&back(x, w, &per_sum));
             of_hidden = back(held.view(), u, &per_sum);
         }
@@ -94,7 +93,7 @@ pub(super) fn through_lstm(
 /// From the outputs of a GRU layer to its inputs.
 pub(super) fn through_gru(
     gru: &Gru,
-    gates: &Gates<'_>,
+    kept: &Kept<'_>,
     candidates: &Array3<f64>,
     inner: &Array3<f64>,
     input: &Array3<f64>,
@@ -118,16 +117,16 @@ pub(super) fn through_gru(
             if gru.return_sequences {
                 of_hidden += &relevance.slice(s![row, step, ..]);
             }
-            if !gates.present(row, step) {
+            if !kept.present(row, step) {
                 continue;
             }
-            let reset = gates.gates.slice(s![row, step, ..units]);
-            let update = gates.gates.slice(s![row, step, units..]);
-            let held = gates.before(row, before, gates.hidden);
+            let reset = kept.gates.slice(s![row, step, ..units]);
+            let update = kept.gates.slice(s![row, step, units..]);
+            let held = kept.before(row, before, kept.hidden);
             let x = input.slice(s![row, step, ..]);
             // h = (1 − z) n + z h⁻, and n is the tanh of a weighted sum.
-            let now = gates.hidden.slice(s![row, step, ..]).to_owned();
-            let per_state = over(&of_hidden, &now, gates.epsilon);
+            let now = kept.hidden.slice(s![row, step, ..]).to_owned();
+            let per_state = over(&of_hidden, &now, kept.epsilon);
             let n = candidates.slice(s![row, step, ..]);
             let of_candidate = &per_state * &update.mapv(|z| 1.0 - z) * n;
             of_hidden = per_state * update * &held;
@@ -135,7 +134,7 @@ pub(super) fn through_gru(
             let after = gru.recurrent_bias.is_some();
             let recurrent = if after { &inner * &reset } else { inner.dot(&u) };
             let sums = x.dot(&w) + bias + recurrent;
-            let per_sum = over(&of_candidate, &sums, gates.epsilon);
+            let per_sum = over(&of_candidate, &sums, kept.epsilon);
             shared.slice_mut(s![row, step, ..]).assign(&back(x, w, &per_sum));
             of_hidden += &if after {
                 back(held.view(), u, &(per_sum * reset))

@@ -89,7 +89,7 @@ impl<T: Real> Work for Back<'_, T> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let n = self.by_cell.len();
-        let (Self { gates, before, squashed, by_hidden, by_cell, .. }) = self;
+        let Self { gates, before, squashed, by_hidden, by_cell, .. } = self;
         let [by_i, by_f, by_g, by_o] = quarters_mut(self.by_gates, n);
         back::<FMA, T>(n, gates, before, squashed, by_hidden, by_cell, by_i, by_f, by_g, by_o);
     }

@@ -267,6 +267,15 @@ impl Layer {
         }
     }
 
+    /// About how many numbers it holds per row while it predicts.
+    pub(super) fn footprint(&self, input: Shape, output: Shape) -> usize {
+        match self {
+            Self::Lstm(lstm) => 7 * input.n_steps() * lstm.recurrent_weights.nrows(),
+            Self::Gru(gru) => 8 * input.n_steps() * gru.recurrent_weights.nrows(),
+            _ => output.len(),
+        }
+    }
+
     /// What it does, for inputs of this shape.
     pub(super) fn op<T: Real>(&self, input: Shape) -> Box<dyn Op<T>> {
         match self {

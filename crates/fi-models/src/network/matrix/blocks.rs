@@ -43,7 +43,7 @@ enum Rows<'a, T> {
     Packed(&'a [T]),
 }
 
-impl<T> Operand<'_, T> {
+impl<T: Copy> Operand<'_, T> {
     /// Whether its rows are pages apart.
     fn is_far(self) -> bool {
         self.n_columns * size_of::<T>() >= FAR

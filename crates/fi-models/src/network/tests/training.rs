@@ -338,6 +338,10 @@ fn each_bad_chain_gets_its_own_sentence() {
         "the table has shape [20, 12], expected [20, 8]"
     );
     assert_eq!(
+        text(Input::Sequence { steps: 1 << 40, channels: 1 << 40 }, vec![LayerSettings::Flatten]),
+        "`steps` is `1099511627776`, it must be at most 268435456 over the channels"
+    );
+    assert_eq!(
         text(Input::Tokens { steps: 12, vocabulary: 0 }, vec![]),
         "`vocabulary` is `0`, it must be at least 1"
     );

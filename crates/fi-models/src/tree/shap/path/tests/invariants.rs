@@ -102,7 +102,7 @@ fn trees_that_are_not_quite_oblivious_are_not_looked_up() {
         let mut tree = TreeBuilder::new(1);
         for node in 0..7_usize {
             let level = (node + 1).ilog2() as usize;
-            let cover = 8.0 / (1 << level) as f64;
+            let cover = 8.0 / f64::from(1 << level);
             // The last split of a level.
             let differs = level == odd && node + 2 == 2 << level;
             let at = if by_category {

@@ -1,0 +1,299 @@
+//! The methods that are held against the truth: a list to which a new method is a line.
+//!
+//! A method scores the players of a level of a fitted model, or nothing if it does not fit. What
+//! scores columns only is summed over the columns of a channel or a step, as absolute values.
+
+use anyhow::Result;
+use fi_core::{
+    Attribution, Fold, Folds, Importance, Lofo, Metric, Occlusion, Permutation, Removal, Target,
+    shapley,
+};
+use fi_models::network::{
+    AnswerScale, ExpectedGradients, Explainer, GarsonForm, Gradient, GradientTimesInput,
+    IntegratedGradients, Lrp, Network, Scale, SmoothGrad, Viann, first_layer, garson, olden, probe,
+};
+use ndarray::{Array2, Array3, ArrayView2, Axis};
+
+use super::fit::{Fit, Seen};
+use super::problem::Level;
+use crate::compare::{anova_f, joined};
+
+/// The importance of each player of a level.
+pub(super) struct Found {
+    /// The higher the more important.
+    pub(super) values: Vec<f64>,
+    /// How many rows were predicted, models trained or gradients taken.
+    pub(super) evaluations: usize,
+}
+
+/// A method of the list.
+pub(super) struct Method {
+    /// Its name in files and pictures.
+    pub(super) name: &'static str,
+    /// What it computes, and what its evaluations are.
+    pub(super) about: &'static str,
+    /// Its scores, or nothing if it does not fit the model or costs too much.
+    pub(super) score: fn(&Fit<'_>, &Level) -> Result<Option<Found>>,
+}
+
+/// All methods, in the order of the report.
+pub(super) const METHODS: &[Method] = &[
+    Method {
+        name: "VIANN",
+        about: "variance of the input weights over the epochs × |final weight|, not scaled",
+        score: |fit, level| {
+            first(fit, level, |network, names| {
+                Viann { scale: Scale::Raw, ..Viann::default() }.of_network(network, names)
+            })
+        },
+    },
+    Method {
+        name: "first layer",
+        about: "sum of |first-layer weights|",
+        score: |fit, level| first(fit, level, first_layer),
+    },
+    Method {
+        name: "Garson",
+        about: "shares of the |weights| along all paths of a dense network",
+        score: |fit, level| {
+            paths(fit, level, |network, names| garson(network, names, GarsonForm::Garson))
+        },
+    },
+    Method {
+        name: "Olden",
+        about: "|sum of the products of weights along all paths| of a dense network, mean over the \
+                outputs",
+        score: |fit, level| paths(fit, level, olden),
+    },
+    Method {
+        name: "one-hot probe",
+        about: "|f(e) − f(0)| with one column at 1 and the others at their mean of 0; predicted rows",
+        score: |fit, level| {
+            let answers = probe(fit.learned.model(), fit.names())?;
+            Ok(Some(by_columns(level, &answers.mean_abs(0.95)?)))
+        },
+    },
+    Method {
+        name: "set to zero",
+        about: "increase of the loss on the test rows with the player at its mean of 0, nothing \
+                retrained; predicted rows",
+        score: set_to_zero,
+    },
+    Method {
+        name: "permutation",
+        about: "increase of the loss on the test rows with the player shuffled; predicted rows",
+        score: permutation,
+    },
+    Method {
+        name: "LOFO",
+        about: "increase of the loss on the test rows of a model trained without the player; \
+                trained models",
+        score: lofo,
+    },
+    Method {
+        name: "SHAP",
+        about: "mean |Shapley value| of test rows, sampled, with training rows as background; \
+                predicted rows",
+        score: shap,
+    },
+    Method {
+        name: "gradient",
+        about: "mean |slope of the margin| of test rows; predicted rows, as of all that follow",
+        score: |fit, level| gradients(fit, level, Signs::Lost, &Gradient { scale: SCALE }),
+    },
+    Method {
+        name: "gradient × input",
+        about: "mean |slope × value|",
+        score: |fit, level| {
+            gradients(fit, level, Signs::Kept, &GradientTimesInput { scale: SCALE })
+        },
+    },
+    Method {
+        name: "SmoothGrad",
+        about: "mean |slope, averaged over noise of 0.15 of the column's range|",
+        score: |fit, level| {
+            let n_samples = fit.effort.gradient_points;
+            let method = SmoothGrad { n_samples, noise: 0.15, scale: SCALE };
+            gradients(fit, level, Signs::Lost, &method)
+        },
+    },
+    Method {
+        name: "integrated gradients",
+        about: "mean |value × slope, averaged over the way from 0|",
+        score: |fit, level| {
+            let n_steps = fit.effort.gradient_points;
+            let method = IntegratedGradients { baseline: None, n_steps, scale: SCALE };
+            gradients(fit, level, Signs::Kept, &method)
+        },
+    },
+    Method {
+        name: "expected gradients",
+        about: "the same with drawn training rows as the start of the way",
+        score: |fit, level| {
+            let chosen = fit.run.rng(BACKGROUND).sample(fit.train.n_rows(), EXPECTED_ROWS);
+            let method = ExpectedGradients {
+                n_samples: fit.effort.gradient_points,
+                scale: SCALE,
+                ..ExpectedGradients::new(fit.train.rows().select(Axis(0), &chosen))
+            };
+            gradients(fit, level, Signs::Kept, &method)
+        },
+    },
+    Method {
+        name: "LRP-ε",
+        about: "mean |relevance| that reaches the column from the margin, layer by layer",
+        score: |fit, level| gradients(fit, level, Signs::Kept, &Lrp::default()),
+    },
+    Method {
+        name: "ANOVA F",
+        about: "the F statistic of each column alone, without any model: a yardstick",
+        score: |fit, level| {
+            let rows = fit.train.rows().mapv(|x| if x.is_nan() { 0.0 } else { x });
+            let f = anova_f(&fit.train.clone().with_rows(rows)?);
+            Ok(Some(by_columns(level, &Importance::new("ANOVA F", fit.names(), f)?)))
+        },
+    },
+];
+
+/// Slopes are of margins: probabilities are flat where the network is sure.
+const SCALE: AnswerScale = AnswerScale::Margins;
+/// The streams of the drawn rows.
+const BACKGROUND: u64 = 0;
+const EXPLAINED: u64 = 1;
+/// From how many training rows expected gradients start.
+const EXPECTED_ROWS: usize = 100;
+
+/// Scores of columns, summed as absolute values over the columns of each player.
+fn by_columns(level: &Level, columns: &Importance) -> Found {
+    let single = |player: usize| level.players.members(player);
+    let values = (0..level.players.len())
+        .map(|player| match single(player) {
+            [column] => columns.values[*column],
+            several => several.iter().map(|&column| columns.values[column].abs()).sum(),
+        })
+        .collect();
+    Found { values, evaluations: columns.n_evaluations }
+}
+
+/// The loss whose increase is the importance.
+pub(super) fn loss(target: &Target) -> Metric {
+    match target {
+        Target::Classes { .. } => Metric::LogLoss,
+        Target::Values(_) => Metric::Mse,
+    }
+}
+
+fn found(mut importances: Vec<Importance>) -> Found {
+    let importance = importances.swap_remove(0);
+    Found { values: importance.values, evaluations: importance.n_evaluations }
+}
+
+/// A score of the first layer's rows: of columns, or of channels if the network reads sequences.
+fn first(
+    fit: &Fit<'_>,
+    level: &Level,
+    score: impl Fn(&Network, &[String]) -> fi_core::Result<Importance>,
+) -> Result<Option<Found>> {
+    let Some(network) = fit.learned.network() else { return Ok(None) };
+    match fit.channels() {
+        None => Ok(Some(by_columns(level, &score(network, fit.names())?))),
+        Some(channels) if level.name == "channels" => {
+            Ok(Some(found(vec![score(network, channels)?])))
+        }
+        Some(_) => Ok(None),
+    }
+}
+
+/// A score of the columns of a network that is dense throughout.
+fn paths(
+    fit: &Fit<'_>,
+    level: &Level,
+    score: impl Fn(&Network, &[String]) -> fi_core::Result<Importance>,
+) -> Result<Option<Found>> {
+    if fit.channels().is_some() { Ok(None) } else { first(fit, level, score) }
+}
+
+fn set_to_zero(fit: &Fit<'_>, level: &Level) -> Result<Option<Found>> {
+    let metrics = [loss(fit.test.target())];
+    fit.ask(&level.players, |seen| {
+        let occlusion = Occlusion { baseline: vec![0.0; seen.test.n_features()] };
+        let Seen { model, test, players, .. } = seen;
+        Ok(Some(found(occlusion.importance(&fit.run, *model, test, players, &metrics)?)))
+    })
+}
+
+fn permutation(fit: &Fit<'_>, level: &Level) -> Result<Option<Found>> {
+    let method = Permutation { n_repeats: fit.effort.n_repeats, ..Permutation::default() };
+    let metrics = [loss(fit.test.target())];
+    fit.ask(&level.players, |seen| {
+        let Seen { model, test, players, .. } = seen;
+        Ok(Some(found(method.importance(&fit.run, *model, test, players, &metrics)?)))
+    })
+}
+
+fn lofo(fit: &Fit<'_>, level: &Level) -> Result<Option<Found>> {
+    let reads_sequences = fit.channels().is_some();
+    let most = if reads_sequences { fit.effort.lofo_groups } else { fit.effort.lofo_players };
+    if level.players.len() > most {
+        return Ok(None);
+    }
+    let metrics = [loss(fit.test.target())];
+    fit.ask(&level.players, |seen| {
+        let data = joined(seen.train, seen.test)?;
+        let (n_train, n_rows) = (seen.train.n_rows(), data.n_rows());
+        let split = Fold { train: (0..n_train).collect(), test: (n_train..n_rows).collect() };
+        let lofo = Lofo { folds: Folds::Given(vec![split]), ..Lofo::default() };
+        Ok(Some(found(lofo.importance(&fit.run, seen.learner, &data, seen.players, &metrics)?)))
+    })
+}
+
+/// So many rows of a table, drawn.
+fn drawn(fit: &Fit<'_>, rows: ArrayView2<'_, f64>, n: usize, stream: u64) -> Array2<f64> {
+    rows.select(Axis(0), &fit.run.rng(stream).sample(rows.nrows(), n))
+}
+
+fn shap(fit: &Fit<'_>, level: &Level) -> Result<Option<Found>> {
+    let effort = fit.effort;
+    let walk = shapley::Permutation { n_permutations: effort.shap_permutations, tolerance: None };
+    fit.ask(&level.players, |seen| {
+        let background = drawn(fit, seen.train.rows(), effort.shap_background, BACKGROUND);
+        let explained = drawn(fit, seen.test.rows(), effort.shap_rows, EXPLAINED);
+        let removal = Removal::marginal(background)?;
+        let (rows, players) = (explained.view(), seen.players);
+        let shap = shapley::explain(&fit.run, &walk, seen.model, rows, players, &removal)?;
+        Ok(Some(found(vec![shap.mean_abs(0.95)?])))
+    })
+}
+
+/// What becomes of the signs of the columns of a channel or a step.
+#[derive(Clone, Copy)]
+enum Signs {
+    /// Scores that add up to an answer are added up.
+    Kept,
+    /// Slopes do not add up: their sizes are added.
+    Lost,
+}
+
+/// Mean over test rows and outputs of the |score| of each player.
+fn gradients(
+    fit: &Fit<'_>,
+    level: &Level,
+    signs: Signs,
+    method: &dyn Explainer,
+) -> Result<Option<Found>> {
+    let Some(network) = fit.learned.network() else { return Ok(None) };
+    let rows = drawn(fit, fit.test.rows(), fit.effort.gradient_rows, EXPLAINED);
+    let columns = method.attribution(&fit.run, network, rows.view(), fit.names())?;
+    let (n_rows, n_outputs, _) = columns.values.dim();
+    let players = &level.players;
+    let pooled = Array3::from_shape_fn((n_rows, n_outputs, players.len()), |(row, output, i)| {
+        let members = players.members(i).iter().map(|&c| columns.values[[row, output, c]]);
+        match signs {
+            Signs::Kept => members.sum::<f64>(),
+            Signs::Lost => members.map(f64::abs).sum(),
+        }
+    });
+    let pooled =
+        Attribution::new(method.name(), players.names(), pooled, columns.base_values.clone())?;
+    Ok(Some(Found { values: pooled.mean_abs(0.95)?.values, evaluations: columns.n_evaluations }))
+}

@@ -335,6 +335,7 @@ def keras_networks():
         lambda: layer.BatchNormalization(name="norm"), lambda: layer.PReLU(name="slopes"),
         lambda: layer.Dropout(0.3),
         lambda: layer.Dense(3, activation="softmax", use_bias=False, name="head"),
+        dtype="float32",
     )
     layers = {
         "input": {"features": 4},
@@ -348,7 +349,8 @@ def keras_networks():
             {"type": "dense", "tensors": "sequential/head", "bias": False},
         ],
     }
-    of_keras("keras_dense", model, layers, rows_of(6, 4), "float64")
+    # Keras's normalisation rounds to single precision even where all else is double.
+    of_keras("keras_dense", model, layers, rows_of(6, 4), "float32")
 
     steps, channels = 6, 2
     lengths = ragged(6, steps)
@@ -423,7 +425,7 @@ def keras_networks():
         lambda: layer.PReLU(name="slopes"),
         lambda: layer.BatchNormalization(scale=False, name="norm"),
         lambda: layer.PReLU(shared_axes=[1], name="shared"), lambda: layer.Flatten(),
-        lambda: layer.Dense(2, activation="sigmoid", name="head"),
+        lambda: layer.Dense(2, activation="sigmoid", name="head"), dtype="float32",
     )
     layers = {
         "input": {"sequence": {"steps": 8, "channels": channels}},
@@ -440,7 +442,7 @@ def keras_networks():
             {"type": "dense", "tensors": "sequential/head", "activation": "sigmoid"},
         ],
     }
-    of_keras("keras_conv", model, layers, rows_of(5, 8, channels), "float64")
+    of_keras("keras_conv", model, layers, rows_of(5, 8, channels), "float32")
 
     keras.backend.clear_session()
     keras.config.set_floatx("float64")

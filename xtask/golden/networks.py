@@ -139,7 +139,8 @@ def of_keras(name, model, layers, rows, dtype, lengths=None, behind=None):
         gradients = -1.5 * gradients
     tensors = {v.path: np.asarray(v.numpy()) for v in model.weights}
     layers = {"framework": "keras", **layers}
-    write(name, tensors, layers, rows, predictions, gradients, dtype, lengths)
+    # With this backend Keras rounds some results to single precision where all else is double.
+    write(name, tensors, layers, rows, predictions, gradients, "float32", lengths)
 
 
 def torch_networks():
@@ -349,7 +350,6 @@ def keras_networks():
             {"type": "dense", "tensors": "sequential/head", "bias": False},
         ],
     }
-    # Keras's normalisation rounds to single precision even where all else is double.
     of_keras("keras_dense", model, layers, rows_of(6, 4), "float32")
 
     steps, channels = 6, 2

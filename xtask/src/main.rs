@@ -5,6 +5,7 @@ mod accuracy;
 mod bench;
 mod ci;
 mod compare;
+mod docs_test;
 mod golden;
 mod side;
 mod tidy;
@@ -30,6 +31,8 @@ enum Command {
     Bench(bench::Bench),
     /// Write the golden numbers of the tests again, from pinned Python packages
     Golden(golden::Golden),
+    /// Run the commands and the Python of a page of the documentation
+    DocsTest(docs_test::DocsTest),
     /// Run everything that a change must pass
     Ci,
     /// Check the project's own rules: file lengths, first lines, data sets, links
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Command::Compare(compare) => compare.run(),
         Command::Bench(bench) => bench.run(),
         Command::Golden(golden) => golden.run(),
+        Command::DocsTest(page) => page.run(),
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
     };

@@ -161,11 +161,31 @@ pub(crate) struct ModelArg {
     /// The model, told apart by its content
     #[arg(long, value_name = "FILE")]
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    layers: LayersArg,
 }
 
 impl ModelArg {
     pub(crate) fn load(&self) -> Done<Stored> {
-        Ok(fi_models::import::load(&self.model)?)
+        self.layers.load(&self.model)
+    }
+}
+
+/// What a file of tensors does not say.
+#[derive(Args)]
+pub(crate) struct LayersArg {
+    /// The layers of a network in .safetensors, described as docs/import.md says
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) layers: Option<PathBuf>,
+}
+
+impl LayersArg {
+    /// A model, with its layers if they are described.
+    pub(crate) fn load(&self, model: &Path) -> Done<Stored> {
+        Ok(match &self.layers {
+            Some(layers) => fi_models::import::load_with_layers(model, layers)?,
+            None => fi_models::import::load(model)?,
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use fi_models::network::Viann;
 use fi_models::store::Stored;
 use fi_models::tree;
 
-use crate::data::{DataArgs, GroupsArg};
+use crate::data::{DataArgs, GroupsArg, LayersArg};
 use crate::failure::{Done, Failure};
 use crate::network::{Local, NetworkArgs, Weights, of_weights};
 use crate::output::{Sink, print_importance};
@@ -111,6 +111,8 @@ pub(crate) struct Command {
     /// The model, told apart by its content
     #[arg(long, value_name = "FILE", required_unless_present = "weights_history")]
     model: Option<PathBuf>,
+    #[command(flatten)]
+    layers: LayersArg,
     /// viann: the first layer's weights (n_inputs, n_units) after each epoch, from any framework,
     /// in place of a model: .npz of one array per epoch, or one array of three dimensions
     #[arg(long, value_name = "FILE.npz", conflicts_with = "model")]
@@ -159,6 +161,7 @@ impl Command {
             Sink::File { path, extension: "json" } => {
                 let mut inputs: Vec<&Path> = Vec::new();
                 inputs.extend(self.model.as_deref());
+                inputs.extend(self.layers.layers.as_deref());
                 inputs.extend(self.weights_history.as_deref());
                 inputs.extend(self.data.files());
                 inputs.extend(self.groups.groups.as_deref());
@@ -188,6 +191,7 @@ impl Command {
         let shuffles = matches!(method, Method::Permutation | Method::OobPermutation);
         let scored = shuffles || method == Method::Occlusion;
         let players = scored || method == Method::Shap;
+        known(self.layers.layers.is_some(), "layers", self.model.is_some())?;
         known(self.weights_history.is_some(), "weights-history", method == Method::Viann)?;
         known(self.repeats.is_some(), "repeats", shuffles)?;
         known(!self.metric.is_empty(), "metric", scored)?;
@@ -204,7 +208,7 @@ impl Command {
             let history = self.weights_history.as_deref().unwrap_or(Path::new(""));
             return Ok(vec![self.of_history(history)?]);
         };
-        let model = fi_models::import::load(path)?;
+        let model = self.layers.load(path)?;
         if let Some(read) = self.method.of_trees() {
             return Ok(vec![read(self.trees(&model)?.ensemble(), &model.feature_names)?]);
         }

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use fi_core::{Model as _, Output};
 use fi_models::Fitted;
-use fi_models::import::load;
 use fi_models::tree::{Aggregate, Comparison, Precision, Trees};
 
-use crate::data::shortened;
+use crate::data::{LayersArg, shortened};
 use crate::failure::Done;
 
 /// The options of `fi inspect`.
@@ -17,11 +16,13 @@ pub(crate) struct Inspect {
     /// The model file
     #[arg(value_name = "MODEL")]
     model: PathBuf,
+    #[command(flatten)]
+    layers: LayersArg,
 }
 
 impl Inspect {
     pub(crate) fn run(&self) -> Done {
-        let model = load(&self.model)?;
+        let model = self.layers.load(&self.model)?;
         let mut lines: Vec<(&str, String)> = Vec::new();
         let size = std::fs::metadata(&self.model).map_or(0, |metadata| metadata.len());
         let kind = match &model.model {

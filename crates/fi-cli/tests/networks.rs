@@ -188,3 +188,56 @@ fn each_wrong_call_gets_its_own_sentence() {
         assert!(said.contains(sentence), "{call}: {said}");
     }
 }
+
+#[test]
+fn a_network_of_pytorch_comes_in_with_its_layers() {
+    let folder = Folder::new();
+    let goldens = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fi-models/tests/golden");
+    for name in ["torch_lstm.safetensors", "torch_lstm.json", "torch_lstm.golden.json"] {
+        std::fs::copy(goldens.join("networks").join(name), folder.path(name)).unwrap();
+    }
+    let golden = std::fs::read(folder.path("torch_lstm.golden.json")).unwrap();
+    let golden: serde_json::Value = serde_json::from_slice(&golden).unwrap();
+    let number = |x: &serde_json::Value| x.as_f64().unwrap_or(f64::NAN);
+    let flat = |key: &str| -> Vec<f64> {
+        let rows = golden[key].as_array().unwrap();
+        rows.iter().flat_map(|row| row.as_array().unwrap()).map(number).collect()
+    };
+    let rows = Array3::from_shape_vec((6, 7, 3), flat("rows")).unwrap();
+    fi_io::write_npy(folder.path("rows.npy"), &rows).unwrap();
+
+    let model = "torch_lstm.safetensors --layers torch_lstm.json";
+    let about = folder.done(&format!("inspect {model}"));
+    for part in ["neural network", "21: pitch[0], roll[0], yaw[0]", "3: one probability per class"]
+    {
+        assert!(about.contains(part), "{about}");
+    }
+    folder.done(&format!("predict --model {model} --data rows.npy --output predictions.csv"));
+    let text = std::fs::read_to_string(folder.path("predictions.csv")).unwrap();
+    let ours = text.lines().skip(1).flat_map(|line| line.split(',')).map(|x| x.parse().unwrap());
+    let ours: Vec<f64> = ours.collect();
+    let theirs = flat("predictions");
+    assert_eq!((ours.len(), theirs.len()), (18, 18));
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        assert!((ours - theirs).abs() < 1e-10, "{ours} and {theirs}");
+    }
+    let score = format!("--model {model} --data rows.npy");
+    folder.done(&format!("importance gradient {score} --output gradient.csv"));
+    let mut names: Vec<_> =
+        folder.features("gradient.csv").into_iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["pitch", "roll", "yaw"]);
+    folder.done(&format!("explain gradient {score} --output slopes.npy"));
+
+    let alone = "--model torch_lstm.safetensors --data rows.npy";
+    for call in ["predict", "importance gradient", "explain gradient"] {
+        let error = folder.refused(&format!("{call} {alone}"));
+        assert!(error.contains("give it with `--layers net.json`"), "{error}");
+    }
+    let error = folder.refused("inspect torch_lstm.safetensors --layers absent.json");
+    assert!(error.contains("`absent.json` cannot be read"), "{error}");
+    std::fs::write(folder.path("wrong.json"), "{\"framework\": \"pytorch\", \"layer\": []}")
+        .unwrap();
+    let error = folder.refused("inspect torch_lstm.safetensors --layers wrong.json");
+    assert!(error.contains("unknown field `layer`"), "{error}");
+}

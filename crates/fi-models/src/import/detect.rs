@@ -10,6 +10,9 @@ pub fn detect(bytes: &[u8]) -> Option<Format> {
     let start = text.trim_ascii_start();
     if bytes.starts_with(b"fi\0model") {
         Some(Format::Fi)
+    } else if is_safetensors(bytes) {
+        // Before pickles and archives: the length in front may begin like one of those.
+        Some(Format::Safetensors)
     } else if bytes.starts_with(b"binf") || bytes.starts_with(b"bs64") {
         Some(Format::XgboostBinary)
     } else if bytes.starts_with(b"CBM1") {
@@ -33,6 +36,12 @@ pub fn detect(bytes: &[u8]) -> Option<Format> {
     } else {
         None
     }
+}
+
+/// The length of a header, at most 100 MB as the format says, and the brace that begins it.
+fn is_safetensors(bytes: &[u8]) -> bool {
+    let Some((length, rest)) = bytes.split_first_chunk() else { return false };
+    (2..=100_000_000).contains(&u64::from_le_bytes(*length)) && rest.first() == Some(&b'{')
 }
 
 /// A pickle of protocol 2 to 5 names it first; older ones start with what they import. Joblib
@@ -160,7 +169,7 @@ mod tests {
 
     #[test]
     fn contents_tell_formats_apart() {
-        let cases: [(&[u8], Option<Format>); 26] = [
+        let cases: [(&[u8], Option<Format>); 30] = [
             (b"fi\0model\x02", Some(Format::Fi)),
             (b"{\"learner\":{}}", Some(Format::XgboostJson)),
             (
@@ -189,6 +198,11 @@ mod tests {
             (b"\x08\x0a\x12\x08skl2onnx\x3a\x05", Some(Format::Onnx)),
             (b"\x3a\xff\x01", Some(Format::Onnx)),
             (b"\x08\x0a\x12\x7f", None),
+            (b"\x50\0\0\0\0\0\0\0{\"", Some(Format::Safetensors)),
+            // 640 and 376 bytes, which begin like a pickle and like zlib.
+            (b"\x80\x02\0\0\0\0\0\0{\"", Some(Format::Safetensors)),
+            (b"\x78\x01\0\0\0\0\0\0{\"", Some(Format::Safetensors)),
+            (b"\x50\0\0\0\0\0\0\x01{\"", None),
             (b"\x80\x04\x95", Some(Format::Pickle)),
             (b"PK\x03\x04", Some(Format::Compressed)),
             (b"\x1F\x8B\x08", Some(Format::Compressed)),

@@ -16,6 +16,7 @@ mod categories;
 mod detect;
 mod lightgbm;
 mod onnx;
+mod safetensors;
 mod scikit_learn;
 mod xgboost;
 
@@ -32,6 +33,7 @@ pub use catboost::catboost;
 pub use detect::detect;
 pub use lightgbm::lightgbm;
 pub use onnx::onnx;
+pub use safetensors::safetensors;
 pub use scikit_learn::scikit_learn;
 pub use xgboost::{xgboost_json, xgboost_ubjson};
 
@@ -83,12 +85,25 @@ pub enum Error {
     /// Nothing in the file says which library wrote it.
     #[error(
         "`{}` is no model that fi knows: it reads XGBoost (.json, .ubj), LightGBM (.txt), CatBoost \
-         (.json), ONNX, scikit-learn's trees exported to JSON, and its own .fi",
+         (.json), ONNX, scikit-learn's trees exported to JSON, networks of PyTorch and Keras \
+         (.safetensors), and its own .fi",
         .path.display()
     )]
     Unknown {
         /// The file.
         path: PathBuf,
+    },
+    /// Layers are described for a model that holds its own.
+    #[error(
+        "`{}` is a model of {format}, which holds its own layers: layers are described for \
+         .safetensors alone",
+        .path.display()
+    )]
+    NeedsNoLayers {
+        /// The file.
+        path: PathBuf,
+        /// Whose model it is.
+        format: Format,
     },
     /// The file is larger than any that is read.
     #[error("`{}` has {bytes} bytes, at most {LARGEST} can be read as a model", .path.display())]
@@ -147,6 +162,8 @@ pub enum Format {
     Onnx,
     /// scikit-learn's trees, exported to JSON by the documented snippet.
     ScikitLearn,
+    /// The tensors of a network, whose layers must be described beside them.
+    Safetensors,
     /// A Python pickle, joblib's too; never read.
     Pickle,
     /// A compressed file or an archive; not readable.
@@ -164,6 +181,7 @@ impl std::fmt::Display for Format {
             Self::Catboost | Self::CatboostBinary => "CatBoost",
             Self::Onnx => "ONNX",
             Self::ScikitLearn => "scikit-learn",
+            Self::Safetensors => "PyTorch or Keras",
             Self::Pickle => "Python's pickle",
             Self::Compressed => "a compressed file",
         })
@@ -208,6 +226,41 @@ pub fn load(path: &Path) -> Result<Stored, Error> {
     }
 }
 
+/// Reads a network of PyTorch or Keras from a `.safetensors` file and the JSON file that describes
+/// its layers, as [`safetensors`] reads their content.
+///
+/// # Errors
+///
+/// [`Error`], each a sentence that names a file; [`Error::NeedsNoLayers`] for a model of any other
+/// format.
+///
+/// # Example
+///
+/// ```no_run
+/// use fi_models::import::load_with_layers;
+///
+/// // Saved in Python by `safetensors.torch.save_file(model.state_dict(), "net.safetensors")`.
+/// let stored = load_with_layers("net.safetensors".as_ref(), "net.json".as_ref())?;
+/// println!("{:?}", stored.feature_names);
+/// # Ok::<(), fi_models::import::Error>(())
+/// ```
+pub fn load_with_layers(path: &Path, layers: &Path) -> Result<Stored, Error> {
+    let bytes = read(path)?;
+    match detect(&bytes) {
+        Some(Format::Safetensors) => {}
+        Some(format) => return Err(Error::NeedsNoLayers { path: path.to_owned(), format }),
+        None => return Err(Error::Unknown { path: path.to_owned() }),
+    }
+    let unreadable = |source| Error::Read { path: layers.to_owned(), source };
+    let json = String::from_utf8(read(layers)?)
+        .map_err(|_| unreadable(std::io::Error::other("it is no text, but a JSON is expected")))?;
+    safetensors(&bytes, &json).map_err(|problem| Error::Unusable {
+        path: path.to_owned(),
+        format: Format::Safetensors,
+        problem,
+    })
+}
+
 /// Reads a model from the bytes of a file in a format that is known, by [`detect`] for example.
 ///
 /// # Errors
@@ -239,6 +292,10 @@ pub fn parse(format: Format, bytes: &[u8]) -> Result<Stored, Problem> {
         Format::Catboost => catboost(bytes),
         Format::Onnx => onnx(bytes),
         Format::ScikitLearn => scikit_learn(bytes),
+        Format::Safetensors => unsupported(
+            "it holds tensors but not which layers they belong to: describe those in a small JSON \
+             (docs/import.md shows how) and give it with `--layers net.json`",
+        ),
         Format::Fi => unsupported("it is one of fi's own, read it from its file"),
         Format::Pickle => unsupported("it is a Python pickle, which runs code when it is read"),
         Format::Compressed => unsupported("it is compressed or an archive, unpack it first"),

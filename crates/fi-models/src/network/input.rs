@@ -64,7 +64,7 @@ impl Input {
     }
 
     /// What the first layer gets: a token is one number wide.
-    pub(super) fn shape(self) -> Shape {
+    pub(crate) fn shape(self) -> Shape {
         match self {
             Self::Features(n) => Shape { steps: None, width: n },
             Self::Sequence { steps, channels } => Shape { steps: Some(steps), width: channels },

@@ -85,6 +85,7 @@ pub use fitted::{Network, Record};
 pub use gradients::AnswerScale;
 pub use initializer::Initializer;
 pub use input::Input;
+pub(crate) use layers::Shape;
 pub use layers::{
     BatchNorm, Conv1d, Dense, Dropout, Embedding, Gru, Layer, Lstm, PRelu, Padding, Pool,
 };

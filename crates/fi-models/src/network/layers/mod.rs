@@ -221,7 +221,7 @@ impl Layer {
     }
 
     /// Whether it fits what comes in and holds finite numbers only; what goes out.
-    pub(super) fn check(&self, place: usize, input: Shape) -> Result<Shape> {
+    pub(crate) fn check(&self, place: usize, input: Shape) -> Result<Shape> {
         let block = self.block();
         let shape = block.shape(place, input)?;
         for (name, array) in block.parameters().into_iter().chain(block.state()) {

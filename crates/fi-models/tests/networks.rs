@@ -1,0 +1,148 @@
+//! PyTorch's and Keras's own predictions and slopes from the networks that they saved. The files
+//! come from `xtask/golden/networks.py`.
+
+#![expect(clippy::unwrap_used, reason = "what does not fit fails the test")]
+
+use std::path::PathBuf;
+
+use fi_core::{Model, Output};
+use fi_models::Fitted;
+use fi_models::import::{detect, load, load_with_layers, safetensors};
+use fi_models::network::{AnswerScale, Input, Network};
+use fi_models::store::Stored;
+use ndarray::Array2;
+use serde_json::Value;
+
+const NAMES: [&str; 17] = [
+    "torch_dense",
+    "torch_half",
+    "torch_bfloat",
+    "torch_lstm",
+    "torch_lstm_reverse",
+    "torch_lstm_flatten",
+    "torch_gru",
+    "torch_conv",
+    "torch_pool",
+    "torch_tokens",
+    "keras_dense",
+    "keras_lstm",
+    "keras_gru",
+    "keras_gru_reverse",
+    "keras_gru_before",
+    "keras_conv",
+    "keras_tokens",
+];
+
+/// The weights by which the predictions were summed before slopes were taken.
+const SEEDS: [f64; 4] = [1.0, -0.5, 0.25, 2.0];
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/networks").join(name)
+}
+
+fn load_named(name: &str) -> (Stored, Value) {
+    let weights = std::fs::read(path(&format!("{name}.safetensors"))).unwrap();
+    let layers = std::fs::read_to_string(path(&format!("{name}.json"))).unwrap();
+    let stored = safetensors(&weights, &layers);
+    let stored = stored.unwrap_or_else(|problem| panic!("{name}: {problem}"));
+    let golden = std::fs::read(path(&format!("{name}.golden.json"))).unwrap();
+    (stored, serde_json::from_slice(&golden).unwrap())
+}
+
+fn network(stored: &Stored) -> &Network {
+    match &stored.model {
+        Fitted::Network(network) => network,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Rows of numbers; `null` is NaN.
+fn table(value: &Value) -> Array2<f64> {
+    let cell = |x: &Value| if x.is_null() { f64::NAN } else { x.as_f64().unwrap() };
+    let row = |row: &Value| row.as_array().unwrap().iter().map(cell).collect();
+    let rows: Vec<Vec<f64>> = value.as_array().unwrap().iter().map(row).collect();
+    Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat()).unwrap()
+}
+
+fn assert_close(what: &str, ours: &Array2<f64>, theirs: &Array2<f64>, tolerance: f64) {
+    assert_eq!(ours.dim(), theirs.dim(), "{what}");
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        let difference = (ours - theirs).abs();
+        assert!(difference <= tolerance * theirs.abs().max(1.0), "{what}: {ours} and {theirs}");
+    }
+}
+
+#[test]
+fn predictions_and_slopes_are_those_of_the_frameworks() {
+    let (mut double, mut single, mut numbers) = (0, 0, 0);
+    for name in NAMES {
+        let (stored, golden) = load_named(name);
+        let tolerance = match golden["dtype"].as_str().unwrap() {
+            "float64" => {
+                double += 1;
+                1e-10
+            }
+            "float32" => {
+                single += 1;
+                1e-5
+            }
+            other => panic!("{other}"),
+        };
+        let rows = table(&golden["rows"]);
+        let predictions = stored.predict(rows.view()).unwrap();
+        assert_close(name, &predictions, &table(&golden["predictions"]), tolerance);
+
+        let network = network(&stored);
+        let rows = match &stored.scaler {
+            Some(scaler) => scaler.transform(rows.view()).unwrap(),
+            None => rows,
+        };
+        let n = predictions.ncols();
+        let seeds = Array2::from_shape_fn((rows.nrows(), n), |(_, output)| SEEDS[output]);
+        let scale = AnswerScale::Predictions;
+        let slopes = if let Input::Tokens { .. } = network.input() {
+            let slopes = network.embedding_gradients(rows.view(), &seeds, scale).unwrap();
+            let n = slopes.len() / rows.nrows();
+            slopes.into_shape_with_order((rows.nrows(), n)).unwrap()
+        } else {
+            network.input_gradients(rows.view(), &seeds, scale).unwrap()
+        };
+        let what = format!("the slopes of {name}");
+        assert_close(&what, &slopes, &table(&golden["gradients"]), tolerance);
+        numbers += predictions.len() + slopes.len();
+    }
+    assert_eq!((double, single, numbers), (7, 10, 1321));
+}
+
+#[test]
+fn names_classes_and_scales_are_those_of_the_description() {
+    let (stored, _) = load_named("torch_lstm");
+    assert_eq!(stored.feature_names[..4], ["pitch[0]", "roll[0]", "yaw[0]", "pitch[1]"]);
+    let scaler = stored.scaler.as_ref().unwrap();
+    assert_eq!((scaler.mean[20], scaler.scale[20], scaler.scale[18]), (-0.5, 0.5, 2.0));
+    let (stored, _) = load_named("torch_half");
+    assert_eq!(stored.class_names.as_deref(), Some(&["no".to_owned(), "yes".to_owned()][..]));
+    assert_eq!((stored.output(), stored.n_outputs()), (Output::Probabilities, 2));
+    assert_eq!(stored.feature_names, ["x0", "x1", "x2"]);
+    let (stored, _) = load_named("torch_lstm_reverse");
+    assert_eq!((stored.output(), stored.n_outputs()), (Output::Margins, 2));
+}
+
+#[test]
+fn a_file_is_known_by_its_content_and_asks_for_its_layers() {
+    for name in NAMES {
+        let weights = std::fs::read(path(&format!("{name}.safetensors"))).unwrap();
+        assert_eq!(detect(&weights).unwrap().to_string(), "PyTorch or Keras", "{name}");
+    }
+    let weights = path("torch_lstm.safetensors");
+    let error = load(&weights).unwrap_err().to_string();
+    assert!(error.contains("torch_lstm.safetensors` cannot be used"), "{error}");
+    assert!(error.ends_with("give it with `--layers net.json`"), "{error}");
+    let layers = path("torch_lstm.json");
+    assert_eq!(load_with_layers(&weights, &layers).unwrap().n_features(), 21);
+    let golden = path("../forest-3.fi");
+    let error = load_with_layers(&golden, &layers).unwrap_err().to_string();
+    assert!(error.contains("is a model of fi, which holds its own layers"), "{error}");
+    let error = load_with_layers(&layers, &layers).unwrap_err().to_string();
+    assert!(error.contains("is no model that fi knows"), "{error}");
+}

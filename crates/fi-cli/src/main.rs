@@ -39,15 +39,15 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  fi train forest --data iris.csv --target species --output iris.fi
-  fi inspect iris.fi
-  fi importance permutation --model iris.fi --data iris.csv --target species --plot bars.svg
-  fi importance shap --model booster.json --data rows.csv --output importance.csv
-  fi explain shap --model booster.json --data rows.npy --output shap.npy
-  fi train lstm --data series.npy --target y.npy --output net.fi
-  fi importance integrated-gradients --model net.fi --data series.npy --over both --plot map.svg
-  fi interactions shap --model booster.json --data rows.npy --output pairs.csv
-  fi plot pair-heatmap importance.csv --title \"Sensor pairs\" --output heatmap.svg";
+  \\fi train forest --data iris.csv --target species --output iris.fi
+  \\fi inspect iris.fi
+  \\fi importance permutation --model iris.fi --data iris.csv --target species --plot bars.svg
+  \\fi importance shap --model booster.json --data rows.csv --output importance.csv
+  \\fi explain shap --model booster.json --data rows.npy --output shap.npy
+  \\fi train lstm --data series.npy --target y.npy --output net.fi
+  \\fi importance integrated-gradients --model net.fi --data series.npy --over both --plot map.svg
+  \\fi interactions shap --model booster.json --data rows.npy --output pairs.csv
+  \\fi plot pair-heatmap importance.csv --title \"Sensor pairs\" --output heatmap.svg";
 
 /// What every command understands.
 #[derive(clap::Args)]

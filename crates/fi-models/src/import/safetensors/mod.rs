@@ -100,6 +100,7 @@ pub fn safetensors(weights: &[u8], layers: &str) -> Result<Stored, Problem> {
 }
 
 /// What is wrong with a network that the description made.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes by value")]
 fn unfit(error: fi_core::Error) -> Problem {
     Problem::Unsupported(error.to_string())
 }

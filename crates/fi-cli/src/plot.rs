@@ -170,7 +170,7 @@ fn time_map(rows: &[ImportanceRow]) -> Option<(Sequence, Array2<f64>)> {
     let n_channels = steps.iter().filter(|step| **step == 0).count();
     let mut channels: Vec<&str> =
         rows.iter().filter_map(|row| row.feature.strip_suffix("[0]")).collect();
-    channels.sort_unstable();
+    channels.sort_by_cached_key(|channel| fi_io::natural(channel));
     let sequence = Sequence::new(steps.len().checked_div(n_channels)?, channels).ok()?;
     let value = |name: String| rows.iter().find(|row| row.feature == name).map(|r| r.importance);
     let names = sequence.column_names();

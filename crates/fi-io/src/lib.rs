@@ -52,7 +52,7 @@ pub use npy::{
     read_npy, read_npy_1d, read_npy_2d, read_npy_2d_from, read_npy_3d, write_attribution_npy,
     write_interactions_npy, write_npy,
 };
-pub use npz::{read_npz, read_weights_history};
+pub use npz::{natural, read_npz, read_weights_history};
 pub use pairs::{PAIR_PATTERN, PairScores, PairSum, pair_names, read_pairs};
 pub use table::{Cell, Table, read_table_csv, read_table_csv_from, write_table_csv};
 

@@ -56,8 +56,16 @@ fn unpack(bytes: &[u8]) -> Result<Vec<(String, ArrayD<f64>)>, String> {
     Ok(arrays)
 }
 
-/// A name as its parts, numbers as numbers.
-fn natural(name: &str) -> Vec<(String, u128)> {
+/// What to sort names by so that numbers in them count as numbers: `arr_2` before `arr_10`.
+///
+/// # Example
+///
+/// ```
+/// let mut names = ["c10", "c2", "c1"];
+/// names.sort_by_cached_key(|name| fi_io::natural(name));
+/// assert_eq!(names, ["c1", "c2", "c10"]);
+/// ```
+pub fn natural(name: &str) -> Vec<(String, u128)> {
     let mut parts: Vec<(String, u128)> = Vec::new();
     let mut in_number = false;
     for letter in name.chars() {

@@ -40,11 +40,11 @@ fn what_cannot_be_read_is_said_in_a_sentence() {
     let cases: [(&[u8], &str); 9] = [
         (
             b"a,b\n1,2\n",
-            "`FILE` is no model that fi knows: it reads XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.json), ONNX, scikit-learn's trees exported to JSON, and its own .fi",
+            "`FILE` is no model that fi knows: it reads XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.json), ONNX, scikit-learn's trees exported to JSON, networks of PyTorch and Keras (.safetensors), and its own .fi",
         ),
         (
             b"",
-            "`FILE` is no model that fi knows: it reads XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.json), ONNX, scikit-learn's trees exported to JSON, and its own .fi",
+            "`FILE` is no model that fi knows: it reads XGBoost (.json, .ubj), LightGBM (.txt), CatBoost (.json), ONNX, scikit-learn's trees exported to JSON, networks of PyTorch and Keras (.safetensors), and its own .fi",
         ),
         (
             b"\x80\x05\x95",

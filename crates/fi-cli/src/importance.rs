@@ -132,9 +132,9 @@ pub(crate) struct Command {
     /// How often each feature is shuffled [default: 30]
     #[arg(long, value_name = "N")]
     repeats: Option<usize>,
-    /// The intervals' coverage
-    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
-    confidence: f64,
+    /// The intervals' coverage [default: 0.95]
+    #[arg(long, value_name = "SHARE")]
+    confidence: Option<f64>,
     #[command(flatten)]
     shap: crate::local::ShapArgs,
     /// Where to write: .csv, .json, .npy (feature order) [default: a table on stdout]
@@ -195,6 +195,11 @@ impl Command {
         known(self.weights_history.is_some(), "weights-history", method == Method::Viann)?;
         known(self.repeats.is_some(), "repeats", shuffles)?;
         known(!self.metric.is_empty(), "metric", scored)?;
+        let rows = method == Method::Shap || method.of_rows().is_some();
+        known(self.confidence.is_some(), "confidence", method == Method::Permutation || rows)?;
+        if let Some(name) = self.shap.given() {
+            known(true, name, method == Method::Shap)?;
+        }
         known(self.groups.groups.is_some(), "groups", players)?;
         known(self.sequence.is_block_given(), "block", players)?;
         known(self.sequence.is_pool_given(), "pool", method.of_rows().is_some())?;
@@ -218,7 +223,7 @@ impl Command {
         if let Some(method) = self.method.of_rows() {
             let background = self.shap.background(&model, &self.data)?;
             let (data, sequence) = (&self.data, &self.sequence);
-            let confidence = self.confidence;
+            let confidence = self.confidence();
             let importance = self
                 .network
                 .importance(session, method, &model, data, background, sequence, confidence)?;
@@ -248,7 +253,7 @@ impl Command {
                 let rows = data.rows(model)?;
                 let shap = &self.shap;
                 let importance =
-                    shap.importance(session, model, data, &players, rows, self.confidence)?;
+                    shap.importance(session, model, data, &players, rows, self.confidence())?;
                 Ok(vec![importance])
             }
             Method::OobPermutation => {
@@ -272,6 +277,10 @@ impl Command {
         }
     }
 
+    fn confidence(&self) -> f64 {
+        self.confidence.unwrap_or(0.95)
+    }
+
     fn repeats(&self) -> usize {
         self.repeats.unwrap_or(30)
     }
@@ -286,14 +295,15 @@ impl Command {
         let metrics = self.metrics(&data, &Metric::LogLoss)?;
         let settings = Permutation {
             n_repeats: self.repeats(),
-            confidence: self.confidence,
+            confidence: self.confidence(),
             ..Permutation::default()
         };
         let run = session.run();
-        if let (Fitted::Trees(trees), None) = (&model.model, &model.scaler) {
-            return Ok(tree::permutation(&run, &settings, trees, &data, &players, &metrics)?);
-        }
         let view = Swappable::new(model, &model.feature_names, players, data.rows())?;
+        if let (Fitted::Trees(trees), None, false) = (&model.model, &model.scaler, view.is_filled())
+        {
+            return Ok(tree::permutation(&run, &settings, trees, &data, &view.players, &metrics)?);
+        }
         let data = view.data(data)?;
         Ok(settings.importance(&run, view.model.as_ref(), &data, &view.players, &metrics)?)
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use fi_core::shapley::{self, Estimator};
-use fi_core::{Attribution, Importance, Occlusion, Players, Pooling, Removal};
+use fi_core::{Attribution, Importance, Model as _, Occlusion, Output, Players, Pooling, Removal};
 use fi_models::Fitted;
 use fi_models::store::Stored;
 use fi_models::tree::{
@@ -109,24 +109,39 @@ enum PrecisionArg {
 /// Options of SHAP.
 #[derive(Args)]
 pub(crate) struct ShapArgs {
-    /// How Shapley values are computed
-    #[arg(long, value_enum, default_value = "auto")]
-    algorithm: Algorithm,
+    /// How Shapley values are computed [default: auto]
+    #[arg(long, value_enum)]
+    algorithm: Option<Algorithm>,
     /// What a missing feature is replaced by [default: interventional if --background is given]
     #[arg(long, value_enum)]
     perturbation: Option<PerturbationArg>,
     /// Background rows: a table like --data
     #[arg(long, value_name = "FILE")]
     background: Option<PathBuf>,
-    /// The scale that the values add up on
-    #[arg(long, value_enum, default_value = "raw")]
-    output_scale: ScaleArg,
-    /// The arithmetic for models of trees
-    #[arg(long, value_enum, default_value = "f64")]
-    precision: PrecisionArg,
+    /// The scale that the values add up on [default: raw for trees, that of predictions for others]
+    #[arg(long, value_enum)]
+    output_scale: Option<ScaleArg>,
+    /// The arithmetic for models of trees [default: f64]
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionArg>,
 }
 
 impl ShapArgs {
+    /// An option that only SHAP knows, if one was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let options = [
+            (self.algorithm.is_some(), "algorithm"),
+            (self.perturbation.is_some(), "perturbation"),
+            (self.output_scale.is_some(), "output-scale"),
+            (self.precision.is_some(), "precision"),
+        ];
+        options.into_iter().find_map(|(given, name)| given.then_some(name))
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm.unwrap_or(Algorithm::Auto)
+    }
+
     pub(crate) fn is_background_given(&self) -> bool {
         self.background.is_some()
     }
@@ -143,7 +158,7 @@ impl ShapArgs {
 
     /// The trees, if the tree algorithm is to explain them.
     fn trees<'a>(&self, model: &'a Stored) -> Done<Option<&'a Trees>> {
-        match (self.algorithm, &model.model, &model.scaler) {
+        match (self.algorithm(), &model.model, &model.scaler) {
             (Algorithm::Auto | Algorithm::Tree, Fitted::Trees(trees), None) => Ok(Some(trees)),
             (Algorithm::Tree, ..) => {
                 Failure::call("--algorithm tree is for models of trees: leave it out")
@@ -180,12 +195,12 @@ impl ShapArgs {
                 .as_ref()
                 .map_or(Perturbation::TreePath, Perturbation::Interventional),
             output_scale: match self.output_scale {
-                ScaleArg::Raw => OutputScale::Raw,
-                ScaleArg::Probability => OutputScale::Probability,
+                None | Some(ScaleArg::Raw) => OutputScale::Raw,
+                Some(ScaleArg::Probability) => OutputScale::Probability,
             },
             precision: match self.precision {
-                PrecisionArg::F32 => Precision::F32,
-                PrecisionArg::F64 => Precision::F64,
+                Some(PrecisionArg::F32) => Precision::F32,
+                None | Some(PrecisionArg::F64) => Precision::F64,
             },
             ..TreeShap::default()
         };
@@ -204,6 +219,18 @@ impl ShapArgs {
         if self.perturbation == Some(PerturbationArg::TreePath) {
             return Failure::call("--perturbation tree-path is for models of trees");
         }
+        if self.precision.is_some() {
+            return Failure::call("--precision is for models of trees");
+        }
+        let scale = match model.output() {
+            Output::Probabilities => ScaleArg::Probability,
+            Output::Values | Output::Margins | Output::Labels => ScaleArg::Raw,
+        };
+        if self.output_scale.is_some_and(|given| given != scale) {
+            return Failure::call(
+                "this model is explained by what it predicts, on that scale: leave --output-scale out",
+            );
+        }
         let Some(background) = self.background(model, data)? else {
             return Failure::call(
                 "this model is explained by predictions for background rows: give --background",
@@ -212,7 +239,7 @@ impl ShapArgs {
         let (exact, kernel) = (shapley::Exact, shapley::Kernel::default());
         let (permutation, sampling) =
             (shapley::Permutation::default(), shapley::Sampling::default());
-        let estimator: &dyn Estimator = match self.algorithm {
+        let estimator: &dyn Estimator = match self.algorithm() {
             Algorithm::Exact => &exact,
             Algorithm::Permutation => &permutation,
             Algorithm::Sampling => &sampling,
@@ -293,6 +320,9 @@ impl Explain {
         known(self.groups.groups.is_some(), "groups", network.is_none())?;
         known(self.sequence.is_block_given(), "block", network.is_none())?;
         known(self.sequence.is_pool_given(), "pool", network.is_some())?;
+        if let Some(name) = self.shap.given() {
+            known(true, name, self.method == Method::Shap)?;
+        }
         let background = self.method == Method::Shap || self.method == Method::ExpectedGradients;
         known(self.shap.is_background_given(), "background", background)
     }

@@ -120,12 +120,18 @@ impl<'a> Swappable<'a> {
         rows: ArrayView2<'_, f64>,
     ) -> Done<Self> {
         let padded = rows.iter().any(|value| value.is_nan());
-        let Some(sequence) = Sequence::of_columns(names).filter(|_| padded) else {
+        let sequence = Sequence::of_columns(names).filter(|sequence| sequence.n_steps() > 1);
+        let Some(sequence) = sequence.filter(|_| padded) else {
             return Ok(Self { model: Box::new(model), players, sequence: None });
         };
         let players = sequence.fill_players(&players)?;
         let model = Box::new(sequence.masked(model)?);
         Ok(Self { model, players, sequence: Some(sequence) })
+    }
+
+    /// Whether there was padding to keep in place.
+    pub(crate) fn is_filled(&self) -> bool {
+        self.sequence.is_some()
     }
 
     pub(crate) fn rows(&self, rows: Array2<f64>) -> Done<Array2<f64>> {

@@ -124,7 +124,7 @@ impl Train {
         let mut scores = Vec::new();
         let (train, test) = self.split(session, &data);
         if !test.is_empty() {
-            let model = self.fit(&session.run(), &data.select_rows(&train)?)?;
+            let model = self.fit(&session.run(), &data.select_rows(&train)?, &data)?;
             let test = data.select_rows(&test)?;
             let predictions = model.predict(test.rows())?;
             let score = |metric: &Metric| {
@@ -134,7 +134,7 @@ impl Train {
             let values = metrics.iter().map(score).collect::<fi_core::Result<Vec<f64>>>()?;
             scores.push((format!("{} rows set aside", test.n_rows()), values));
         }
-        let model = self.fit(&session.run(), &data)?;
+        let model = self.fit(&session.run(), &data, &data)?;
         if let (Learner::Forest, Fitted::Trees(trees)) = (self.learner, &model.model) {
             let score = |metric: &Metric| trees.oob_score(&data, metric);
             if let Ok(values) = metrics.iter().map(score).collect::<fi_core::Result<Vec<f64>>>() {
@@ -211,10 +211,10 @@ impl Train {
         (0..n_rows).partition(|&row| place[group_of(row)] >= n_test_groups)
     }
 
-    fn fit(&self, run: &Run<'_>, data: &Dataset) -> Done<Trained> {
+    fn fit(&self, run: &Run<'_>, data: &Dataset, whole: &Dataset) -> Done<Trained> {
         if self.learner.is_network() {
             let (cell, rate) = (self.learner.cell(), self.learning_rate);
-            let (network, scaler) = self.network.fit(run, data, cell, rate)?;
+            let (network, scaler) = self.network.fit(run, data, whole, cell, rate)?;
             return Ok(Trained { model: network.into(), scaler });
         }
         Ok(Trained { model: self.fit_trees(run, data)?.into(), scaler: None })

@@ -89,7 +89,7 @@ impl NetworkSettings {
 
     fn training(&self, learning_rate: Option<f64>) -> Training {
         let base = Training::default();
-        let early_stopping = self.validation.filter(|share| *share > 0.0).map(|share| {
+        let early_stopping = self.validation.filter(|share| *share != 0.0).map(|share| {
             let rule = StopRule::Patience {
                 monitor: Monitor::Loss,
                 patience: self.patience.unwrap_or(10),
@@ -112,11 +112,13 @@ impl NetworkSettings {
         }
     }
 
-    /// Trains a network without cells, or a recurrent one, on standardised data.
+    /// Trains a network without cells, or a recurrent one, on standardised data; `whole` are all
+    /// rows, which say what tokens there are.
     pub(crate) fn fit(
         &self,
         run: &Run<'_>,
         data: &Dataset,
+        whole: &Dataset,
         cell: Option<Cell>,
         learning_rate: Option<f64>,
     ) -> Done<(Network, Option<Scaler>)> {
@@ -151,7 +153,7 @@ impl NetworkSettings {
         };
         let base = Recurrent::default();
         let recurrent = Recurrent {
-            input: self.input(data)?,
+            input: self.input(whole)?,
             embedding: self.embedding,
             cell,
             units: if self.hidden.is_empty() { base.units.clone() } else { self.hidden.clone() },

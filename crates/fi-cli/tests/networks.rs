@@ -153,6 +153,23 @@ fn a_perceptron_is_scored_by_its_weights_and_by_a_history_from_elsewhere() {
 }
 
 #[test]
+fn tokens_that_only_rows_set_aside_have_are_known() {
+    let folder = Folder::new();
+    // Every row has a token of its own.
+    let tokens =
+        ndarray::Array2::from_shape_fn((20, 3), |(i, t)| if t == 0 { i } else { i % 2 } as f64);
+    fi_io::write_npy(folder.path("tokens.npy"), &tokens).unwrap();
+    let y = Array1::from_shape_fn(20, |i| (i % 2) as f64);
+    fi_io::write_npy(folder.path("labels.npy"), &y).unwrap();
+    folder.done(
+        "train gru --data tokens.npy --target labels.npy --task classification --embedding 2 \
+         --hidden 2 --epochs 2 --output words.fi",
+    );
+    folder.done("importance gradient-x-input --model words.fi --data tokens.npy --output t.csv");
+    assert_eq!(folder.features("t.csv").len(), 3);
+}
+
+#[test]
 fn each_wrong_call_gets_its_own_sentence() {
     let folder = Folder::new();
     std::fs::write(folder.path("t.csv"), "a,b,y\n1,2,3\n2,3,5\n3,4,7\n4,1,5\n").unwrap();
@@ -179,6 +196,23 @@ fn each_wrong_call_gets_its_own_sentence() {
         ("importance gradient --model net.fi --data t.csv --repeats 3", "--repeats has no meaning"),
         ("importance lrp --model net.fi --data t.csv --steps 3", "--steps has no meaning"),
         ("importance expected-gradients --model net.fi --data t.csv", "give --background"),
+        (
+            "importance permutation --model net.fi --data t.csv --target y --precision f32",
+            "--precision has no meaning",
+        ),
+        (
+            "explain lrp --model net.fi --data t.csv --output-scale probability",
+            "--output-scale has no meaning",
+        ),
+        (
+            "importance occlusion --model net.fi --data t.csv --target y --confidence 0.5",
+            "--confidence has no meaning",
+        ),
+        (
+            "explain shap --model net.fi --data t.csv --background t.csv --output-scale probability",
+            "leave --output-scale out",
+        ),
+        ("train mlp --data t.csv --target y --output l.fi --validation=-0.2", "share"),
         ("importance garson --model net.fi --metric r2", "--metric has no meaning"),
         ("importance viann --weights-history missing.npz", "`missing.npz` could not be read"),
         ("importance olden --weights-history X.npy", "--weights-history has no meaning"),

@@ -174,6 +174,11 @@ impl Table {
 
     fn read(path: &Path, options: &DataOptions) -> Result<Self> {
         let array = read_npy(path)?;
+        if array.is_empty() {
+            // Nothing bounds the sides of what takes no room.
+            let problem = format!("the array of shape {:?} holds no number", array.shape());
+            return Err(Error::content(&path.display().to_string(), problem));
+        }
         let named = |n_columns: usize| match &options.names {
             None => Ok((0..n_columns).map(|i| format!("x{i}")).collect()),
             Some(file) => read_names(file, path, n_columns),

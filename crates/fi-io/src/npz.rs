@@ -97,6 +97,11 @@ pub fn read_weights_history(path: impl AsRef<Path>) -> Result<Vec<ndarray::Array
     let npz = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"));
     let mut arrays =
         if npz { read_npz(path)? } else { vec![("the array".to_owned(), read_npy(path)?)] };
+    if let Some((name, array)) = arrays.iter().find(|(_, array)| array.is_empty()) {
+        // Nothing bounds the sides of what takes no room.
+        let problem = format!("`{name}` of shape {:?} holds no number", array.shape());
+        return Err(Error::content(&file, problem));
+    }
     if let [(name, array)] = &arrays[..]
         && array.ndim() == 3
     {
@@ -171,6 +176,11 @@ mod tests {
         crate::write_npy(&path, &array![[[1.0, 2.0]], [[3.0, 4.0]]]).unwrap();
         let epochs: Vec<Array2<f64>> = read_weights_history(&path).unwrap();
         assert_eq!(epochs, [array![[1.0, 2.0]], array![[3.0, 4.0]]]);
+        for shape in [(1 << 40, 0, 4), (2, 1 << 40, 0)] {
+            crate::write_npy(&path, &ndarray::Array3::zeros(shape)).unwrap();
+            let error = read_weights_history(&path).unwrap_err().to_string();
+            assert!(error.ends_with("holds no number"), "{error}");
+        }
         crate::write_npy(&path, &array![1.0]).unwrap();
         let error = read_weights_history(&path).unwrap_err().to_string();
         assert!(error.ends_with(

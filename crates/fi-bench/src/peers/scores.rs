@@ -165,7 +165,8 @@ impl Scores {
         let mut pair = Pair { version: String::new(), ours: Vec::new(), theirs: Vec::new() };
         for theirs in self.lines(table, learner, library) {
             let mut same = self.lines(table, learner, "fi").filter(|o| o.seed == theirs.seed);
-            let (Some(ours), None) = (same.next(), same.next()) else {
+            let twice = self.lines(table, learner, library).filter(|o| o.seed == theirs.seed);
+            let (Some(ours), None, 1) = (same.next(), same.next(), twice.count()) else {
                 bail!("{table}, {}: seed {} is not there once", learner.name(), theirs.seed);
             };
             let (Some(ours), Some(score)) = (score(ours), score(theirs)) else { continue };
@@ -255,6 +256,11 @@ mod tests {
             line.log_loss = Some(0.05);
         }
         assert!(scores.table().unwrap().contains("**no, the peer is better**"));
+        let twice = scores.0[6].clone();
+        scores.0.push(twice);
+        let error = scores.table().unwrap_err().to_string();
+        assert_eq!(error, "iris, boosting: seed 0 is not there once");
+        scores.0.pop();
         scores.0.remove(0);
         let error = scores.table().unwrap_err().to_string();
         assert_eq!(error, "iris, boosting: seed 0 is not there once");

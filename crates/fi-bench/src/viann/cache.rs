@@ -75,12 +75,16 @@ impl Cache {
 }
 
 /// The sources that a cell's numbers depend on, from the workspace's folder.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 11] = [
     "Cargo.lock",
+    "Cargo.toml",
     "rust-toolchain.toml",
     "crates/fi-core/src",
+    "crates/fi-io/src",
     "crates/fi-models/src",
+    "crates/fi-bench/src/compare/methods.rs",
     "crates/fi-bench/src/compare/replicate.rs",
+    "crates/fi-bench/src/data_sets.rs",
     "crates/fi-bench/src/viann/arms.rs",
     "crates/fi-bench/src/viann/cell.rs",
 ];

@@ -167,6 +167,11 @@ fn sequences_become_columns_and_are_padded_to_the_models_steps() {
         wrong(&["acc", "gyro"], 1),
         "`S.npy`: the sequences have 2 steps, but the model takes at most 1"
     );
+    write_npy(folder.path("none.npy"), &ndarray::Array3::zeros((0, 1 << 40, 1))).unwrap();
+    assert_eq!(
+        folder.complaint("none.npy", &options),
+        "`none.npy`: the array of shape [0, 1099511627776, 1] holds no number"
+    );
     write_npy(folder.path("flat.npy"), &array![1.0]).unwrap();
     assert_eq!(
         folder.complaint("flat.npy", &options),

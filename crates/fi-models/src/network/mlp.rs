@@ -170,7 +170,7 @@ impl Mlp {
     /// Trains a network on `data` and shows `observer` the end of every epoch.
     ///
     /// If the observer answers `Break`, that epoch is the last, and the network as it stands
-    /// comes back.
+    /// comes back: at its best epoch, if early stopping restores that.
     ///
     /// # Errors
     ///

@@ -253,7 +253,8 @@ impl<T: Real> Watch<T> {
                 };
                 let value = value.unwrap_or(f64::NAN);
                 let now = if higher { -value } else { value };
-                if now < self.best - min_delta || epoch == 1 {
+                // What is no number is no best.
+                if now < self.best - min_delta || epoch == 1 || self.best.is_nan() {
                     (self.best, self.since_best) = (now, 0);
                     if *restore_best {
                         let (parameters, state) = self.kept.get_or_insert_default();

@@ -70,12 +70,19 @@ impl<'a> Group<'a> {
         let most = (MOST_PLAYERS / n_outputs).max(1);
         let mut groups = Vec::new();
         for repeats in repeats.chunks(REPEATS) {
-            let mut group = Builder::new(repeats.len());
+            // Of all these repeats, whether or not the players of a group ask for each.
+            let mut donors = vec![&[][..]; repeats.len()];
+            for shuffle in shuffles {
+                if let Ok(place) = repeats.binary_search(&shuffle.repeat) {
+                    donors[place] = shuffle.donors;
+                }
+            }
+            let mut group = Builder::new(&donors);
             for (copy, shuffle) in shuffles.iter().enumerate() {
                 let Ok(place) = repeats.binary_search(&shuffle.repeat) else { continue };
                 if group.members.len() == most && !group.goes_on(shuffle) {
                     groups.push(group.finish(of_column.len()));
-                    group = Builder::new(repeats.len());
+                    group = Builder::new(&donors);
                 }
                 group.push(copy, shuffle, place, &columns);
             }
@@ -97,8 +104,8 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(n_repeats: usize) -> Self {
-        let donors = vec![&[][..]; n_repeats];
+    fn new(donors: &[&'a [usize]]) -> Self {
+        let donors = donors.to_vec();
         Self { donors, shuffles: Vec::new(), lanes: Vec::new(), members: Vec::new(), last: None }
     }
 
@@ -109,7 +116,6 @@ impl<'a> Builder<'a> {
 
     fn push(&mut self, copy: usize, shuffle: &Shuffle<'a>, place: usize, columns: &[Vec<usize>]) {
         let lane = 1 + place;
-        self.donors[place] = shuffle.donors;
         if shuffle.members.iter().all(|&feature| columns[feature].is_empty()) {
             self.shuffles.push((copy, None, lane));
             return;
@@ -177,31 +183,32 @@ pub(super) fn shuffled_sums<C: Code>(
     for group in groups {
         let line = group.lanes.len() * n_outputs * size_of::<[f64; LANES]>();
         let block_rows = (BLOCK_BYTES / line).clamp(1, BLOCK_ROWS);
-        let starts = range.clone().step_by(block_rows);
-        let mut blocks: Vec<Block<C>> = starts
-            .map(|start| {
-                let end = (start + block_rows).min(range.end);
-                Block::new(rows, start..end, &group.donors, group.lanes.len(), n_outputs)
-            })
-            .collect();
-        let mut rest = &trees[..];
-        while !rest.is_empty() {
-            let (near, far) = rest.split_at(n_near(rest));
-            rest = far;
-            for block in &mut blocks {
-                for tree in near {
-                    leaving.tree(tree, block, group);
+        let starts: Vec<usize> = range.clone().step_by(block_rows).collect();
+        // Trees that stay near together need no more than a block of rows in memory.
+        let at_once = if n_near(&trees) == trees.len() { 1 } else { starts.len().max(1) };
+        for starts in starts.chunks(at_once) {
+            let block = |&start: &usize| {
+                let rows_of_block = start..(start + block_rows).min(range.end);
+                Block::new(rows, rows_of_block, &group.donors, group.lanes.len(), n_outputs)
+            };
+            let mut blocks: Vec<Block<C>> = starts.iter().map(block).collect();
+            let mut rest = &trees[..];
+            while !rest.is_empty() {
+                let (near, far) = rest.split_at(n_near(rest));
+                rest = far;
+                for block in &mut blocks {
+                    for tree in near {
+                        leaving.tree(tree, block, group);
+                    }
                 }
             }
-        }
-        let mut start = 0;
-        for block in &blocks {
-            for &(copy, player, lane) in &group.shuffles {
-                let first = copy * n_rows + start;
-                let mut into = sums.slice_mut(s![first..first + block.n_rows, ..]);
-                block.write(player, lane, group.lanes.len(), &mut into);
+            for (&start, block) in starts.iter().zip(&blocks) {
+                for &(copy, player, lane) in &group.shuffles {
+                    let first = copy * n_rows + start - range.start;
+                    let mut into = sums.slice_mut(s![first..first + block.n_rows, ..]);
+                    block.write(player, lane, group.lanes.len(), &mut into);
+                }
             }
-            start += block.n_rows;
         }
     }
     sums
@@ -215,4 +222,31 @@ fn n_near<C: Code>(trees: &[CodedTree<'_, C>]) -> usize {
         n_nodes <= NEAR_NODES
     });
     near.count().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_cut_within_a_player_knows_the_donors_of_every_repeat() {
+        let donors: Vec<Vec<usize>> = (0..5).map(|repeat| vec![repeat; 3]).collect();
+        let members = [vec![0], vec![1]];
+        // The second player is asked for its first two repeats only.
+        let asked = (0..5).map(|repeat| (0, repeat)).chain([(1, 0), (1, 1)]);
+        let shuffles: Vec<Shuffle<'_>> = asked
+            .map(|(player, repeat): (usize, usize)| Shuffle {
+                name: "player",
+                members: &members[player],
+                repeat,
+                donors: &donors[repeat],
+            })
+            .collect();
+        // With so many outputs a group has room for one player.
+        let groups = Group::of(&shuffles, &[0, 1], 2, 600);
+        assert_eq!(groups.len(), 2);
+        for group in &groups {
+            assert_eq!(group.donors, donors.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        }
+    }
 }

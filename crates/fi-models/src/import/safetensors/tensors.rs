@@ -20,7 +20,13 @@ pub(super) enum Size {
 pub(super) struct Tensors<'a> {
     file: SafeTensors<'a>,
     read: BTreeSet<String>,
+    /// How many numbers may still be handed out: layers may share tensors, but a small file is
+    /// no large network.
+    left: usize,
 }
+
+/// So many numbers are always fine, beside twice as many as the file has bytes.
+const FEW: usize = 1 << 20;
 
 impl<'a> Tensors<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, Problem> {
@@ -44,7 +50,8 @@ impl<'a> Tensors<'a> {
                 _ => "its header is no JSON of tensors".into(),
             })
         })?;
-        Ok(Self { file, read: BTreeSet::new() })
+        let left = 2 * bytes.len() + FEW;
+        Ok(Self { file, read: BTreeSet::new(), left })
     }
 
     pub(super) fn holds(&self, name: &str) -> bool {
@@ -84,6 +91,15 @@ impl<'a> Tensors<'a> {
                 sizes.join(", ")
             )));
         }
+        let n_numbers = shape.iter().try_fold(1_usize, |n, &side| n.checked_mul(side));
+        let left = n_numbers.and_then(|n| self.left.checked_sub(n));
+        self.left = left.ok_or_else(|| {
+            Problem::Damaged(format!(
+                "its layers name the tensor `{}` and others so often that they hold far more \
+                 numbers than the file",
+                shown(name)
+            ))
+        })?;
         let Some(numbers) = numbers(tensor.dtype(), tensor.data()) else {
             return Err(Problem::Unsupported(format!(
                 "the tensor `{}` holds {:?}, fi reads F16, BF16, F32 and F64",

@@ -6,6 +6,7 @@ use ndarray::{Array2, Array3, ArrayView1, ArrayView2, Axis, s};
 use super::{Explainer, Scores, answers};
 use crate::network::fitted::Network;
 use crate::network::gradients::AnswerScale;
+use crate::network::input::Input;
 
 /// Integrated gradients averaged over baselines from a background: what `shap.GradientExplainer`
 /// estimates.
@@ -21,11 +22,13 @@ use crate::network::gradients::AnswerScale;
 /// # Units
 ///
 /// Those of the answer. In expectation the scores of a row add up to its answer less the mean
-/// answer for the background; how far they miss it is in the result.
+/// answer for the background, cut to the steps that the row has; how far they miss it is in the
+/// result.
 ///
 /// # Cost
 ///
-/// `n_samples` times that of [`Gradient`](super::Gradient).
+/// `n_samples` times that of [`Gradient`](super::Gradient), and a prediction of the background (for
+/// each row where sequences are padded).
 ///
 /// # When it misleads
 ///
@@ -59,6 +62,7 @@ impl ExpectedGradients {
 /// The streams of a run.
 const ORDER: u64 = 0;
 const PLACES: u64 = 1;
+const BASE: u64 = 2;
 
 impl Explainer for ExpectedGradients {
     fn name(&self) -> &'static str {
@@ -77,6 +81,12 @@ impl Explainer for ExpectedGradients {
         if n_background == 0 {
             return Err(Error::TooFewRows { what: "the background".into(), needed: 1, got: 0 });
         }
+        if let (Input::Features(_), Some(((row, _), &value))) =
+            (network.input(), self.background.indexed_iter().find(|(_, value)| !value.is_finite()))
+        {
+            let what = "the background".to_owned();
+            return Err(Error::NotFinite { what, row, column: None, value });
+        }
         let draws = self.draws(run);
         let parts = super::by_rows(run, rows, |rows| self.sums(network, rows, &draws))?;
         // Sums and sums of squares lie side by side.
@@ -87,18 +97,41 @@ impl Explainer for ExpectedGradients {
         let variance = (squares - &values * &values).mapv(|v| v.max(0.0)) * (n / (n - 1.0));
         let std_error = Some(variance.mapv(|variance| (variance / n).sqrt()));
 
-        let of_background = answers(network, self.background.view(), self.scale)?;
-        let mean = of_background.mean_axis(Axis(0)).unwrap_or_default();
-        let mut base_values = Array2::zeros((rows.nrows(), mean.len()));
-        base_values.rows_mut().into_iter().for_each(|mut row| row.assign(&mean));
+        let base_values = self.base_values(run, network, rows)?;
         let ends = answers(network, rows, self.scale)?;
         let additivity_error = Some(super::additivity_error(&values, &base_values, &ends));
-        let n_evaluations = rows.nrows() * (self.n_samples + 1) + n_background;
+        let n_evaluations = rows.nrows() * (self.n_samples + 1 + n_background);
         Ok(Scores { values, base_values, std_error, additivity_error, n_evaluations })
     }
 }
 
 impl ExpectedGradients {
+    /// The mean answer for the background, as it is lent to each row.
+    fn base_values(
+        &self,
+        run: &Run<'_>,
+        network: &Network,
+        rows: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>> {
+        let mean = |row: ArrayView1<'_, f64>| {
+            let lent = Array2::from_shape_fn(self.background.dim(), |(other, column)| {
+                let other = self.background[[other, column]];
+                lend(row[column], other)
+            });
+            let answers = answers(network, lent.view(), self.scale)?;
+            Ok(answers.mean_axis(Axis(0)).unwrap_or_default())
+        };
+        let padded = |table: ArrayView2<'_, f64>| table.iter().any(|value| value.is_nan());
+        let means = if padded(rows) || padded(self.background.view()) {
+            run.split(BASE).map(rows.nrows(), |row, _| mean(rows.row(row)))?
+        } else {
+            // Every row is lent the same.
+            vec![mean(self.background.row(0))?; rows.nrows()]
+        };
+        let views: Vec<_> = means.iter().map(|mean| mean.view().insert_axis(Axis(0))).collect();
+        ndarray::concatenate(Axis(0), &views).map_err(|error| Error::Data(error.to_string()))
+    }
+
     /// Which background row, and where on the way from it.
     fn draws(&self, run: &Run<'_>) -> Vec<(usize, f64)> {
         let (mut order_rng, mut place_rng) = (run.rng(ORDER), run.rng(PLACES));
@@ -141,14 +174,15 @@ impl ExpectedGradients {
 
 /// The baseline for each row: absent where the row is, 0 where only the baseline is.
 fn lent(rows: ArrayView2<'_, f64>, baseline: ArrayView1<'_, f64>) -> Array2<f64> {
-    Array2::from_shape_fn(rows.dim(), |(row, column)| {
-        let (own, other) = (rows[[row, column]], baseline[column]);
-        if own.is_nan() {
-            f64::NAN
-        } else if other.is_nan() {
-            0.0
-        } else {
-            other
-        }
-    })
+    Array2::from_shape_fn(rows.dim(), |(row, column)| lend(rows[[row, column]], baseline[column]))
+}
+
+fn lend(own: f64, other: f64) -> f64 {
+    if own.is_nan() {
+        f64::NAN
+    } else if other.is_nan() {
+        0.0
+    } else {
+        other
+    }
 }

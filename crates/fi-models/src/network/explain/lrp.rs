@@ -7,7 +7,7 @@ use super::recurrent::{Kept, through_gru, through_lstm};
 use super::{Explainer, Scores, by_rows};
 use crate::network::activation::Activation;
 use crate::network::fitted::Network;
-use crate::network::layers::{Backward, Forward, Layer, Memory, Shape};
+use crate::network::layers::{Backward, Forward, Layer, Memory, Pool, Shape};
 use crate::network::trace::{Inside, Trace};
 
 /// Relevance of each column for the margin, by the ε-rule.
@@ -123,7 +123,11 @@ impl Lrp {
                 .into_shape_with_order(input.values.dim())
                 .expect("flattening keeps the number of elements"),
             (Layer::Dropout(_) | Layer::Activation(_) | Layer::PRelu(_), _) => relevance,
-            _ => linear.share(&input.values, &relevance, self.epsilon),
+            // What is picked keeps its relevance.
+            (Layer::Pool(Pool::Max | Pool::Last), _) => {
+                linear.share(&input.values, &relevance, None)
+            }
+            _ => linear.share(&input.values, &relevance, Some(self.epsilon)),
         }
     }
 }
@@ -160,8 +164,14 @@ impl Linear {
         Self { layer, shapes, parameters, state, present }
     }
 
-    /// `aᵢ Σⱼ wᵢⱼ Rⱼ / (zⱼ ± ε)`: the slope of the sums, weighted by relevance over sum.
-    fn share(&self, input: &Array3<f64>, relevance: &Array3<f64>, epsilon: f64) -> Array3<f64> {
+    /// `aᵢ Σⱼ wᵢⱼ Rⱼ / (zⱼ ± ε)`: the slope of the sums, weighted by relevance over sum. Without an
+    /// `ε`, `Σⱼ wᵢⱼ Rⱼ`.
+    fn share(
+        &self,
+        input: &Array3<f64>,
+        relevance: &Array3<f64>,
+        epsilon: Option<f64>,
+    ) -> Array3<f64> {
         let op = self.layer.op::<f64>(self.shapes.0);
         let mut shared = Array3::zeros(input.dim());
         let (mut memory, mut output) = (Memory::default(), vec![0.0; self.shapes.1.len()]);
@@ -182,7 +192,7 @@ impl Linear {
             });
             let relevance = flat(relevance.slice(s![row..=row, .., ..]));
             for ((delta, r), z) in delta.iter_mut().zip(relevance).zip(&output) {
-                *delta = r / away_from_zero(*z, epsilon);
+                *delta = epsilon.map_or(r, |epsilon| r / away_from_zero(*z, epsilon));
             }
             op.backward(Backward {
                 n_rows: 1,
@@ -197,7 +207,9 @@ impl Linear {
                 training: false,
             });
             let to = shared.slice_mut(s![row, .., ..]);
-            to.into_iter().zip(own.iter().zip(&slopes)).for_each(|(to, (a, s))| *to = a * s);
+            for (to, (a, s)) in to.into_iter().zip(own.iter().zip(&slopes)) {
+                *to = if epsilon.is_some() { a * s } else { *s };
+            }
         }
         shared
     }

@@ -206,7 +206,9 @@ fn answers(
 /// The largest `|base + Σ values − answer|`.
 fn additivity_error(values: &Array3<f64>, base: &Array2<f64>, answers: &Array2<f64>) -> f64 {
     let sums = values.sum_axis(Axis(2)) + base - answers;
-    sums.iter().fold(0.0, |most, gap| f64::max(most, gap.abs()))
+    // What is no number must not look small.
+    sums.iter()
+        .fold(0.0, |most, gap| if gap.abs() > most || gap.is_nan() { gap.abs() } else { most })
 }
 
 /// A scale's answers have no base value.

@@ -329,11 +329,27 @@ fn one_background_row_is_a_baseline() {
         let smooth = !kind.contains("relu") && !kind.contains("conv");
         assert!(gap < if smooth { 0.005 } else { 0.05 }, "{kind}: {gap}");
         // The last row is shorter, and so is its baseline.
-        let base_gap = &integrated.base_values - &expected.base_values;
-        assert!(largest(base_gap.slice(s![..3, ..]).iter().copied()) < 1e-12, "{kind}");
+        assert!(largest(&integrated.base_values - &expected.base_values) < 1e-12, "{kind}");
         // Stratified places are nearer than their standard errors say.
         let errors = expected.std_error.unwrap();
         assert!(gap < 2.0 * largest(errors.iter().copied()), "{kind}: {gap}");
+    }
+}
+
+#[test]
+fn what_is_picked_keeps_its_relevance() {
+    // The larger step is picked; only the sum of the last layer divides by more than itself.
+    let last = Dense { weights: array![[2.0]], bias: array![0.0], activation: Activation::Linear };
+    for (pool, picked) in [(Pool::Max, 1), (Pool::Last, 2)] {
+        let layers = vec![Layer::Pool(pool), Layer::Dense(last.clone())];
+        let input = Input::Sequence { steps: 3, channels: 1 };
+        let network = Network::new(input, layers, Output::Values).unwrap();
+        let rows = array![[0.25, 0.5, 0.125]];
+        let found = explain(&Lrp { epsilon: 0.25 }, &network, &rows);
+        let z = 2.0 * rows[[0, picked]];
+        let mut expected = array![[[0.0, 0.0, 0.0]]];
+        expected[[0, 0, picked]] = z * z / (z + 0.25);
+        assert_eq!(found.values, expected);
     }
 }
 
@@ -427,6 +443,12 @@ fn each_bad_call_gets_its_own_sentence() {
         text(&ExpectedGradients::new(Array2::zeros((0, 3))), &rows),
         "the background needs at least 1 rows, got 0"
     );
+    assert_eq!(
+        text(&ExpectedGradients::new(array![[0.0, f64::NAN, 0.0]]), &rows),
+        "the background is `NaN` in row 0, only finite numbers have a meaning there"
+    );
+    let gaps = additivity_error(&Array3::ones((1, 1, 2)), &array![[f64::NAN]], &array![[1.0]]);
+    assert!(gaps.is_nan());
     assert_eq!(
         text(&Lrp { epsilon: -1.0 }, &rows),
         "`epsilon` is `-1`, it must be positive and finite"

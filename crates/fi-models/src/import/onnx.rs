@@ -19,6 +19,9 @@ use crate::tree::{Aggregate, Link, Trees};
 use attributes::{Attributes, Post};
 use message::ModelProto;
 
+/// More columns than this are not believed: each gets a name.
+const MOST_FEATURES: usize = 1 << 20;
+
 /// Reads the tree ensemble of an ONNX graph.
 ///
 /// The graph may cast its input and name the probabilities (`Cast`, `Identity`, `ZipMap`) around
@@ -47,7 +50,7 @@ pub fn onnx(bytes: &[u8]) -> Result<Stored, Problem> {
     let found = graph::find(&graph, bytes.len())?;
     let attributes = Attributes::read(found.node)?;
     let n_features = match found.n_features {
-        Some(n_features) if n_features <= 1 << 24 => n_features,
+        Some(n_features) if n_features <= MOST_FEATURES => n_features,
         // Claimed, not shown by bytes: more cannot be meant.
         Some(n_features) => {
             return Err(Problem::Damaged(format!("its input has {n_features} columns")));

@@ -40,7 +40,7 @@ pub(super) const MOST_PREDICTIONS: usize = 1 << 24;
 /// player costs nothing in a tree where it changes nothing. Per player and repeat one score. With
 /// so many players that their predictions are made in several turns, each turn walks anew. Memory:
 /// 8 bytes a node (12 beyond 65,535 thresholds on a feature), one to four bytes per row and
-/// feature, and predictions of as many players and repeats as fit into 128 MB, at least of one.
+/// feature, and predictions of as many players and repeats as fit into 128 MB, twice, at least of one.
 ///
 /// # When it misleads
 ///

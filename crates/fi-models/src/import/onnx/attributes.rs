@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::import::Problem;
 
+use super::MOST_FEATURES;
 use super::graph::ENSEMBLE;
 use super::message::{AttributeProto, NodeProto};
 use super::tree_ensemble;
@@ -156,7 +157,7 @@ impl Attributes {
             )));
         }
         for (&feature, mode) in self.features.iter().zip(&self.modes) {
-            if *mode != Mode::Leaf && !(0..1 << 24).contains(&feature) {
+            if *mode != Mode::Leaf && !(0..MOST_FEATURES as i64).contains(&feature) {
                 return Err(Problem::Damaged(format!("a node splits on feature {feature}")));
             }
         }

@@ -4,6 +4,7 @@ use ndarray::{Array2, Array3};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, require_shape};
+use crate::importance::{Estimand, Replicate, Warning};
 
 /// Local interactions: how each prediction divides into effects of players and of pairs.
 ///
@@ -48,6 +49,8 @@ pub struct Interactions {
     pub values: Array3<f64>,
     /// `(n_rows, n_outputs)`: the prediction with every player removed.
     pub base_values: Array2<f64>,
+    /// Standard errors of `values`, of methods that sample: zeros where they are exact.
+    pub std_error: Option<Array3<f64>>,
     /// How many rows the model predicted.
     pub n_evaluations: usize,
     /// The largest `|base + Σ values − prediction|`, for methods that looked.
@@ -76,6 +79,7 @@ impl Interactions {
             features: features.to_vec(),
             values,
             base_values,
+            std_error: None,
             n_evaluations: 0,
             additivity_error: None,
         })
@@ -125,21 +129,66 @@ impl Interactions {
 }
 
 /// Global interactions: one number per pair of players.
+///
+/// A field that has no meaning for the method is `None`, never a made-up number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Interaction {
     /// The method, by its name in the field.
     pub method: String,
+    /// The metric, where the method uses one.
+    pub metric: Option<String>,
     /// The players' names.
     pub features: Vec<String>,
-    /// `(n_players, n_players)`, symmetric; what the diagonal means, the method says.
+    /// `(n_players, n_players)`, symmetric; what the diagonal means, the method says. NaN for a
+    /// pair that was not asked for.
     pub values: Array2<f64>,
     /// Sample standard deviation of what was averaged, where there were at least 2.
     pub std: Option<Array2<f64>>,
+    /// An interval for each pair, with the name of what it is an interval for.
+    pub interval: Option<PairInterval>,
+    /// A p-value for each pair, under the method's own null hypothesis; NaN as in `values`.
+    pub p_values: Option<Array2<f64>>,
+    /// `(n_pairs, n_replicates)`: every single value that was averaged, pair by pair as
+    /// [`Interactions::pair`] numbers them; may have 0 columns.
+    pub replicates: Array2<f64>,
+    /// What varies from one replicate to the next.
+    pub replicate_kind: Option<Replicate>,
+    /// The model's own score in the metric, on the same rows.
+    pub score: Option<f64>,
+    /// The seed, for methods that draw.
+    pub seed: Option<u64>,
     /// How many rows were averaged.
     pub n_rows: usize,
-    /// How many rows the model predicted.
+    /// How many rows the model predicted, or how many models were fitted.
     pub n_evaluations: usize,
+    /// What a reader must know before trusting the numbers.
+    pub warnings: Vec<Warning>,
+}
+
+/// An interval for each pair of players.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PairInterval {
+    /// What the interval is for.
+    pub estimand: Estimand,
+    /// Its nominal coverage, such as 0.95.
+    pub confidence: f64,
+    /// The lower ends, symmetric; NaN for a pair that was not asked for.
+    pub low: Array2<f64>,
+    /// The upper ends.
+    pub high: Array2<f64>,
+}
+
+/// How the importances of two players relate to that of both, as far as the data can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Relation {
+    /// Both are worth more than the sum: each stands in for the other.
+    Redundancy,
+    /// Both are worth less than the sum: each is worth something only with the other.
+    Synergy,
+    /// The interval holds 0: no relation was seen.
+    Undecided,
 }
 
 impl Interaction {
@@ -157,15 +206,50 @@ impl Interaction {
         let n = features.len();
         require_shape("the matrix of interactions", &[n, n], values.shape())?;
         let (method, features) = (method.into(), features.to_vec());
-        Ok(Self { method, features, values, std: None, n_rows, n_evaluations: 0 })
+        Ok(Self {
+            method,
+            metric: None,
+            features,
+            values,
+            std: None,
+            interval: None,
+            p_values: None,
+            replicates: Array2::zeros((Interactions::n_pairs(n)?, 0)),
+            replicate_kind: None,
+            score: None,
+            seed: None,
+            n_rows,
+            n_evaluations: 0,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// How two different players relate, by the interval of their pair; `None` without one, or
+    /// for a pair that was not asked for.
+    ///
+    /// Meant for results of [`PairImportance`](crate::PairImportance), whose sign says it.
+    ///
+    /// # Panics
+    ///
+    /// If an index is out of range.
+    pub fn relation(&self, a: usize, b: usize) -> Option<Relation> {
+        let interval = self.interval.as_ref().filter(|_| a != b)?;
+        let (low, high) = (interval.low[[a, b]], interval.high[[a, b]]);
+        match (low, high) {
+            (low, _) if low > 0.0 => Some(Relation::Redundancy),
+            (_, high) if high < 0.0 => Some(Relation::Synergy),
+            (low, high) if low <= 0.0 && high >= 0.0 => Some(Relation::Undecided),
+            _ => None,
+        }
     }
 
     /// The pairs `a < b` of different players from the largest value to the smallest, ties in
-    /// player order.
+    /// player order; pairs that were not asked for are left out.
     pub fn order(&self) -> Vec<(usize, usize)> {
         let n = self.features.len();
         let mut pairs: Vec<(usize, usize)> =
             (0..n).flat_map(|a| (a + 1..n).map(move |b| (a, b))).collect();
+        pairs.retain(|&pair| !self.values[pair].is_nan());
         // Adding 0 makes −0 and 0 a tie.
         pairs.sort_by(|&a, &b| (self.values[b] + 0.0).total_cmp(&(self.values[a] + 0.0)));
         pairs

@@ -25,7 +25,7 @@ use crate::scorer::{
 use crate::statistics::check_confidence;
 
 /// Tasks whose answers wait at once to be added up; fixed, so that it does not depend on threads.
-const TASKS_AT_ONCE: usize = 16;
+pub(crate) const TASKS_AT_ONCE: usize = 16;
 /// Streams beside those of the repeats.
 const ROWS: u64 = u64::MAX;
 const BLOCKS: u64 = u64::MAX - 1;
@@ -174,6 +174,23 @@ impl Permutation {
         metrics: &[Metric],
         shuffled: &dyn Shuffled,
     ) -> Result<Vec<Importance>> {
+        self.prepared(run, model, data, players, metrics, shuffled, |shuffles, scorers| {
+            self.accumulate(run, shuffles, scorers)
+        })
+    }
+
+    /// Checks everything, predicts the untouched rows, and hands both to `work`.
+    #[expect(clippy::too_many_arguments, reason = "those of the entry point, and what to do")]
+    pub(crate) fn prepared<T>(
+        &self,
+        run: &Run<'_>,
+        model: &dyn Model,
+        data: &Dataset,
+        players: &Players,
+        metrics: &[Metric],
+        shuffled: &dyn Shuffled,
+        work: impl FnOnce(&Shuffles<'_>, &[Scorer<'_>]) -> Result<T>,
+    ) -> Result<T> {
         require(self.n_repeats >= 1, "n_repeats", self.n_repeats, "at least 1")?;
         require(self.batch_rows >= 1, "batch_rows", self.batch_rows, "at least 1")?;
         let max_rows = self.max_rows.unwrap_or(usize::MAX);
@@ -207,7 +224,7 @@ impl Permutation {
             keys: (0..self.n_repeats as u64).map(|repeat| run.split(repeat).seed()).collect(),
             row_names: &used,
         };
-        self.accumulate(run, &shuffles, &scorers)
+        work(&shuffles, &scorers)
     }
 
     /// Folds the answers of all (player, repeat) in order, one player's noise at a time.
@@ -333,9 +350,9 @@ pub trait Shuffled: Sync {
 }
 
 /// The plain way, for any model: builds the rows and predicts them.
-struct PredictAgain<'a> {
-    model: &'a dyn Model,
-    batch_rows: usize,
+pub(crate) struct PredictAgain<'a> {
+    pub(crate) model: &'a dyn Model,
+    pub(crate) batch_rows: usize,
 }
 
 impl Shuffled for PredictAgain<'_> {
@@ -382,11 +399,11 @@ impl Shuffled for PredictAgain<'_> {
 }
 
 /// What the tasks share.
-struct Shuffles<'a> {
-    shuffled: &'a dyn Shuffled,
+pub(crate) struct Shuffles<'a> {
+    pub(crate) shuffled: &'a dyn Shuffled,
     /// For the threads of a task; silent.
     run: Run<'static>,
-    rows: ArrayView2<'a, f64>,
+    pub(crate) rows: ArrayView2<'a, f64>,
     players: &'a Players,
     /// One per repeat.
     keys: Vec<u64>,
@@ -396,7 +413,7 @@ struct Shuffles<'a> {
 
 impl Shuffles<'_> {
     /// Predicts and scores some (player, repeat), numbered player by player.
-    fn run(
+    pub(crate) fn run(
         &self,
         jobs: std::ops::Range<usize>,
         scorers: &[Scorer<'_>],

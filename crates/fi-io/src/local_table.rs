@@ -29,7 +29,8 @@ pub fn attribution_table(attribution: &Attribution) -> Table {
 /// One line per pair of different players, from the largest value to the smallest:
 /// `feature_a,feature_b,importance,std,ci_low,ci_high,p_value`.
 ///
-/// The intervals are Student's t over rows, for the mean of this model on the population.
+/// The intervals are the result's own; where it has none but a spread over rows, Student's t over
+/// rows with this `confidence`, for the mean of this model on the population.
 ///
 /// # Errors
 ///
@@ -41,19 +42,24 @@ pub fn interaction_table(interaction: &Interaction, confidence: f64) -> Result<T
     for (a, b) in interaction.order() {
         let value = interaction.values[[a, b]];
         let std = interaction.std.as_ref().map(|std| std[[a, b]]);
-        let interval = std.filter(|_| interaction.n_rows > 1).map(|std| {
+        let own = interaction.interval.as_ref();
+        let over_rows = interaction.replicate_kind.is_none() && interaction.n_rows > 1;
+        let interval = std.filter(|_| over_rows).map(|std| {
             let estimand = Estimand::ModelOnPopulation;
             Interval::of_means(estimand, confidence, &[value], &[std], interaction.n_rows)
         });
         let interval = interval.transpose().map_err(core)?;
+        let interval = own
+            .map(|own| (own.low[[a, b]], own.high[[a, b]]))
+            .or(interval.map(|interval| (interval.low[0], interval.high[0])));
         table.push([
             interaction.features[a].clone().into(),
             interaction.features[b].clone().into(),
             value.into(),
             std.into(),
-            interval.as_ref().map(|interval| interval.low[0]).into(),
-            interval.as_ref().map(|interval| interval.high[0]).into(),
-            Cell::Empty,
+            interval.map(|(low, _)| low).into(),
+            interval.map(|(_, high)| high).into(),
+            interaction.p_values.as_ref().map(|p_values| p_values[[a, b]]).into(),
         ]);
     }
     Ok(table)
@@ -62,6 +68,7 @@ pub fn interaction_table(interaction: &Interaction, confidence: f64) -> Result<T
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fi_core::{PairInterval, Replicate};
     use ndarray::{Array3, array};
 
     fn names() -> Vec<String> {
@@ -99,5 +106,16 @@ mod tests {
         pairs.n_rows = 4;
         let error = interaction_table(&pairs, 1.0).unwrap_err().to_string();
         assert_eq!(error, "`the table of pairs`: `confidence` is `1`, it must be inside (0, 1)");
+        // An interval and p-values of the result's own stand in the table as they are.
+        let (low, high) = (array![[0.0, 2.5], [2.5, 0.0]], array![[0.0, 3.5], [3.5, 0.0]]);
+        let estimand = Estimand::LearnerOverTrainingSets;
+        pairs.interval = Some(PairInterval { estimand, confidence: 0.9, low, high });
+        pairs.p_values = Some(array![[1.0, 0.125], [0.125, 1.0]]);
+        pairs.replicate_kind = Some(Replicate::Fold);
+        let row = &interaction_table(&pairs, 0.95).unwrap().rows[0];
+        assert_eq!(row[4..], [Cell::Number(2.5), Cell::Number(3.5), Cell::Number(0.125)]);
+        // The spread over folds is not one over rows.
+        pairs.interval = None;
+        assert_eq!(interaction_table(&pairs, 0.95).unwrap().rows[0][4], Cell::Empty);
     }
 }

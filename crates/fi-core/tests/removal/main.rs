@@ -6,6 +6,7 @@
 mod coverage;
 mod errors;
 mod golden;
+mod pairs;
 mod permutation;
 mod refit;
 

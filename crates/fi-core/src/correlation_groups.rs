@@ -26,6 +26,7 @@ impl Players {
     /// # When it misleads
     ///
     /// Rank correlation sees monotone dependence of pairs only, and the groups depend on the rows.
+    /// It is single linkage: [`Hierarchy`](crate::Hierarchy) has others, and every cut at once.
     ///
     /// # Errors
     ///
@@ -47,12 +48,7 @@ impl Players {
     pub fn correlated(data: &Dataset, threshold: f64) -> Result<Self> {
         require((0.0..=1.0).contains(&threshold), "threshold", threshold, "in [0, 1]")?;
         let n = data.n_features();
-        let columns: Vec<Vec<f64>> =
-            data.rows().columns().into_iter().map(|column| column.to_vec()).collect();
-        let ranked: Vec<Option<Vec<f64>>> = columns
-            .iter()
-            .map(|column| (!column.iter().any(|x| x.is_nan())).then(|| mean_ranks(column)))
-            .collect();
+        let ranks = Ranks::new(data);
         // The smallest feature of each feature's component.
         let mut component: Vec<usize> = (0..n).collect();
         for i in 0..n {
@@ -60,11 +56,7 @@ impl Players {
                 if component[i] == component[j] {
                     continue;
                 }
-                let rho = match (&ranked[i], &ranked[j]) {
-                    (Some(a), Some(b)) => correlation(a, b),
-                    _ => spearman_of_common(&columns[i], &columns[j]),
-                };
-                if rho.abs() > threshold {
+                if ranks.spearman(i, j).abs() > threshold {
                     let (keep, merge) =
                         (component[i].min(component[j]), component[i].max(component[j]));
                     component.iter_mut().filter(|c| **c == merge).for_each(|c| *c = keep);
@@ -78,6 +70,32 @@ impl Players {
             (name.join(" & "), members)
         });
         Self::groups(n, groups)
+    }
+}
+
+/// The columns of a table, ranked once where nothing is missing.
+pub(crate) struct Ranks {
+    columns: Vec<Vec<f64>>,
+    ranked: Vec<Option<Vec<f64>>>,
+}
+
+impl Ranks {
+    pub(crate) fn new(data: &Dataset) -> Self {
+        let columns: Vec<Vec<f64>> =
+            data.rows().columns().into_iter().map(|column| column.to_vec()).collect();
+        let ranked = columns
+            .iter()
+            .map(|column| (!column.iter().any(|x| x.is_nan())).then(|| mean_ranks(column)))
+            .collect();
+        Self { columns, ranked }
+    }
+
+    /// Spearman's ρ of two columns, as [`Players::correlated`] defines it.
+    pub(crate) fn spearman(&self, i: usize, j: usize) -> f64 {
+        match (&self.ranked[i], &self.ranked[j]) {
+            (Some(a), Some(b)) => correlation(a, b),
+            _ => spearman_of_common(&self.columns[i], &self.columns[j]),
+        }
     }
 }
 

@@ -115,7 +115,7 @@ pub use model::{Function, Learner, Model, Output, check_columns, predict_checked
 pub use occlusion::Occlusion;
 pub use pair_importance::PairImportance;
 pub use permutation::{Permutation, Shuffle, Shuffled};
-pub use players::Players;
+pub use players::{OneHot, OneHotBlock, Players};
 pub use rng::Rng;
 pub use run::{Progress, Run};
 pub use sequence::{Masked, MaskedLearner, Over, Pooling, Sequence};

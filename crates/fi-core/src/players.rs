@@ -2,6 +2,11 @@
 //!
 //! Every method takes them, so grouped importance costs no concept of its own.
 
+mod lags;
+mod one_hot;
+
+pub use one_hot::{OneHot, OneHotBlock};
+
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::check_names;

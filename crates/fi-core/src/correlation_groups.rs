@@ -63,14 +63,22 @@ impl Players {
                 }
             }
         }
-        let names = data.feature_names();
-        let groups = (0..n).filter(|&root| component[root] == root).map(|root| {
-            let members: Vec<usize> = (0..n).filter(|&i| component[i] == root).collect();
-            let name: Vec<&str> = members.iter().map(|&i| names[i].as_str()).collect();
-            (name.join(" & "), members)
-        });
-        Self::groups(n, groups)
+        Self::groups(n, components(data.feature_names(), &component))
     }
+}
+
+/// The members of each component, named `a & b`, where `component` says every feature's smallest
+/// companion.
+pub(crate) fn components(names: &[String], component: &[usize]) -> Vec<(String, Vec<usize>)> {
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
+    for (feature, &root) in component.iter().enumerate() {
+        members[root].push(feature);
+    }
+    members.retain(|members| !members.is_empty());
+    let name = |members: &[usize]| {
+        members.iter().map(|&i| names[i].as_str()).collect::<Vec<_>>().join(" & ")
+    };
+    members.into_iter().map(|members| (name(&members), members)).collect()
 }
 
 /// The columns of a table, ranked once where nothing is missing.

@@ -238,7 +238,7 @@ impl Hierarchy {
     }
 
     /// The components of each cut, from the smallest distance to the largest.
-    fn levels(&self, distances: &[f64]) -> Result<Vec<Vec<usize>>> {
+    pub(crate) fn levels(&self, distances: &[f64]) -> Result<Vec<Vec<usize>>> {
         let mut cuts = distances
             .iter()
             .map(|&distance| self.merges_up_to(distance))

@@ -22,17 +22,23 @@
 //! ¹ To rounding when the budget covers all coalitions, and for games without interactions of
 //! three or more players.
 //!
+//! [`Owen`] values are for players in unions, which join one after the other and not mixed.
+//!
 //! [`explain`] applies an estimator to many rows of a model's inputs.
 
 mod exact;
 mod kernel;
+mod owen;
 mod permutation;
 mod sampling;
+mod structure;
 
 pub use exact::Exact;
 pub use kernel::Kernel;
+pub use owen::Owen;
 pub use permutation::Permutation;
 pub use sampling::Sampling;
+pub use structure::Structure;
 
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 

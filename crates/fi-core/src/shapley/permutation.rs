@@ -7,6 +7,7 @@ use ndarray::{Array1, Array2, Array3, Axis, s};
 use super::{Estimate, Estimator, TASK_ROWS, checked, ends, require_players};
 use crate::error::{Result, require};
 use crate::game::Game;
+use crate::rng::Rng;
 use crate::run::Run;
 
 /// Pairs of walks between two looks at the tolerance.
@@ -116,6 +117,23 @@ impl Estimator for Permutation {
     }
 
     fn estimate(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate> {
+        let n = game.n_players();
+        self.walk_orders(run, game, &|rng| {
+            let mut order: Vec<usize> = (0..n).collect();
+            rng.shuffle(&mut order);
+            order
+        })
+    }
+}
+
+impl Permutation {
+    /// Walks orders that `draw` draws, and their reverses.
+    pub(super) fn walk_orders(
+        &self,
+        run: &Run<'_>,
+        game: &dyn Game,
+        draw: &(dyn Fn(&mut Rng) -> Vec<usize> + Sync),
+    ) -> Result<Estimate> {
         self.check()?;
         let n = game.n_players();
         require_players(n)?;
@@ -133,7 +151,10 @@ impl Estimator for Permutation {
             batch,
             |task, _| {
                 let first = task * per_task;
-                walk(run, game, first..(first + per_task).min(n_pairs), &none, &all)
+                let pairs = first..(first + per_task).min(n_pairs);
+                // Each pair has a stream of its own: how pairs are dealt to tasks is no matter.
+                let orders = pairs.map(|pair| draw(&mut run.rng(pair as u64))).collect();
+                walk(game, orders, &none, &all)
             },
             |_, draws| {
                 draws.outer_iter().for_each(|draw| moments.add(draw));
@@ -158,23 +179,16 @@ impl Estimator for Permutation {
     }
 }
 
-/// The draws `(n_pairs, n_outputs, n_players)` of these pairs; each has a stream of its own, so
-/// they do not depend on how pairs are dealt to tasks.
+/// The draws `(n_orders, n_outputs, n_players)` of these orders, each walked in both directions.
 fn walk(
-    run: &Run<'_>,
     game: &dyn Game,
-    pairs: std::ops::Range<usize>,
+    forward: Vec<Vec<usize>>,
     none: &Array1<f64>,
     all: &Array1<f64>,
 ) -> Result<Array3<f64>> {
     let n = game.n_players();
-    let mut orders: Vec<Vec<usize>> = Vec::with_capacity(2 * pairs.len());
-    for pair in pairs {
-        let mut order: Vec<usize> = (0..n).collect();
-        run.rng(pair as u64).shuffle(&mut order);
-        let reverse = order.iter().rev().copied().collect();
-        orders.extend([order, reverse]);
-    }
+    let both = |order: Vec<usize>| [order.clone(), order.into_iter().rev().collect()];
+    let orders: Vec<Vec<usize>> = forward.into_iter().flat_map(both).collect();
     // Each walk passes n − 1 coalitions between none and all.
     let steps = n - 1;
     let mut coalitions = Array2::from_elem((orders.len() * steps, n), false);

@@ -28,6 +28,9 @@ const MAX_PLAYERS: usize = 128;
 /// union as one player (the *quotient game*), so a group is worth what it is worth, however finely
 /// its inside is looked at. With unions of single players, or one of all, they are Shapley values.
 ///
+/// On a binary tree they are what shap's `PartitionExplainer` finds, if its budget lets it ask for
+/// every coalition of the tree.
+///
 /// Take them where features come in groups (one-hot columns, lags, clusters of correlated
 /// features): coalitions that cut through another group are never asked for, so the model sees
 /// fewer rows that cannot occur, and there are fewer coalitions.

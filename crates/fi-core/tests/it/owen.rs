@@ -164,6 +164,10 @@ proptest! {
             prop_assert_eq!(&found.base_values, &shapley.base_values);
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
 
     #[test]
     fn threads_do_not_change_a_bit((game, levels) in games_with_levels(6), seed: u64) {

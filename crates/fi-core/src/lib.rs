@@ -72,6 +72,7 @@
 //! scores near 0 what another feature can stand in for.
 
 pub mod agreement;
+pub mod conditional;
 #[cfg(feature = "proptest")]
 pub mod invariants;
 pub mod shapley;
@@ -100,6 +101,7 @@ mod sequence;
 mod statistics;
 
 pub use attribution::Attribution;
+pub use conditional::Conditional;
 pub use dataset::{Dataset, Target};
 pub use donor::Donors;
 pub use error::{Error, Result, require, require_shape};

@@ -78,6 +78,7 @@ pub mod invariants;
 pub mod shapley;
 
 mod attribution;
+mod conditional_permutation;
 mod correlation_groups;
 mod dataset;
 mod donor;
@@ -102,6 +103,7 @@ mod statistics;
 
 pub use attribution::Attribution;
 pub use conditional::Conditional;
+pub use conditional_permutation::{ConditionalPermutation, Conditioning, Subgroups};
 pub use dataset::{Dataset, Target};
 pub use donor::Donors;
 pub use error::{Error, Result, require, require_shape};

@@ -72,11 +72,13 @@
 //! scores near 0 what another feature can stand in for.
 
 pub mod agreement;
+pub mod conditional;
 #[cfg(feature = "proptest")]
 pub mod invariants;
 pub mod shapley;
 
 mod attribution;
+mod conditional_permutation;
 mod correlation_groups;
 mod dataset;
 mod donor;
@@ -102,6 +104,8 @@ mod sequence;
 mod statistics;
 
 pub use attribution::Attribution;
+pub use conditional::Conditional;
+pub use conditional_permutation::{ConditionalPermutation, Conditioning, Subgroups};
 pub use dataset::{Dataset, Target};
 pub use donor::Donors;
 pub use error::{Error, Result, require, require_shape};

@@ -14,7 +14,9 @@ use crate::interaction::{Interaction, Interactions, PairInterval};
 use crate::lofo::{Lofo, SPLIT, corrected_factor, test_per_train};
 use crate::metric::Metric;
 use crate::model::{Learner, Model};
-use crate::permutation::{Permutation, PredictAgain, Shuffles};
+use crate::permutation::{
+    Permutation, PlanExchange, PredictAgain, Shuffles, everywhere, from_donor,
+};
 use crate::players::Players;
 use crate::run::Run;
 use crate::sampling_noise::Noise;
@@ -132,7 +134,8 @@ impl PairImportance {
         metrics: &[Metric],
     ) -> Result<Vec<Interaction>> {
         let plan = Plan::new(players, self.pairs.as_deref())?;
-        let shuffled = PredictAgain { model, batch_rows: permutation.batch_rows };
+        let shuffled =
+            PredictAgain { model, batch_rows: permutation.batch_rows, replace: &from_donor };
         let parts = permutation.prepared(
             run,
             model,
@@ -140,6 +143,7 @@ impl PairImportance {
             &plan.removed,
             metrics,
             &shuffled,
+            ("permutation", &everywhere as &PlanExchange<'_>),
             |shuffles, scorers| plan.shuffle(run, shuffles, scorers, permutation.n_repeats),
         )?;
         let finish = |Part { importance, errors, n_rows }: Part| {

@@ -8,17 +8,17 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, s};
 
 use crate::dataset::Dataset;
-use crate::donor::Donors;
+use crate::donor::{Cells, Donors};
 use crate::error::{Error, Result, require, require_shape};
-use crate::importance::{Importance, Replicate};
+use crate::importance::{Importance, Replicate, Warning};
 use crate::metric::Metric;
 use crate::model::{Model, predict_checked};
 use crate::players::Players;
 use crate::run::Run;
-use crate::sampling_noise::{Noise, Units};
+use crate::sampling_noise::{Noise, Origin, Units};
 use crate::scorer::{
     Answer, Scorer, check_parts, interval, only, predict_in_batches, rows_that_count,
 };
@@ -155,7 +155,7 @@ impl Permutation {
         players: &Players,
         metrics: &[Metric],
     ) -> Result<Vec<Importance>> {
-        let predict = PredictAgain { model, batch_rows: self.batch_rows };
+        let predict = PredictAgain { model, batch_rows: self.batch_rows, replace: &from_donor };
         self.importance_by(run, model, data, players, metrics, &predict)
     }
 
@@ -174,7 +174,24 @@ impl Permutation {
         metrics: &[Metric],
         shuffled: &dyn Shuffled,
     ) -> Result<Vec<Importance>> {
-        self.prepared(run, model, data, players, metrics, shuffled, |shuffles, scorers| {
+        let how = ("permutation", &everywhere as &PlanExchange<'_>);
+        self.importance_in(run, model, data, players, metrics, shuffled, how)
+    }
+
+    /// As [`Permutation::importance_by`], under the name of another method, which says from the
+    /// rows that are used where values come from.
+    #[expect(clippy::too_many_arguments, reason = "those of the method, and what another changes")]
+    pub(crate) fn importance_in(
+        &self,
+        run: &Run<'_>,
+        model: &dyn Model,
+        data: &Dataset,
+        players: &Players,
+        metrics: &[Metric],
+        shuffled: &dyn Shuffled,
+        how: (&'static str, &PlanExchange<'_>),
+    ) -> Result<Vec<Importance>> {
+        self.prepared(run, model, data, players, metrics, shuffled, how, |shuffles, scorers| {
             self.accumulate(run, shuffles, scorers)
         })
     }
@@ -189,6 +206,7 @@ impl Permutation {
         players: &Players,
         metrics: &[Metric],
         shuffled: &dyn Shuffled,
+        (method, exchange): (&'static str, &PlanExchange<'_>),
         work: impl FnOnce(&Shuffles<'_>, &[Scorer<'_>]) -> Result<T>,
     ) -> Result<T> {
         require(self.n_repeats >= 1, "n_repeats", self.n_repeats, "at least 1")?;
@@ -221,6 +239,8 @@ impl Permutation {
             run: run.split(BLOCKS),
             rows,
             players,
+            method,
+            exchange: exchange(data)?,
             keys: (0..self.n_repeats as u64).map(|repeat| run.split(repeat).seed()).collect(),
             row_names: &used,
         };
@@ -284,7 +304,7 @@ impl Permutation {
                 let p_values: Vec<f64> =
                     (0..n_players).map(|i| p_value(i) / (n_repeats + 1) as f64).collect();
                 let mut importance = Importance::from_replicates(
-                    "permutation",
+                    shuffles.method,
                     shuffles.players.names(),
                     replicates,
                     Replicate::Repeat,
@@ -298,11 +318,41 @@ impl Permutation {
                 if importance.interval.is_none() {
                     importance.warnings.push(scorer.no_interval());
                 }
+                shuffles.exchange.warn(&mut importance);
                 Ok(importance)
             })
             .collect()
     }
 }
+
+/// Between which rows values are exchanged.
+pub(crate) enum Exchange {
+    /// Between all, in the same way for all players of a repeat.
+    Everywhere,
+    /// Within the cells of each player.
+    Within(Vec<Cells>),
+    /// Between none: values come from elsewhere, and rows are targets only.
+    Drawn,
+}
+
+impl Exchange {
+    /// Says where rows cannot be exchanged.
+    fn warn(&self, importance: &mut Importance) {
+        let Self::Within(cells) = self else { return };
+        for (name, cells) in importance.features.iter().zip(cells) {
+            if cells.n_alone() > 0 {
+                importance.warnings.push(Warning::Note(format!(
+                    "{} rows are alone in their cell of `{name}` and keep their values: take \
+                     larger cells",
+                    cells.n_alone()
+                )));
+            }
+        }
+    }
+}
+
+/// Plans the exchange from the rows that are used.
+pub(crate) type PlanExchange<'a> = dyn Fn(&Dataset) -> Result<Exchange> + 'a;
 
 /// One player, shuffled once.
 #[derive(Debug, Clone, Copy)]
@@ -313,7 +363,8 @@ pub struct Shuffle<'a> {
     pub members: &'a [usize],
     /// Which of the repeats it is.
     pub repeat: usize,
-    /// The row that gives its values to each row; the same for all players of a repeat.
+    /// The row that gives its values to each row; the same for all players of a repeat, unless
+    /// the permutation is conditional.
     pub donors: &'a [usize],
 }
 
@@ -353,6 +404,33 @@ pub trait Shuffled: Sync {
 pub(crate) struct PredictAgain<'a> {
     pub(crate) model: &'a dyn Model,
     pub(crate) batch_rows: usize,
+    /// Puts other values of the player's columns into a copy of this row of the table.
+    pub(crate) replace: &'a Replace<'a>,
+}
+
+/// The shuffle, the table, the number of the row, and its copy.
+pub(crate) type Replace<'a> = dyn Fn(&Shuffle<'_>, ArrayView2<'_, f64>, usize, ArrayViewMut1<'_, f64>) -> Result<()>
+    + Sync
+    + 'a;
+
+/// Donors are drawn from all rows.
+#[expect(clippy::unnecessary_wraps, reason = "it is a `PlanExchange`")]
+pub(crate) fn everywhere(_: &Dataset) -> Result<Exchange> {
+    Ok(Exchange::Everywhere)
+}
+
+/// Replaces values by those of the row's donor.
+#[expect(clippy::unnecessary_wraps, reason = "it is a `Replace`")]
+pub(crate) fn from_donor(
+    shuffle: &Shuffle<'_>,
+    rows: ArrayView2<'_, f64>,
+    row: usize,
+    mut into: ArrayViewMut1<'_, f64>,
+) -> Result<()> {
+    for &column in shuffle.members {
+        into[column] = rows[[shuffle.donors[row], column]];
+    }
+    Ok(())
 }
 
 impl Shuffled for PredictAgain<'_> {
@@ -381,9 +459,8 @@ impl Shuffled for PredictAgain<'_> {
                 let (shuffle, row) = (&shuffles[stacked / n_rows], stacked % n_rows);
                 let mut into = batch.row_mut(stacked - start);
                 into.assign(&rows.row(row));
-                for &column in shuffle.members {
-                    into[column] = rows[[shuffle.donors[row], column]];
-                }
+                (self.replace)(shuffle, rows, row, into)
+                    .map_err(|error| error.in_task(shuffle.task()))?;
             }
             let predicted = predict_checked(self.model, batch.slice(s![..end - start, ..]));
             let predicted = predicted.map_err(|error| match error {
@@ -405,6 +482,8 @@ pub(crate) struct Shuffles<'a> {
     run: Run<'static>,
     pub(crate) rows: ArrayView2<'a, f64>,
     players: &'a Players,
+    method: &'static str,
+    exchange: Exchange,
     /// One per repeat.
     keys: Vec<u64>,
     /// The rows' numbers in the caller's table.
@@ -419,10 +498,19 @@ impl Shuffles<'_> {
         scorers: &[Scorer<'_>],
     ) -> Result<Vec<Vec<Answer>>> {
         let (n_rows, n_repeats) = (self.rows.nrows(), self.keys.len());
-        // All players of a repeat have the same donors.
-        let n_drawn = jobs.len().min(n_repeats);
+        let n_drawn = match self.exchange {
+            // All players of a repeat have the same donors.
+            Exchange::Everywhere => jobs.len().min(n_repeats),
+            Exchange::Within(_) | Exchange::Drawn => jobs.len(),
+        };
         let donors = |offset: usize, _: &mut _| {
-            Ok(Donors::new(n_rows, self.keys[(jobs.start + offset) % n_repeats]).all())
+            let (player, repeat) =
+                ((jobs.start + offset) / n_repeats, (jobs.start + offset) % n_repeats);
+            Ok(match &self.exchange {
+                Exchange::Everywhere => Donors::new(n_rows, self.keys[repeat]).all(),
+                Exchange::Within(cells) => cells[player].donors(self.keys[repeat]),
+                Exchange::Drawn => Vec::new(),
+            })
         };
         let donors: Vec<Vec<usize>> = self.run.map(n_drawn, donors)?;
         let shuffle = |job: usize| Shuffle {
@@ -441,9 +529,17 @@ impl Shuffles<'_> {
         require_shape("the prediction", &shape, predictions.shape())?;
         self.run.map(shuffles.len(), |copy, _| {
             let predictions = predictions.slice(s![copy * n_rows..(copy + 1) * n_rows, ..]);
+            let (donors, player) = (shuffles[copy].donors, (jobs.start + copy) / n_repeats);
+            let origin = match &self.exchange {
+                Exchange::Everywhere => Some(Origin { donors, cells: None }),
+                Exchange::Within(cells) => {
+                    Some(Origin { donors, cells: Some(cells[player].of_row()) })
+                }
+                Exchange::Drawn => None,
+            };
             scorers
                 .iter()
-                .map(|scorer| scorer.answer(predictions, Some(shuffles[copy].donors)))
+                .map(|scorer| scorer.answer(predictions, origin))
                 .collect::<Result<Vec<Answer>>>()
                 .map_err(|error| error.in_task(shuffles[copy].task()))
         })

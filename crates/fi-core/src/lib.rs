@@ -77,6 +77,7 @@ pub mod invariants;
 pub mod shapley;
 
 mod attribution;
+mod corrected_t_test;
 mod correlation_groups;
 mod dataset;
 mod donor;
@@ -100,6 +101,7 @@ mod sequence;
 mod statistics;
 
 pub use attribution::Attribution;
+pub use corrected_t_test::{CorrectedTTest, corrected_t_test};
 pub use dataset::{Dataset, Target};
 pub use donor::Donors;
 pub use error::{Error, Result, require, require_shape};

@@ -111,9 +111,8 @@ mod tests {
 
     #[test]
     fn bad_input_is_named() {
-        let text = |values: &[f64], share| {
-            corrected_t_test(values, share, 0.95).unwrap_err().to_string()
-        };
+        let text =
+            |values: &[f64], share| corrected_t_test(values, share, 0.95).unwrap_err().to_string();
         assert_eq!(text(&[1.0], 0.5), "a test over folds needs at least 2 of them, got 1");
         assert_eq!(
             text(&[1.0, 2.0], f64::NAN),

@@ -51,7 +51,10 @@ impl Exchange {
             }
             (Self::WithinGroups, Some(groups)) => {
                 let units = members(groups);
-                units.into_iter().map(|unit| unit.into_iter().map(|row| vec![row]).collect()).collect()
+                units
+                    .into_iter()
+                    .map(|unit| unit.into_iter().map(|row| vec![row]).collect())
+                    .collect()
             }
             (Self::WholeGroups, Some(groups)) => {
                 let mut units = members(groups);
@@ -73,7 +76,7 @@ impl Exchange {
 }
 
 /// The rows of each group, groups ascending.
-fn members(groups: &[usize]) -> Vec<Vec<usize>> {
+pub(crate) fn members(groups: &[usize]) -> Vec<Vec<usize>> {
     let mut rows: Vec<usize> = (0..groups.len()).collect();
     rows.sort_by_key(|&row| groups[row]);
     rows.chunk_by(|&a, &b| groups[a] == groups[b]).map(<[_]>::to_vec).collect()

@@ -74,6 +74,8 @@
 pub mod agreement;
 #[cfg(feature = "proptest")]
 pub mod invariants;
+pub mod multiple_testing;
+pub mod selection;
 pub mod shapley;
 
 mod attribution;
@@ -83,22 +85,26 @@ mod dataset;
 mod donor;
 mod error;
 mod exact_permutation;
+mod exchange;
 mod folds;
 mod game;
 mod importance;
 mod interaction;
+mod learner_importance;
 mod lofo;
 mod metric;
 mod model;
 mod occlusion;
 mod permutation;
 mod players;
+mod restricted;
 mod rng;
 mod run;
 mod sampling_noise;
 mod scorer;
 mod sequence;
 mod statistics;
+mod target_permutation;
 
 pub use attribution::Attribution;
 pub use corrected_t_test::{CorrectedTTest, corrected_t_test};
@@ -106,20 +112,24 @@ pub use dataset::{Dataset, Target};
 pub use donor::Donors;
 pub use error::{Error, Result, require, require_shape};
 pub use exact_permutation::{ExactPermutation, PairLosses, PairMeans};
+pub use exchange::Exchange;
 pub use folds::{Fold, Folds};
 pub use game::{Game, PredictionGame, Removal};
 pub use importance::{Estimand, Importance, Interval, Replicate, Warning};
 pub use interaction::{Interaction, Interactions};
+pub use learner_importance::{HeldOut, LearnerImportance};
 pub use lofo::Lofo;
 pub use metric::{Average, Custom, Direction, Metric, MultiClass, Score};
 pub use model::{Function, Learner, Model, Output, check_columns, predict_checked};
 pub use occlusion::Occlusion;
 pub use permutation::{Permutation, Shuffle, Shuffled};
 pub use players::Players;
+pub use restricted::Restricted;
 pub use rng::Rng;
 pub use run::{Progress, Run};
 pub use sequence::{Masked, MaskedLearner, Over, Pooling, Sequence};
 pub use statistics::quantile;
+pub use target_permutation::{NullDistribution, TargetPermutation, TargetPermuted};
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

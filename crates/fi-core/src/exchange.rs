@@ -14,8 +14,8 @@ use crate::rng::Rng;
 ///
 /// # References
 ///
-/// - Winkler, Webster, Vidaurre, Nichols, Smith (2015). *Multi-level block permutation.*
-///   NeuroImage 123. <https://doi.org/10.1016/j.neuroimage.2015.05.092>
+/// - Winkler, Ridgway, Webster, Smith, Nichols (2014). *Permutation inference for the general
+///   linear model.* NeuroImage 92. <https://doi.org/10.1016/j.neuroimage.2014.01.060>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exchange {

@@ -26,8 +26,8 @@ const SPLIT: u64 = u64::MAX;
 /// rows of its own to score on splits what it is given.
 ///
 /// [`HeldOut`] is permutation importance on held-out rows, [`Lofo`] refits without each player (in
-/// the first of [`Metric::for_target`]), `fi_models::FromModel` reads impurity or coefficients,
-/// and any closure of the same arguments is a way, too.
+/// the first of [`Metric::for_target`]), `fi_models::impurity_of` and `fi_models::coefficients_of`
+/// read a fresh fit, and any closure of the same arguments is a way, too.
 ///
 /// # Example
 ///

@@ -23,7 +23,11 @@
 //! | [`ExactPermutation`] | shuffled, on average over all permutations | the loss on a data set |
 //! | [`Occlusion`] | set to a constant | the loss on a data set |
 //! | [`Lofo`] | left out, and the learner trained again | the loss on a data set |
+//! | [`TargetPermutation`] | as it is; the target is shuffled, and the learner trained again | any importance |
 //! | [`shapley`] | averaged over background rows, or set to a constant | the prediction of a row |
+//!
+//! [`selection`] chooses features by any [`LearnerImportance`] of a learner and scores the choice
+//! honestly; [`multiple_testing`] adjusts p-values for being many.
 //!
 //! The same seed gives the same bits on any number of threads: all threads and all randomness go
 //! through [`Run`]. To choose the number of threads, wrap a call in the `install` of a rayon pool.

@@ -57,9 +57,10 @@ pub enum NullDistribution {
 ///
 /// # When it misleads
 ///
-/// - The null is global: nothing matters. A useless feature beside a strong one is compared with a
-///   world where no feature is strong. An importance that hands out shares of a whole (impurity)
-///   then leaves the useless one less than under the null, and the test is conservative for it.
+/// - The null is global: nothing matters. An importance that hands out shares of a whole (a
+///   forest's impurity) gives every feature an equal share then, and next to a strong feature a
+///   weaker one gets less and is missed. Take one that is no share, such as
+///   [`HeldOut`](crate::HeldOut), or read it as a test of the strongest.
 /// - A feature that only goes with one that matters is not independent of the target: it is
 ///   rightly found, and need not be needed.
 /// - It says that there is something, not how much: p-values are no ranking of importance.

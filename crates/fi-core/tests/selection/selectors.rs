@@ -7,7 +7,8 @@ use fi_core::selection::{
     StabilitySelection, Step, Threshold, Top,
 };
 use fi_core::{
-    Dataset, Exchange, HeldOut, Importance, Learner, Lofo, Metric, Model, Players, Run, Target,
+    Dataset, Exchange, HeldOut, Importance, Learner, LearnerImportance, Lofo, Metric, Model,
+    Players, Run, Target,
 };
 use ndarray::{Array2, array};
 
@@ -261,6 +262,47 @@ fn any_importance_drives_a_selector() {
         // The score of a held-out permutation is near 2 β².
         assert!(found.scores.unwrap()[0] > 0.5);
     }
+}
+
+#[test]
+fn held_out_rows_are_not_trained_on() {
+    use std::sync::Mutex;
+    // A learner that writes down what it was trained on, and a model that writes down its rows.
+    struct Noting(Mutex<Vec<Vec<u64>>>);
+    let bits = |data: &Dataset| -> Vec<u64> {
+        data.target().values().unwrap().iter().map(|y| y.to_bits()).collect()
+    };
+    impl Learner for Noting {
+        fn train(&self, run: &Run<'_>, data: &Dataset) -> fi_core::Result<Box<dyn Model>> {
+            let seen = data.target().values().unwrap().iter().map(|y| y.to_bits()).collect();
+            self.0.lock().unwrap().push(seen);
+            Ridge(1.0).train(run, data)
+        }
+    }
+    let data = gaussian(1, 30, &[1.0, 0.0], 0.5);
+    let (learner, held_out) = (Noting(Mutex::default()), HeldOut::default());
+    let run = Run::new(2);
+    let found = held_out.importance(&run, &learner, &data, &features(2)).unwrap();
+    let mut seen = learner.0.into_inner().unwrap();
+    seen.sort_unstable();
+    let folds = held_out.folds.split(&run.split(u64::MAX), &data).unwrap();
+    let mut expected: Vec<Vec<u64>> =
+        folds.iter().map(|fold| bits(&data.select_rows(&fold.train).unwrap())).collect();
+    expected.sort_unstable();
+    assert_eq!(seen, expected);
+    // Each fold's value is that of the method on the test rows.
+    for (number, fold) in folds.iter().enumerate() {
+        let model = Ridge(1.0).train(&run, &data.select_rows(&fold.train).unwrap()).unwrap();
+        let test = data.select_rows(&fold.test).unwrap();
+        let seed = run.split(number as u64).split(1);
+        let alone = held_out
+            .permutation
+            .importance(&seed, &*model, &test, &features(2), &[Metric::Mse])
+            .unwrap()
+            .remove(0);
+        assert_eq!(found.replicates.column(number).to_vec(), alone.values);
+    }
+    assert_eq!((found.metric.as_deref(), found.seed), (Some("MSE"), Some(2)));
 }
 
 #[test]

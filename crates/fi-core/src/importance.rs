@@ -203,6 +203,31 @@ impl Importance {
         Ok(importance)
     }
 
+    /// The p-values, adjusted for being many by a function of
+    /// [`multiple_testing`](crate::multiple_testing); `None` without p-values.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`](crate::Error::Data) for a p-value that is NaN or outside [0, 1].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use fi_core::{Importance, multiple_testing::benjamini_hochberg};
+    ///
+    /// let names = ["a", "b"].map(String::from);
+    /// let mut importance = Importance::new("test", &names, vec![2.0, 1.0])?;
+    /// importance.p_values = Some(vec![0.01, 0.2]);
+    /// assert_eq!(importance.adjusted_p_values(benjamini_hochberg)?, Some(vec![0.02, 0.2]));
+    /// # Ok::<(), fi_core::Error>(())
+    /// ```
+    pub fn adjusted_p_values(
+        &self,
+        adjust: impl FnOnce(&[f64]) -> Result<Vec<f64>>,
+    ) -> Result<Option<Vec<f64>>> {
+        self.p_values.as_deref().map(adjust).transpose()
+    }
+
     /// How many players there are.
     pub fn len(&self) -> usize {
         self.features.len()

@@ -23,7 +23,11 @@
 //! | [`ExactPermutation`] | shuffled, on average over all permutations | the loss on a data set |
 //! | [`Occlusion`] | set to a constant | the loss on a data set |
 //! | [`Lofo`] | left out, and the learner trained again | the loss on a data set |
+//! | [`TargetPermutation`] | as it is; the target is shuffled, and the learner trained again | any importance |
 //! | [`shapley`] | averaged over background rows, or set to a constant | the prediction of a row |
+//!
+//! [`selection`] chooses features by any [`LearnerImportance`] of a learner and scores the choice
+//! honestly; [`multiple_testing`] adjusts p-values for being many.
 //!
 //! The same seed gives the same bits on any number of threads: all threads and all randomness go
 //! through [`Run`]. To choose the number of threads, wrap a call in the `install` of a rayon pool.
@@ -75,20 +79,25 @@ pub mod agreement;
 pub mod conditional;
 #[cfg(feature = "proptest")]
 pub mod invariants;
+pub mod multiple_testing;
+pub mod selection;
 pub mod shapley;
 
 mod attribution;
 mod conditional_permutation;
+mod corrected_t_test;
 mod correlation_groups;
 mod dataset;
 mod donor;
 mod error;
 mod exact_permutation;
+mod exchange;
 mod folds;
 mod game;
 mod hierarchy;
 mod importance;
 mod interaction;
+mod learner_importance;
 mod lofo;
 mod metric;
 mod model;
@@ -96,25 +105,30 @@ mod occlusion;
 mod pair_importance;
 mod permutation;
 mod players;
+mod restricted;
 mod rng;
 mod run;
 mod sampling_noise;
 mod scorer;
 mod sequence;
 mod statistics;
+mod target_permutation;
 
 pub use attribution::Attribution;
 pub use conditional::Conditional;
 pub use conditional_permutation::{ConditionalPermutation, Conditioning, Subgroups};
+pub use corrected_t_test::{CorrectedTTest, corrected_t_test};
 pub use dataset::{Dataset, Target};
 pub use donor::Donors;
 pub use error::{Error, Result, require, require_shape};
 pub use exact_permutation::{ExactPermutation, PairLosses, PairMeans};
+pub use exchange::Exchange;
 pub use folds::{Fold, Folds};
 pub use game::{Game, PredictionGame, Removal};
 pub use hierarchy::{Hierarchy, Linkage, Merge};
 pub use importance::{Estimand, Importance, Interval, Replicate, Warning};
 pub use interaction::{Interaction, Interactions, PairInterval, Relation};
+pub use learner_importance::{HeldOut, LearnerImportance};
 pub use lofo::Lofo;
 pub use metric::{Average, Custom, Direction, Metric, MultiClass, Score};
 pub use model::{Function, Learner, Model, Output, check_columns, predict_checked};
@@ -122,10 +136,12 @@ pub use occlusion::Occlusion;
 pub use pair_importance::PairImportance;
 pub use permutation::{Permutation, Shuffle, Shuffled};
 pub use players::{OneHot, OneHotBlock, Players};
+pub use restricted::Restricted;
 pub use rng::Rng;
 pub use run::{Progress, Run};
 pub use sequence::{Masked, MaskedLearner, Over, Pooling, Sequence};
 pub use statistics::quantile;
+pub use target_permutation::{NullDistribution, TargetPermutation, TargetPermuted};
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

@@ -6,6 +6,7 @@
 
 use ndarray::Array2;
 
+use crate::corrected_t_test::{corrected_t_test, test_per_train};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::folds::{Fold, Folds};
@@ -15,7 +16,7 @@ use crate::model::{Learner, predict_checked};
 use crate::players::Players;
 use crate::run::Run;
 use crate::scorer::{check_parts, check_score, describe};
-use crate::statistics::{check_confidence, mean, t_quantile, t_tail};
+use crate::statistics::{check_confidence, mean};
 
 /// The streams of the folds, beside those of the learners.
 pub(crate) const SPLIT: u64 = u64::MAX;
@@ -58,8 +59,9 @@ pub(crate) const SPLIT: u64 = u64::MAX;
 /// - Of two features that say the same, each scores near 0: the other stands in. Score them as one
 ///   group, for instance with [`Players::correlated`].
 /// - A learner that tunes itself is tuned anew without the feature, which is right but noisy.
-/// - The correction is a rule of thumb that assumes a correlation of `n_test / (n_train + n_test)`
-///   between folds; time series and leave-one-group-out only resemble that.
+/// - The correction ([`corrected_t_test`]) is a rule of thumb that assumes a correlation of
+///   `n_test / (n_train + n_test)` between folds; time series and leave-one-group-out only
+///   resemble that.
 ///
 /// # Example
 ///
@@ -179,7 +181,9 @@ impl Lofo {
             let constant: Option<Vec<f64>> = constants.iter().map(|of_fold| of_fold[m]).collect();
             let constant = constant.map(|of_folds| mean(of_folds.iter()));
             describe(&mut importance, metric, mean(base.iter()), constant);
-            corrected_t_test(&mut importance, test_per_train, self.confidence);
+            if folds.len() > 1 {
+                add_t_tests(&mut importance, test_per_train, self.confidence)?;
+            }
             Ok(importance)
         };
         metrics.iter().enumerate().map(result).collect()
@@ -218,40 +222,17 @@ fn constant_scores(data: &Dataset, fold: &Fold, metrics: &[Metric]) -> Result<Ve
     Ok(metrics.iter().map(score).collect())
 }
 
-/// The mean over folds of test rows per training row, rows of weight 0 not counted.
-pub(crate) fn test_per_train(data: &Dataset, folds: &[Fold]) -> f64 {
-    let count = |rows: &[usize]| {
-        let counts = |&&row: &&usize| data.weights().is_none_or(|weights| weights[row] > 0.0);
-        rows.iter().filter(counts).count() as f64
-    };
-    let ratios: Vec<f64> =
-        folds.iter().map(|fold| count(&fold.test) / count(&fold.train)).collect();
-    mean(ratios.iter())
-}
-
-/// What Nadeau and Bengio multiply the standard deviation of the folds' values with, to have the
-/// standard error of their mean although training sets overlap.
-pub(crate) fn corrected_factor(n_folds: usize, test_per_train: f64) -> f64 {
-    (1.0 / n_folds as f64 + test_per_train).sqrt()
-}
-
 /// Interval and p-value over folds whose training sets overlap.
-fn corrected_t_test(importance: &mut Importance, test_per_train: f64, confidence: f64) {
-    let Some(std) = &importance.std else { return };
-    let n_folds = importance.replicates.ncols();
-    let factor = corrected_factor(n_folds, test_per_train);
-    let quantile = t_quantile(confidence, n_folds - 1);
-    let pairs = || importance.values.iter().zip(std);
-    let end = |sign: f64| pairs().map(|(value, s)| value + sign * quantile * factor * s).collect();
-    let p_value = |(&value, &s): (&f64, &f64)| {
-        if s > 0.0 {
-            t_tail(value / (factor * s), n_folds - 1)
-        } else {
-            f64::from(u8::from(value <= 0.0))
-        }
-    };
-    let p_values = pairs().map(p_value).collect();
-    let estimand = Estimand::LearnerOverTrainingSets;
-    importance.interval = Some(Interval { estimand, confidence, low: end(-1.0), high: end(1.0) });
-    importance.p_values = Some(p_values);
+fn add_t_tests(importance: &mut Importance, test_per_train: f64, confidence: f64) -> Result<()> {
+    let rows = importance.replicates.rows().into_iter();
+    let tests = rows.map(|row| corrected_t_test(&row.to_vec(), test_per_train, confidence));
+    let tests = tests.collect::<Result<Vec<_>>>()?;
+    importance.interval = Some(Interval {
+        estimand: Estimand::LearnerOverTrainingSets,
+        confidence,
+        low: tests.iter().map(|test| test.low).collect(),
+        high: tests.iter().map(|test| test.high).collect(),
+    });
+    importance.p_values = Some(tests.iter().map(|test| test.p_value).collect());
+    Ok(())
 }

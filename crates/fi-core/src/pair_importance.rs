@@ -7,11 +7,12 @@ use std::ops::ControlFlow;
 
 use ndarray::{Array2, Axis, s};
 
+use crate::corrected_t_test::{corrected_factor, test_per_train};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::importance::{Estimand, Importance, Replicate};
 use crate::interaction::{Interaction, Interactions, PairInterval};
-use crate::lofo::{Lofo, SPLIT, corrected_factor, test_per_train};
+use crate::lofo::{Lofo, SPLIT};
 use crate::metric::Metric;
 use crate::model::{Learner, Model};
 use crate::permutation::{

@@ -14,6 +14,7 @@
 //! | `linfa` (feature `linfa`, on by default) | linfa's learners as ours, and linfa's traits on ours |
 //! | [`Standardized`] | a learner whose columns are scaled by the training rows, [`Scaled`] its model |
 //! | [`Fitted`] | a fitted model by its kind |
+//! | [`impurity_of`], [`coefficients_of`], [`standardized_coefficients_of`] | what a fresh fit says of its features, for [`fi_core::selection`] |
 //! | [`import`] | models of other libraries |
 //! | [`store`] | fitted models in files |
 //!
@@ -69,10 +70,12 @@ pub mod store;
 pub mod tree;
 
 mod fitted;
+mod from_fit;
 mod quadrature;
 mod standardize;
 
 pub use fitted::Fitted;
+pub use from_fit::{coefficients_of, impurity_of, standardized_coefficients_of};
 pub use standardize::{Scaled, Scaler, Standardized};
 
 /// Runs the README's example as a test.

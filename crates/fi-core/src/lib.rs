@@ -12,6 +12,7 @@
 //! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it |
 //! | [`Importance`] | the global result: a score per player, every replicate, an [`Interval`] and what it is for |
 //! | [`Attribution`] | the local result: a score per row, output and player |
+//! | [`Curve`], [`Surface`] | the prediction as a function of one feature, or of two |
 //! | [`Interaction`], [`Interactions`] | the same for pairs of players, global and local |
 //! | [`Run`] | the seed, progress and cancellation of a call |
 //!
@@ -24,6 +25,8 @@
 //! | [`Occlusion`] | set to a constant | the loss on a data set |
 //! | [`Lofo`] | left out, and the learner trained again | the loss on a data set |
 //! | [`shapley`] | averaged over background rows, or set to a constant | the prediction of a row |
+//! | [`PartialDependence`] | set to one value after another, in every row | the mean prediction |
+//! | [`AccumulatedLocalEffects`] | moved across short intervals, in the rows there | the change of the prediction |
 //!
 //! The same seed gives the same bits on any number of threads: all threads and all randomness go
 //! through [`Run`]. To choose the number of threads, wrap a call in the `install` of a rayon pool.
@@ -78,6 +81,7 @@ pub mod shapley;
 
 mod attribution;
 mod correlation_groups;
+mod curve;
 mod dataset;
 mod donor;
 mod error;
@@ -100,6 +104,9 @@ mod sequence;
 mod statistics;
 
 pub use attribution::Attribution;
+pub use curve::{
+    AccumulatedLocalEffects, Band, Curve, FriedmanH, Grid, Lines, PartialDependence, Surface,
+};
 pub use dataset::{Dataset, Target};
 pub use donor::Donors;
 pub use error::{Error, Result, require, require_shape};

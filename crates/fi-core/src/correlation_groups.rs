@@ -107,7 +107,7 @@ impl Ranks {
     }
 }
 
-fn spearman_of_common(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn spearman_of_common(a: &[f64], b: &[f64]) -> f64 {
     let both = a.iter().zip(b).filter(|(x, y)| !x.is_nan() && !y.is_nan());
     let (a, b): (Vec<f64>, Vec<f64>) = both.unzip();
     correlation(&mean_ranks(&a), &mean_ranks(&b))

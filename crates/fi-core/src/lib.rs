@@ -12,6 +12,7 @@
 //! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it |
 //! | [`Importance`] | the global result: a score per player, every replicate, an [`Interval`] and what it is for |
 //! | [`Attribution`] | the local result: a score per row, output and player |
+//! | [`Curve`], [`Surface`] | the prediction as a function of one feature, or of two |
 //! | [`Interaction`], [`Interactions`] | the same for pairs of players, global and local |
 //! | [`Run`] | the seed, progress and cancellation of a call |
 //!
@@ -25,6 +26,8 @@
 //! | [`Lofo`] | left out, and the learner trained again | the loss on a data set |
 //! | [`TargetPermutation`] | as it is; the target is shuffled, and the learner trained again | any importance |
 //! | [`shapley`] | averaged over background rows, or set to a constant | the prediction of a row |
+//! | [`PartialDependence`] | set to one value after another, in every row | the mean prediction |
+//! | [`AccumulatedLocalEffects`] | moved across short intervals, in the rows there | the change of the prediction |
 //!
 //! [`selection`] chooses features by any [`LearnerImportance`] of a learner and scores the choice
 //! honestly; [`multiple_testing`] adjusts p-values for being many.
@@ -87,6 +90,7 @@ mod attribution;
 mod conditional_permutation;
 mod corrected_t_test;
 mod correlation_groups;
+mod curve;
 mod dataset;
 mod donor;
 mod error;
@@ -118,6 +122,9 @@ pub use attribution::Attribution;
 pub use conditional::Conditional;
 pub use conditional_permutation::{ConditionalPermutation, Conditioning, Subgroups};
 pub use corrected_t_test::{CorrectedTTest, corrected_t_test};
+pub use curve::{
+    AccumulatedLocalEffects, Band, Curve, FriedmanH, Grid, Lines, PartialDependence, Surface,
+};
 pub use dataset::{Dataset, Target};
 pub use donor::Donors;
 pub use error::{Error, Result, require, require_shape};

@@ -79,6 +79,7 @@ pub mod shapley;
 mod attribution;
 mod correlation_groups;
 mod dataset;
+mod deletion;
 mod donor;
 mod error;
 mod exact_permutation;
@@ -101,6 +102,7 @@ mod statistics;
 
 pub use attribution::Attribution;
 pub use dataset::{Dataset, Target};
+pub use deletion::{Deletion, DeletionCurves};
 pub use donor::Donors;
 pub use error::{Error, Result, require, require_shape};
 pub use exact_permutation::{ExactPermutation, PairLosses, PairMeans};

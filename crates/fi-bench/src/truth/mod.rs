@@ -21,7 +21,7 @@ mod manifest;
 mod methods;
 mod models;
 mod problem;
-mod quadrature;
+pub(crate) mod quadrature;
 mod report;
 mod score;
 mod sequences;

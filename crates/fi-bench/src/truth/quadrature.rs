@@ -16,7 +16,7 @@ const TAIL: f64 = 8.0;
 
 /// The distribution of one input; inputs are independent.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Marginal {
+pub(crate) enum Marginal {
     /// Every value between two ends alike.
     Uniform { low: f64, high: f64 },
     /// Normal around 0.
@@ -68,6 +68,24 @@ fn legendre(n: usize) -> Vec<(f64, f64)> {
             (x, 2.0 / ((1.0 - x * x) * slope * slope))
         })
         .collect()
+}
+
+/// `E[f(X)]` with `n_nodes` nodes an input.
+///
+/// Cost: `n_nodes` to the power of the number of inputs.
+pub(crate) fn expectation(inputs: &[Marginal], n_nodes: usize, f: impl Fn(&[f64]) -> f64) -> f64 {
+    let nodes: Vec<Vec<(f64, f64)>> = inputs.iter().map(|input| input.nodes(n_nodes)).collect();
+    let mut x = vec![0.0; inputs.len()];
+    let at = |point: usize| -> f64 {
+        let mut weight = 1.0;
+        for (input, nodes) in nodes.iter().enumerate() {
+            let (value, w) = nodes[point / n_nodes.pow(input as u32) % n_nodes];
+            x[input] = value;
+            weight *= w;
+        }
+        weight * f(&x)
+    };
+    (0..n_nodes.pow(inputs.len() as u32)).map(at).sum()
 }
 
 /// What each input is worth to those who know other inputs, in the unit of `Var f(X)`.

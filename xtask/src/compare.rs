@@ -1,5 +1,6 @@
 //! `cargo xtask compare`: what is compared, the options all comparisons share, and the dispatch.
 
+mod coverage;
 mod data_set;
 mod truth;
 mod viann;
@@ -21,7 +22,8 @@ use crate::root;
 type Experiment = fn(&Compare, &Path) -> Result<()>;
 
 /// The experiments that go over several data sets, a line each; any other name is a data set's.
-const EXPERIMENTS: &[(&str, Experiment)] = &[("truth", truth::run), ("viann", viann::run)];
+const EXPERIMENTS: &[(&str, Experiment)] =
+    &[("coverage", coverage::run), ("truth", truth::run), ("viann", viann::run)];
 
 /// The options of `cargo xtask compare`.
 #[derive(Args)]
@@ -29,7 +31,7 @@ pub(crate) struct Compare {
     /// The experiment, or the data set whose models are compared
     #[arg(value_parser = PossibleValuesParser::new(names()))]
     what: String,
-    /// How many seeds [default: by experiment]
+    /// How many seeds, or data sets of `coverage` [default: by experiment]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     seeds: Option<u32>,
     /// The first seed

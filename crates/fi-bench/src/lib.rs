@@ -1,10 +1,11 @@
 //! Data sets, comparisons and benchmarks of the fi feature-importance crates.
 //!
-//! [`compare`], [`truth`] and [`viann`] are what `cargo xtask compare` runs, [`data_sets`] are the
+//! [`compare`], [`coverage`], [`truth`] and [`viann`] are what `cargo xtask compare` runs, [`data_sets`] are the
 //! tables that ship with the project. The Criterion benchmarks of the folder `benches` are this
 //! crate's bench targets.
 
 pub mod compare;
+pub mod coverage;
 pub mod data_sets;
 pub mod peers;
 pub mod truth;

@@ -92,6 +92,7 @@ mod corrected_t_test;
 mod correlation_groups;
 mod curve;
 mod dataset;
+mod deletion;
 mod donor;
 mod error;
 mod exact_permutation;
@@ -126,6 +127,7 @@ pub use curve::{
     AccumulatedLocalEffects, Band, Curve, FriedmanH, Grid, Lines, PartialDependence, Surface,
 };
 pub use dataset::{Dataset, Target};
+pub use deletion::{Deletion, DeletionCurves};
 pub use donor::Donors;
 pub use error::{Error, Result, require, require_shape};
 pub use exact_permutation::{ExactPermutation, PairLosses, PairMeans};

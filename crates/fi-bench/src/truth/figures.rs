@@ -5,12 +5,17 @@ use fi_viz::{Annotate, ColorScale, Figure, Heatmap};
 use ndarray::Array2;
 
 use super::Study;
+use super::report::shown_rows;
 use super::score::Score;
 use super::summary::score_name;
 
 /// The scores that get a picture, with their file names.
-const DRAWN: [(Score, &str); 3] =
-    [(Score::Auc, "auc"), (Score::Recall, "recall"), (Score::Spearman, "spearman")];
+const DRAWN: [(Score, &str); 4] = [
+    (Score::Auc, "auc"),
+    (Score::Recall, "recall"),
+    (Score::Spearman, "spearman"),
+    (Score::Error, "error"),
+];
 
 /// Every picture and its file name without extension.
 pub(super) fn all(study: &Study) -> Result<Vec<(String, Figure)>> {
@@ -25,9 +30,9 @@ pub(super) fn all(study: &Study) -> Result<Vec<(String, Figure)>> {
     Ok(figures)
 }
 
-/// Methods × problems and levels, at the largest number of rows.
+/// Methods × problems and levels, at the rows that the tables show.
 fn heatmap(study: &Study, model: &str, score: Score) -> Result<Option<Figure>> {
-    let n_rows = study.manifest.n_rows.iter().copied().max().unwrap_or_default();
+    let n_rows = shown_rows(study, model);
     let lines = || {
         let all = study.lines.iter();
         all.filter(|line| line.model == model && line.n_rows == n_rows)
@@ -65,8 +70,8 @@ fn heatmap(study: &Study, model: &str, score: Score) -> Result<Option<Figure>> {
     };
     let values = Array2::from_shape_fn((rows.len(), columns.len()), value);
     let scale = match score {
-        Score::Auc | Score::Recall => ColorScale::Sequential { low: 0.0, high: 1.0 },
         Score::Spearman | Score::Kendall => ColorScale::Diverging { max_abs: 1.0 },
+        _ => ColorScale::Sequential { low: 0.0, high: 1.0 },
     };
     let about = match score {
         Score::Auc => "The chance that an input that matters scores above one that does not.",
@@ -74,6 +79,9 @@ fn heatmap(study: &Study, model: &str, score: Score) -> Result<Option<Figure>> {
         Score::Spearman | Score::Kendall => {
             "Rank correlation with the total effects, below 1 where inputs that do nothing tie."
         }
+        Score::Error => "How far importances are from what the method estimates, as a share of it.",
+        Score::Deletion => "How fast the loss rises when the inputs are shuffled, best first.",
+        Score::Insertion => "How soon the best inputs alone are enough.",
     };
     let heatmap = Heatmap {
         title: format!("{} of each method ({model}, {n_rows} rows)", score.name()),

@@ -4,15 +4,18 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use fi_core::{Dataset, Learner, Metric, Model, Output, Players, Run, Sequence, Target};
-use fi_models::Scaler;
+use fi_core::{
+    Dataset, Deletion, DeletionCurves, Learner, Metric, Model, Output, Players, Run, Sequence,
+    Target,
+};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::methods::METHODS;
-use super::models::{Kind, Learned, Settings};
-use super::problem::{Problem, Response};
+use super::encode::Encoded;
+use super::methods::{METHODS, loss};
+use super::models::{Kind, Learned, Reads, Settings};
+use super::problem::{Level, Problem};
 use crate::data_sets::hex;
 
 /// How much work the methods may do.
@@ -37,6 +40,10 @@ pub struct Effort {
     pub gradient_rows: usize,
     /// Points of the path, noise or backgrounds that a gradient is averaged over.
     pub gradient_points: usize,
+    /// At how many places between the ends deletion curves are looked at.
+    pub deletion_steps: usize,
+    /// How often they shuffle.
+    pub deletion_repeats: usize,
 }
 
 /// One method's importances in one cell.
@@ -59,6 +66,11 @@ pub struct Replicate {
     pub evaluations: usize,
     /// How long it took; empty without a clock.
     pub seconds: Option<f64>,
+    /// The area under the deletion curve of the ranking, a share; of single columns, and if the
+    /// model is better than one that is told nothing.
+    pub deletion: Option<f64>,
+    /// The area over the insertion curve.
+    pub insertion: Option<f64>,
     /// The importance of each player, with a space between.
     pub values: String,
 }
@@ -100,9 +112,11 @@ pub(super) struct Fit<'a> {
     pub(super) effort: &'a Effort,
     pub(super) settings: &'a Settings,
     pub(super) learned: Learned,
-    /// Scaled by the training rows; what is missing is filled unless the model reads sequences.
+    /// As the model reads them.
     pub(super) train: Dataset,
     pub(super) test: Dataset,
+    /// What squared errors are multiplied with to be in the unit of the problem's target.
+    pub(super) unit: f64,
     /// The rows of a model that reads sequences for methods that lend values to other rows.
     filled: Option<Filled<'a>>,
 }
@@ -131,6 +145,19 @@ impl Fit<'_> {
     /// The channels' names, if the model reads sequences.
     pub(super) fn channels(&self) -> Option<&[String]> {
         self.filled.as_ref().map(|filled| filled.sequence.channels())
+    }
+
+    /// What taking players away in the order of these importances does to the model.
+    fn deletion(&self, level: &Level, values: &[f64]) -> Result<DeletionCurves> {
+        let mut order: Vec<usize> = (0..values.len()).collect();
+        order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
+        let Effort { deletion_steps: max_steps, deletion_repeats: n_repeats, .. } = *self.effort;
+        let metric = loss(self.test.target());
+        self.ask(&level.players, |seen| {
+            let Seen { model, test, players, .. } = seen;
+            let deletion = Deletion { n_repeats, max_steps };
+            Ok(deletion.curves(&self.run, *model, test, players, &order, &metric)?)
+        })
     }
 
     /// Asks a method that only needs predictions or trainings. Sequences are lent to each other
@@ -216,13 +243,21 @@ impl Task<'_> {
     fn compute(&self, clock: Option<Clock<'_>>) -> Result<Cell> {
         // The rows do not depend on the model, nor a problem's numbers on the list of problems.
         let rows_run = Run::new(self.seed).split(label(self.problem.name));
-        let raw_train = self
+        let draw = |stream, n_rows| {
+            let mut rng = rows_run.split(stream).rng(self.n_rows as u64);
+            self.problem.draw_with_signal(&mut rng, n_rows)
+        };
+        let (raw_train, _) = draw(stream::TRAIN, self.n_rows)?;
+        let (raw_test, signal) = draw(stream::TEST, self.effort.n_test)?;
+        let reads = self.settings.reads();
+        let encoded = Encoded::new(reads, &raw_train, &raw_test)?;
+        let levels: Vec<Level> = self
             .problem
-            .draw(&mut rows_run.split(stream::TRAIN).rng(self.n_rows as u64), self.n_rows)?;
-        let raw_test = self
-            .problem
-            .draw(&mut rows_run.split(stream::TEST).rng(self.n_rows as u64), self.effort.n_test)?;
-        let (train, test) = prepared(&raw_train, &raw_test, !self.settings.reads_sequences())?;
+            .levels()?
+            .iter()
+            .map(|level| encoded.level(level))
+            .collect::<Result<_>>()?;
+        let Encoded { train, test, unit, .. } = encoded;
         let run = rows_run.split(label(self.kind.name)).split(self.n_rows as u64);
         let start = clock.map(|now| now());
         let learned = self
@@ -231,7 +266,7 @@ impl Task<'_> {
             .with_context(|| format!("training the {}", self.kind.name))?;
         let seconds = since(clock, start);
         let sequence = self.problem.sequence.as_ref();
-        let filled = match sequence.filter(|_| self.settings.reads_sequences()) {
+        let filled = match sequence.filter(|_| reads == Reads::Sequences) {
             None => None,
             Some(sequence) => {
                 let (train, test) = (sequence.fill_data(&train)?, sequence.fill_data(&test)?);
@@ -245,15 +280,20 @@ impl Task<'_> {
             learned,
             train,
             test,
+            unit,
             filled,
         };
         let mut replicates = Vec::new();
-        for level in &self.problem.levels()? {
+        for level in &levels {
             for method in METHODS {
                 let start = clock.map(|now| now());
                 let found = (method.score)(&fit, level)
                     .with_context(|| format!("{} of {}", method.name, level.name))?;
                 let Some(found) = found else { continue };
+                let seconds = since(clock, start);
+                let curves = (level.name == "features")
+                    .then(|| fit.deletion(level, &found.values))
+                    .transpose()?;
                 let values: Vec<String> = found.values.iter().map(f64::to_string).collect();
                 replicates.push(Replicate {
                     problem: self.problem.name.to_owned(),
@@ -263,37 +303,35 @@ impl Task<'_> {
                     seed: self.seed,
                     level: level.name.to_owned(),
                     evaluations: found.evaluations,
-                    seconds: since(clock, start),
+                    seconds,
+                    deletion: curves.as_ref().and_then(|curves| curves.deletion_area),
+                    insertion: curves.as_ref().and_then(|curves| curves.insertion_area),
                     values: values.join(" "),
                 });
             }
         }
-        let skill = self.skill(&fit, &raw_test, seconds)?;
+        let skill = self.skill(&fit, raw_test.target(), signal, seconds)?;
         Ok(Cell { skill, replicates })
     }
 
-    fn skill(&self, fit: &Fit<'_>, raw_test: &Dataset, seconds: Option<f64>) -> Result<Skill> {
-        let metric = match self.problem.response {
-            Response::Values { .. } => Metric::R2,
-            Response::Classes => Metric::Accuracy,
-        };
+    fn skill(
+        &self,
+        fit: &Fit<'_>,
+        raw_target: &Target,
+        signal: Vec<f64>,
+        seconds: Option<f64>,
+    ) -> Result<Skill> {
+        let regression = self.problem.is_regression();
+        let metric = if regression { Metric::R2 } else { Metric::Accuracy };
         let model = fit.learned.model();
         let predictions = model.predict(fit.test.rows())?;
         let score = metric.score(predictions.view(), model.output(), fit.test.target(), None)?;
-        let signal: Vec<f64> = raw_test
-            .rows()
-            .rows()
-            .into_iter()
-            .map(|row| (self.problem.signal)(&row.to_vec()))
-            .collect();
-        let (best, output) = match self.problem.response {
-            Response::Values { .. } => {
-                (Array2::from_shape_vec((signal.len(), 1), signal)?, Output::Values)
-            }
-            Response::Classes => {
-                let both = signal.iter().flat_map(|p| [1.0 - p, *p]).collect();
-                (Array2::from_shape_vec((signal.len(), 2), both)?, Output::Probabilities)
-            }
+        let n = signal.len();
+        let (best, output) = if regression {
+            (Array2::from_shape_vec((n, 1), signal)?, Output::Values)
+        } else {
+            let both = signal.iter().flat_map(|p| [1.0 - p, *p]).collect();
+            (Array2::from_shape_vec((n, 2), both)?, Output::Probabilities)
         };
         Ok(Skill {
             problem: self.problem.name.to_owned(),
@@ -302,8 +340,8 @@ impl Task<'_> {
             seed: self.seed,
             metric: metric.name(),
             score,
-            ceiling: metric.score(best.view(), output, raw_test.target(), None)?,
-            constant: metric.constant_score(raw_test.target(), None)?,
+            ceiling: metric.score(best.view(), output, raw_target, None)?,
+            constant: metric.constant_score(raw_target, None)?,
             seconds,
         })
     }
@@ -317,28 +355,4 @@ fn since(clock: Option<Clock<'_>>, start: Option<f64>) -> Option<f64> {
 fn label(name: &str) -> u64 {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     name.bytes().fold(0xcbf2_9ce4_8422_2325, step)
-}
-
-/// Rows scaled by the training rows; a target of numbers too.
-fn prepared(train: &Dataset, test: &Dataset, fill: bool) -> Result<(Dataset, Dataset)> {
-    let scaler = Scaler::fit(train)?;
-    let (mean, std) = match train.target() {
-        Target::Classes { .. } => (0.0, 1.0),
-        Target::Values(values) => {
-            let n = values.len() as f64;
-            let mean = values.iter().sum::<f64>() / n;
-            (mean, (values.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / n).sqrt())
-        }
-    };
-    let scale = |data: &Dataset| -> Result<Dataset> {
-        let mut rows = scaler.transform(data.rows())?;
-        if fill {
-            rows.mapv_inplace(|x| if x.is_nan() { 0.0 } else { x });
-        }
-        let scaled = data.clone().with_rows(rows)?;
-        let Some(values) = data.target().values() else { return Ok(scaled) };
-        let target = values.iter().map(|y| (y - mean) / std).collect();
-        Ok(scaled.with_target(Target::Values(target))?)
-    };
-    Ok((scale(train)?, scale(test)?))
 }

@@ -8,14 +8,18 @@ use fi_core::{
     Attribution, Fold, Folds, Importance, Lofo, Metric, Occlusion, Permutation, Removal, Target,
     shapley,
 };
+use fi_models::linear::standardized_coefficients;
 use fi_models::network::{
     AnswerScale, ExpectedGradients, Explainer, GarsonForm, Gradient, GradientTimesInput,
     IntegratedGradients, Lrp, Network, Scale, SmoothGrad, Viann, first_layer, garson, olden, probe,
 };
+use fi_models::tree::{TreeShap, impurity, oob_permutation, split_count, total_gain};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 
 use super::fit::{Fit, Seen};
+use super::models::{Reads, Settings};
 use super::problem::Level;
+use super::worth::Quantity;
 use crate::compare::{anova_f, joined};
 
 /// The importance of each player of a level.
@@ -32,6 +36,8 @@ pub(super) struct Method {
     pub(super) name: &'static str,
     /// What it computes, and what its evaluations are.
     pub(super) about: &'static str,
+    /// What it estimates, where that is a number and not only a ranking.
+    pub(super) quantity: Option<Quantity>,
     /// Its scores, or nothing if it does not fit the model or costs too much.
     pub(super) score: fn(&Fit<'_>, &Level) -> Result<Option<Found>>,
 }
@@ -39,8 +45,79 @@ pub(super) struct Method {
 /// All methods, in the order of the report.
 pub(super) const METHODS: &[Method] = &[
     Method {
+        name: "MDI",
+        about: "decrease of the impurity in a forest's splits, of its training rows",
+        quantity: None,
+        score: |fit, level| {
+            let Some(trees) = fit.learned.trees() else { return Ok(None) };
+            if !trees.ensemble().statistics().impurity {
+                return Ok(None);
+            }
+            Ok(Some(by_columns(level, &impurity(trees.ensemble(), fit.names())?)))
+        },
+    },
+    Method {
+        name: "total gain",
+        about: "what a boosting's splits gained, of its training rows",
+        quantity: None,
+        score: |fit, level| {
+            let Some(trees) = fit.learned.trees() else { return Ok(None) };
+            if !trees.ensemble().statistics().gain {
+                return Ok(None);
+            }
+            Ok(Some(by_columns(level, &total_gain(trees.ensemble(), fit.names())?)))
+        },
+    },
+    Method {
+        name: "split count",
+        about: "how many splits ask for a column",
+        quantity: None,
+        score: |fit, level| {
+            let Some(trees) = fit.learned.trees() else { return Ok(None) };
+            Ok(Some(by_columns(level, &split_count(trees.ensemble(), fit.names())?)))
+        },
+    },
+    Method {
+        name: "OOB permutation",
+        about: "increase of the loss of each tree (error rate of classes) on the rows that it has \
+                not seen, with the player shuffled; predicted rows of all trees",
+        quantity: Some(Quantity::Shuffled),
+        score: |fit, level| {
+            let Some(trees) = fit.learned.trees() else { return Ok(None) };
+            if !matches!(fit.settings, Settings::Forest(_)) {
+                return Ok(None);
+            }
+            let metrics = [oob_metric(fit.train.target())];
+            let (run, players) = (&fit.run, &level.players);
+            Ok(Some(fit.losses(oob_permutation(run, trees, &fit.train, players, &metrics, 1)?)))
+        },
+    },
+    Method {
+        name: "TreeSHAP",
+        about: "mean |Shapley value| of test rows, exact, path-dependent",
+        quantity: None,
+        score: |fit, level| {
+            let Some(trees) = fit.learned.trees() else { return Ok(None) };
+            let rows = drawn(fit, fit.test.rows(), fit.effort.gradient_rows, EXPLAINED);
+            let explainer = TreeShap::default().explainer(&fit.run, trees)?;
+            let shap = explainer.attribution(&fit.run, &level.players, rows.view())?;
+            Ok(Some(found(vec![shap.mean_abs(0.95)?])))
+        },
+    },
+    Method {
+        name: "coefficients",
+        about: "|coefficient| of scaled columns",
+        quantity: None,
+        score: |fit, level| {
+            let Some(linear) = fit.learned.linear() else { return Ok(None) };
+            let std = vec![1.0; fit.names().len()];
+            Ok(Some(by_columns(level, &standardized_coefficients(linear, &std, fit.names())?)))
+        },
+    },
+    Method {
         name: "VIANN",
         about: "variance of the input weights over the epochs × |final weight|, not scaled",
+        quantity: None,
         score: |fit, level| {
             first(fit, level, |network, names| {
                 Viann { scale: Scale::Raw, ..Viann::default() }.of_network(network, names)
@@ -50,11 +127,13 @@ pub(super) const METHODS: &[Method] = &[
     Method {
         name: "first layer",
         about: "sum of |first-layer weights|",
+        quantity: None,
         score: |fit, level| first(fit, level, first_layer),
     },
     Method {
         name: "Garson",
         about: "shares of the |weights| along all paths of a dense network",
+        quantity: None,
         score: |fit, level| {
             paths(fit, level, |network, names| garson(network, names, GarsonForm::Garson))
         },
@@ -63,47 +142,58 @@ pub(super) const METHODS: &[Method] = &[
         name: "Olden",
         about: "|sum of the products of weights along all paths| of a dense network, mean over the \
                 outputs",
+        quantity: None,
         score: |fit, level| paths(fit, level, olden),
     },
     Method {
         name: "one-hot probe",
         about: "|f(e) − f(0)| with one column at 1 and the others at their mean of 0; predicted rows",
+        quantity: None,
         score: |fit, level| {
+            if fit.settings.reads() == Reads::Tables {
+                return Ok(None);
+            }
             let answers = probe(fit.learned.model(), fit.names())?;
             Ok(Some(by_columns(level, &answers.mean_abs(0.95)?)))
         },
     },
     Method {
-        name: "set to zero",
-        about: "increase of the loss on the test rows with the player at its mean of 0, nothing \
+        name: "set to mean",
+        about: "increase of the loss on the test rows with the player at its mean, nothing \
                 retrained; predicted rows",
-        score: set_to_zero,
+        quantity: None,
+        score: set_to_mean,
     },
     Method {
         name: "permutation",
         about: "increase of the loss on the test rows with the player shuffled; predicted rows",
+        quantity: Some(Quantity::Shuffled),
         score: permutation,
     },
     Method {
         name: "LOFO",
         about: "increase of the loss on the test rows of a model trained without the player; \
                 trained models",
+        quantity: Some(Quantity::Without),
         score: lofo,
     },
     Method {
         name: "SHAP",
         about: "mean |Shapley value| of test rows, sampled, with training rows as background; \
                 predicted rows",
+        quantity: None,
         score: shap,
     },
     Method {
         name: "gradient",
         about: "mean |slope of the margin| of test rows; predicted rows, as of all that follow",
+        quantity: None,
         score: |fit, level| gradients(fit, level, Signs::Lost, &Gradient { scale: SCALE }),
     },
     Method {
         name: "gradient × input",
         about: "mean |slope × value|",
+        quantity: None,
         score: |fit, level| {
             gradients(fit, level, Signs::Kept, &GradientTimesInput { scale: SCALE })
         },
@@ -111,6 +201,7 @@ pub(super) const METHODS: &[Method] = &[
     Method {
         name: "SmoothGrad",
         about: "mean |slope, averaged over noise of 0.15 of the column's range|",
+        quantity: None,
         score: |fit, level| {
             let n_samples = fit.effort.gradient_points;
             let method = SmoothGrad { n_samples, noise: 0.15, scale: SCALE };
@@ -120,6 +211,7 @@ pub(super) const METHODS: &[Method] = &[
     Method {
         name: "integrated gradients",
         about: "mean |value × slope, averaged over the way from 0|",
+        quantity: None,
         score: |fit, level| {
             let n_steps = fit.effort.gradient_points;
             let method = IntegratedGradients { baseline: None, n_steps, scale: SCALE };
@@ -129,6 +221,7 @@ pub(super) const METHODS: &[Method] = &[
     Method {
         name: "expected gradients",
         about: "the same with drawn training rows as the start of the way",
+        quantity: None,
         score: |fit, level| {
             let chosen = fit.run.rng(BACKGROUND).sample(fit.train.n_rows(), EXPECTED_ROWS);
             let method = ExpectedGradients {
@@ -142,13 +235,23 @@ pub(super) const METHODS: &[Method] = &[
     Method {
         name: "LRP-ε",
         about: "mean |relevance| that reaches the column from the margin, layer by layer",
+        quantity: None,
         score: |fit, level| gradients(fit, level, Signs::Kept, &Lrp::default()),
     },
     Method {
         name: "ANOVA F",
         about: "the F statistic of each column alone, without any model: a yardstick",
+        quantity: None,
         score: |fit, level| {
-            let rows = fit.train.rows().mapv(|x| if x.is_nan() { 0.0 } else { x });
+            // The numbers of categories have no order.
+            if !fit.train.categorical().is_empty() {
+                return Ok(None);
+            }
+            let mut rows = fit.train.rows().to_owned();
+            let means = Occlusion::at_means(rows.view()).baseline;
+            for (mut column, mean) in rows.columns_mut().into_iter().zip(means) {
+                column.mapv_inplace(|x| if x.is_nan() { mean } else { x });
+            }
             let f = anova_f(&fit.train.clone().with_rows(rows)?);
             Ok(Some(by_columns(level, &Importance::new("ANOVA F", fit.names(), f)?)))
         },
@@ -183,6 +286,23 @@ pub(super) fn loss(target: &Target) -> Metric {
     }
 }
 
+/// The metric of single trees: of classes the accuracy, as Breiman defines it, because a tree's log
+/// loss would be ruled by its probabilities of 0.
+fn oob_metric(target: &Target) -> Metric {
+    match target {
+        Target::Classes { .. } => Metric::Accuracy,
+        Target::Values(_) => Metric::Mse,
+    }
+}
+
+impl Fit<'_> {
+    /// Importances in the unit of a loss, in that of the problem's target.
+    fn losses(&self, importances: Vec<Importance>) -> Found {
+        let Found { values, evaluations } = found(importances);
+        Found { values: values.into_iter().map(|value| value * self.unit).collect(), evaluations }
+    }
+}
+
 fn found(mut importances: Vec<Importance>) -> Found {
     let importance = importances.swap_remove(0);
     Found { values: importance.values, evaluations: importance.n_evaluations }
@@ -194,7 +314,7 @@ fn first(
     level: &Level,
     score: impl Fn(&Network, &[String]) -> fi_core::Result<Importance>,
 ) -> Result<Option<Found>> {
-    let network = fit.learned.network();
+    let Some(network) = fit.learned.network() else { return Ok(None) };
     match fit.channels() {
         None => Ok(Some(by_columns(level, &score(network, fit.names())?))),
         Some(channels) if level.name == "channels" => {
@@ -213,12 +333,16 @@ fn paths(
     if fit.channels().is_some() { Ok(None) } else { first(fit, level, score) }
 }
 
-fn set_to_zero(fit: &Fit<'_>, level: &Level) -> Result<Option<Found>> {
+fn set_to_mean(fit: &Fit<'_>, level: &Level) -> Result<Option<Found>> {
+    // Between categories there is no mean.
+    if !fit.test.categorical().is_empty() {
+        return Ok(None);
+    }
     let metrics = [loss(fit.test.target())];
     fit.ask(&level.players, |seen| {
-        let occlusion = Occlusion { baseline: vec![0.0; seen.test.n_features()] };
-        let Seen { model, test, players, .. } = seen;
-        Ok(Some(found(occlusion.importance(&fit.run, *model, test, players, &metrics)?)))
+        let Seen { model, train, test, players, .. } = seen;
+        let occlusion = Occlusion::at_means(train.rows());
+        Ok(Some(fit.losses(occlusion.importance(&fit.run, *model, test, players, &metrics)?)))
     })
 }
 
@@ -227,7 +351,7 @@ fn permutation(fit: &Fit<'_>, level: &Level) -> Result<Option<Found>> {
     let metrics = [loss(fit.test.target())];
     fit.ask(&level.players, |seen| {
         let Seen { model, test, players, .. } = seen;
-        Ok(Some(found(method.importance(&fit.run, *model, test, players, &metrics)?)))
+        Ok(Some(fit.losses(method.importance(&fit.run, *model, test, players, &metrics)?)))
     })
 }
 
@@ -243,7 +367,8 @@ fn lofo(fit: &Fit<'_>, level: &Level) -> Result<Option<Found>> {
         let (n_train, n_rows) = (seen.train.n_rows(), data.n_rows());
         let split = Fold { train: (0..n_train).collect(), test: (n_train..n_rows).collect() };
         let lofo = Lofo { folds: Folds::Given(vec![split]), ..Lofo::default() };
-        Ok(Some(found(lofo.importance(&fit.run, seen.learner, &data, seen.players, &metrics)?)))
+        let lofo = lofo.importance(&fit.run, seen.learner, &data, seen.players, &metrics)?;
+        Ok(Some(fit.losses(lofo)))
     })
 }
 
@@ -281,7 +406,7 @@ fn gradients(
     signs: Signs,
     method: &dyn Explainer,
 ) -> Result<Option<Found>> {
-    let network = fit.learned.network();
+    let Some(network) = fit.learned.network() else { return Ok(None) };
     let rows = drawn(fit, fit.test.rows(), fit.effort.gradient_rows, EXPLAINED);
     let columns = method.attribution(&fit.run, network, rows.view(), fit.names())?;
     let (n_rows, n_outputs, _) = columns.values.dim();

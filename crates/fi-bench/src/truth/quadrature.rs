@@ -1,15 +1,13 @@
-//! What each input of a known function is worth: its total effect, by quadrature.
+//! What each input of a known function of independent inputs is worth, by quadrature.
 //!
-//! ```text
-//! Tᵢ = E[Var(f(X) | X₋ᵢ)] / Var f(X)      X₋ᵢ  all inputs but the i-th
-//! ```
+//! A tensor grid of Gauss and Legendre's nodes gives the variance that a set of inputs explains
+//! with no draw and, for a smooth function of few inputs, to many digits.
 //!
-//! is the share of the variance that no one can explain who knows every input but this one: Sobol's
-//! total index where the inputs are independent. A tensor grid of Gauss and Legendre's nodes gives
-//! it with no draw and, for a smooth function of few inputs, to many digits.
-//!
-//! Homma, Saltelli (1996). *Importance measures in global sensitivity analysis of nonlinear models.*
-//! Reliability Engineering & System Safety 52. <https://doi.org/10.1016/0951-8320(96)00002-6>
+//! - Homma, Saltelli (1996). *Importance measures in global sensitivity analysis of nonlinear
+//!   models.* Reliability Engineering & System Safety 52.
+//!   <https://doi.org/10.1016/0951-8320(96)00002-6>
+//! - Owen (2014). *Sobol' indices and Shapley value.* SIAM/ASA Journal on Uncertainty
+//!   Quantification 2(1). <https://doi.org/10.1137/130936233>
 
 use std::f64::consts::{PI, TAU};
 
@@ -18,7 +16,7 @@ const TAIL: f64 = 8.0;
 
 /// The distribution of one input; inputs are independent.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Marginal {
+pub(crate) enum Marginal {
     /// Every value between two ends alike.
     Uniform { low: f64, high: f64 },
     /// Normal around 0.
@@ -72,41 +70,103 @@ fn legendre(n: usize) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// The total effect of every input of `f`, with `n_nodes` nodes an input.
+/// `E[f(X)]` with `n_nodes` nodes an input.
 ///
 /// Cost: `n_nodes` to the power of the number of inputs.
-pub(super) fn total_effects(
-    inputs: &[Marginal],
-    n_nodes: usize,
-    f: impl Fn(&[f64]) -> f64,
-) -> Vec<f64> {
+pub(crate) fn expectation(inputs: &[Marginal], n_nodes: usize, f: impl Fn(&[f64]) -> f64) -> f64 {
     let nodes: Vec<Vec<(f64, f64)>> = inputs.iter().map(|input| input.nodes(n_nodes)).collect();
-    let n_points = n_nodes.pow(inputs.len() as u32);
-    let stride = |input: usize| n_nodes.pow(input as u32);
-    let digit = |point: usize, input: usize| point / stride(input) % n_nodes;
     let mut x = vec![0.0; inputs.len()];
-    let (mut values, mut weights) = (vec![0.0; n_points], vec![1.0; n_points]);
-    for point in 0..n_points {
+    let at = |point: usize| -> f64 {
+        let mut weight = 1.0;
         for (input, nodes) in nodes.iter().enumerate() {
-            let (at, weight) = nodes[digit(point, input)];
-            x[input] = at;
-            weights[point] *= weight;
+            let (value, w) = nodes[point / n_nodes.pow(input as u32) % n_nodes];
+            x[input] = value;
+            weight *= w;
         }
-        values[point] = f(&x);
-    }
-    let pairs = || values.iter().zip(&weights);
-    let mean: f64 = pairs().map(|(v, w)| v * w).sum();
-    let variance: f64 = pairs().map(|(v, w)| w * (v - mean).powi(2)).sum();
-    let effect = |input: usize| -> f64 {
-        let line = |start: usize| -> f64 {
-            let along = || (0..n_nodes).map(|k| (start + k * stride(input), nodes[input][k].1));
-            let mean: f64 = along().map(|(point, w)| w * values[point]).sum();
-            let inside: f64 = along().map(|(point, w)| w * (values[point] - mean).powi(2)).sum();
-            inside * weights[start] / nodes[input][0].1
-        };
-        (0..n_points).filter(|&point| digit(point, input) == 0).map(line).sum()
+        weight * f(&x)
     };
-    (0..inputs.len()).map(|input| effect(input) / variance).collect()
+    (0..n_nodes.pow(inputs.len() as u32)).map(at).sum()
+}
+
+/// What each input is worth to those who know other inputs, in the unit of `Var f(X)`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Effects {
+    /// `Var f(X)`.
+    pub(super) variance: f64,
+    /// `E[Var(f(X) | all but the input)]`.
+    pub(super) total: Vec<f64>,
+    /// `Var E[f(X) | the input]`.
+    pub(super) first: Vec<f64>,
+    /// The Shapley values of the game `S ↦ Var E[f(X) | S]`.
+    pub(super) shapley: Vec<f64>,
+}
+
+/// The effects of every input of `f`, with `n_nodes` nodes an input.
+///
+/// Cost: `n_nodes` to the power of the number of inputs, times two to that number.
+pub(super) fn effects(inputs: &[Marginal], n_nodes: usize, f: impl Fn(&[f64]) -> f64) -> Effects {
+    let n = inputs.len();
+    let nodes: Vec<Vec<(f64, f64)>> = inputs.iter().map(|input| input.nodes(n_nodes)).collect();
+    let n_points = n_nodes.pow(n as u32);
+    let digit = |point: usize, input: usize| point / n_nodes.pow(input as u32) % n_nodes;
+    let at = |point: usize| -> Vec<f64> {
+        (0..n).map(|input| nodes[input][digit(point, input)].0).collect()
+    };
+    let values: Vec<f64> = (0..n_points).map(|point| f(&at(point))).collect();
+    // The variance of the mean over the inputs outside `known`, a set of bits.
+    let explained = |known: usize| -> f64 {
+        let is_known = |input: usize| known >> input & 1 == 1;
+        let mut means = values.clone();
+        let mut width = n_points;
+        // From the last input to the first, so that what is left stays a grid.
+        for input in (0..n).rev().filter(|&input| !is_known(input)) {
+            let stride: usize = n_nodes.pow(input as u32);
+            let mut next = Vec::with_capacity(width / n_nodes);
+            for outer in (0..width).step_by(stride * n_nodes) {
+                for inner in outer..outer + stride {
+                    let along = nodes[input].iter().enumerate();
+                    next.push(along.map(|(k, (_, w))| w * means[inner + k * stride]).sum());
+                }
+            }
+            width /= n_nodes;
+            means = next;
+        }
+        let kept: Vec<usize> = (0..n).filter(|&input| is_known(input)).collect();
+        let weight = |point: usize| -> f64 {
+            let digits = kept.iter().enumerate();
+            digits
+                .map(|(k, &input)| nodes[input][point / n_nodes.pow(k as u32) % n_nodes].1)
+                .product()
+        };
+        let weights: Vec<f64> = (0..width).map(weight).collect();
+        let pairs = || means.iter().zip(&weights);
+        let mean: f64 = pairs().map(|(v, w)| v * w).sum();
+        pairs().map(|(v, w)| w * (v - mean).powi(2)).sum()
+    };
+    let worth: Vec<f64> = (0..1_usize << n).map(explained).collect();
+    let all = worth.len() - 1;
+    Effects {
+        variance: worth[all],
+        total: (0..n).map(|i| worth[all] - worth[all ^ 1 << i]).collect(),
+        first: (0..n).map(|i| worth[1 << i]).collect(),
+        shapley: shapley(n, &worth),
+    }
+}
+
+/// The Shapley values of a game from its worth of every coalition, numbered by bits.
+pub(super) fn shapley(n: usize, worth: &[f64]) -> Vec<f64> {
+    // 1 / (n · binomial(n − 1, size)), from one size to the next.
+    let mut weights = vec![1.0 / n as f64; n];
+    for size in 1..n {
+        weights[size] = weights[size - 1] * size as f64 / (n - size) as f64;
+    }
+    let value = |player: usize| {
+        let without = (0..worth.len()).filter(|set| set >> player & 1 == 0);
+        without
+            .map(|set| weights[set.count_ones() as usize] * (worth[set | 1 << player] - worth[set]))
+            .sum()
+    };
+    (0..n).map(value).collect()
 }
 
 #[cfg(test)]
@@ -128,11 +188,36 @@ mod tests {
     fn additive_and_multiplied_inputs_have_their_closed_form() {
         // x + 2 y, variances 1 and 4; u v with both of mean 1/2 and variance 1/12.
         let normal = [Marginal::Normal { std: 1.0 }; 2];
-        let effects = total_effects(&normal, 40, |x| x[0] + 2.0 * x[1]);
-        assert!((effects[0] - 0.2).abs() < 1e-9 && (effects[1] - 0.8).abs() < 1e-9);
+        let found = effects(&normal, 40, |x| x[0] + 2.0 * x[1]);
+        assert!((found.variance - 5.0).abs() < 1e-9);
+        for worth in [&found.total, &found.first, &found.shapley] {
+            assert!((worth[0] - 1.0).abs() < 1e-9 && (worth[1] - 4.0).abs() < 1e-9, "{found:?}");
+        }
         let uniform = [Marginal::Uniform { low: 0.0, high: 1.0 }; 2];
-        let effects = total_effects(&uniform, 8, |x| x[0] * x[1]);
-        // E[v²] Var u = 1/36 of the variance 1/9 − 1/16 = 7/144.
-        assert!((effects[0] - 4.0 / 7.0).abs() < 1e-12, "{effects:?}");
+        let found = effects(&uniform, 8, |x| x[0] * x[1]);
+        // Var = 1/9 − 1/16 = 7/144; E[v²] Var u = 1/36; (E v)² Var u = 1/48; and half of both.
+        let expected = [7.0 / 144.0, 1.0 / 36.0, 1.0 / 48.0, 7.0 / 288.0];
+        let of = [found.variance, found.total[0], found.first[0], found.shapley[0]];
+        for (value, expected) in of.iter().zip(expected) {
+            assert!((value - expected).abs() < 1e-12, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn inputs_of_different_kinds_keep_their_places() {
+        // a (b − ½) + c: E[a²] = 1, Var b = 1/12, Var c = 4; a alone says nothing.
+        let unit = Marginal::Uniform { low: 0.0, high: 1.0 };
+        let inputs = [Marginal::Normal { std: 1.0 }, unit, Marginal::Normal { std: 2.0 }];
+        let found = effects(&inputs, 40, |x| x[0] * (x[1] - 0.5) + x[2]);
+        let twelfth = 1.0 / 12.0;
+        for (worth, expected) in [
+            (&found.total, [twelfth, twelfth, 4.0]),
+            (&found.first, [0.0, 0.0, 4.0]),
+            (&found.shapley, [twelfth / 2.0, twelfth / 2.0, 4.0]),
+        ] {
+            for (value, expected) in worth.iter().zip(expected) {
+                assert!((value - expected).abs() < 1e-8, "{found:?}");
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::methods::loss;
 use super::score::Score;
 use super::summary::{TruthLine, mean, score_name};
-use super::{Skill, Study};
+use super::{FEW_SEEDS, MANY_ROWS, Skill, Study};
 use crate::compare::records::markdown_table;
 
 /// The title of the page.
@@ -59,8 +59,15 @@ fn listed(items: &[String]) -> String {
     }
 }
 
-fn largest(study: &Study) -> usize {
-    study.manifest.n_rows.iter().copied().max().unwrap_or_default()
+/// The most rows that a model was trained on with every seed: what its tables and pictures show.
+pub(super) fn shown_rows(study: &Study, model: &str) -> usize {
+    let rows = study.manifest.n_rows.iter().copied();
+    let seeds = |n_rows: usize| {
+        let of_model = study.skills.iter().filter(|s| s.model == model && s.n_rows == n_rows);
+        let first = of_model.clone().next().map(|skill| &skill.problem);
+        of_model.filter(|skill| Some(&skill.problem) == first).count()
+    };
+    rows.filter(|&n| seeds(n) == study.manifest.n_seeds).max().unwrap_or_default()
 }
 
 /// A model's lines of a score of single columns at a number of rows.
@@ -110,7 +117,7 @@ fn has_learned(study: &Study, model: &str, problem: &str, n_rows: usize) -> bool
 
 /// The methods of a model by their mean AUC, best first.
 pub(super) fn ranked(study: &Study, model: &str) -> Vec<(String, f64, usize)> {
-    let n_rows = largest(study);
+    let n_rows = shown_rows(study, model);
     let mut ranked: Vec<(String, f64, usize)> = study
         .manifest
         .methods
@@ -137,7 +144,7 @@ fn in_short(study: &Study) -> String {
         let _ = writeln!(
             text,
             "- `{model}`, {} rows: mean AUC over the problems it learned, best first: {}.",
-            largest(study),
+            shown_rows(study, model),
             all.join(", ")
         );
         let unlearned: Vec<String> = study
@@ -146,8 +153,9 @@ fn in_short(study: &Study) -> String {
             .iter()
             .map(|(problem, _)| problem)
             .filter(|problem| {
-                skills(study, model, problem, largest(study)).next().is_some()
-                    && !has_learned(study, model, problem, largest(study))
+                let n_rows = shown_rows(study, model);
+                skills(study, model, problem, n_rows).next().is_some()
+                    && !has_learned(study, model, problem, n_rows)
             })
             .map(|problem| format!("*{problem}*"))
             .collect();
@@ -209,7 +217,7 @@ fn skill_cell(study: &Study, model: &str, problem: &str, n_rows: usize) -> Strin
 }
 
 fn results(study: &Study, model: &str) -> String {
-    let n_rows = largest(study);
+    let n_rows = shown_rows(study, model);
     let mut text = format!(
         "## What the methods find in the {model}\n\n![AUC of each method ({model})](auc-{model}.svg)\n\n\
          Means over the problems that the model learned with {n_rows} rows, single columns; *lowest \
@@ -314,7 +322,6 @@ fn by_rows(study: &Study) -> String {
 }
 
 fn cost(study: &Study) -> String {
-    let n_rows = largest(study);
     let mut text = String::from(
         "## What a ranking costs\n\nMeans over the problems, single columns; what an evaluation is \
          stands with the method below. Seconds are wall time beside other cells of the study, so \
@@ -322,6 +329,7 @@ fn cost(study: &Study) -> String {
     );
     let mut rows = Vec::new();
     for (model, _) in &study.manifest.models {
+        let n_rows = shown_rows(study, model);
         for (method, _) in &study.manifest.methods {
             let found: Vec<&TruthLine> =
                 lines(study, model, method, n_rows, Score::Auc.name()).collect();
@@ -359,19 +367,26 @@ fn design(study: &Study) -> String {
     let _ = writeln!(
         text,
         "\n**Rows.** Each seed draws training rows and {} test rows of its own; every model and \
-         method sees the same. Inputs, and targets of numbers, are scaled to mean 0 and standard \
-         deviation 1 by the training rows. Losses are {} of classes and {} of numbers.\n",
+         method sees the same. With {MANY_ROWS} rows and more there are at most {FEW_SEEDS} seeds. \
+         Networks and linear models read inputs, and targets of numbers, scaled to mean 0 and \
+         standard deviation 1 by the training rows; a value that is missing is filled with the mean, \
+         and a category is a column of 0 and 1 for each value seen twice but the most frequent, \
+         which are one player. Trees read rows as they are. Losses are {} of classes and {} of \
+         numbers, in the unit of the target.\n",
         e.n_test,
         loss(&fi_core::Target::Classes { labels: Vec::new(), names: Vec::new() }).name(),
         loss(&fi_core::Target::Values(Vec::new())).name()
     );
     let _ = writeln!(
         text,
-        "**Effort.** Permutation importance shuffles {} times. SHAP explains {} test rows against \
+        "**Effort.** Permutation importance shuffles {} times, deletion curves {} times at {} \
+         places between the ends. SHAP explains {} test rows against \
          {} training rows with {} orders of joining, half of them the reverse of another. LOFO is \
          left out where there are more than {} players, for the LSTM more than {}. Gradients are \
          of {} test rows, averaged over {} points where they are averaged.\n",
         e.n_repeats,
+        e.deletion_repeats,
+        e.deletion_steps,
         e.shap_rows,
         e.shap_background,
         e.shap_permutations,
@@ -394,17 +409,23 @@ fn design(study: &Study) -> String {
          not, ties counting half; 0.5 is a coin. *Top-k recall*: of the k inputs that matter, how \
          many are among the k highest scores. *Spearman*, *Kendall τ-b*: rank correlation with the \
          total effects; as most inputs do nothing and share one rank, a perfect ranking need not \
-         reach 1.\n",
+         reach 1. *Relative error*: for methods that estimate a number, how far all importances are \
+         from what the method would find in the signal itself, as a share of its size; 0 is best, \
+         and 1 what a method has that answers 0 throughout. It holds the model's errors and the \
+         method's. *Deletion*, *insertion*: how fast the model's loss rises when the players are \
+         shuffled together, best first, and how soon the best alone are enough, as shares of the way \
+         between the model and one that is told nothing (Samek et al. 2017, \
+         doi:10.1109/TNNLS.2016.2599820); they need no truth and say what the *model* uses.\n",
     );
     text
 }
 
 fn limits() -> String {
     "## What this cannot show\n\n\
-     - Drawn data are cleaner than real ones: inputs are independent but in two problems, and \
-     noise is the same everywhere.\n\
+     - Drawn data are cleaner than real ones.\n\
      - One setting of each model; another may learn more, and a method may suit it better.\n\
-     - Rankings only. That a method ranks well does not make its numbers mean what they seem to.\n"
+     - A problem says what matters in the world. A model that has not learned it is not explained \
+     wrongly by a method that says so.\n"
         .to_owned()
 }
 

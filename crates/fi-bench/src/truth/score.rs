@@ -1,9 +1,13 @@
-//! How well a ranking finds what is true: by order, by separation, by its top.
+//! How well importances find what is true: by order, by separation, by their top, by their size, and
+//! by what the model loses without the players that they put first.
 
 use anyhow::Result;
 use fi_core::agreement::Agreement;
 
-/// A number that says how well importances rank the players of a known problem.
+use super::problem::Level;
+use super::worth::Quantity;
+
+/// A number that says how well a method found what matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Score {
     /// The probability that a relevant player scores above a null one, ties counting half.
@@ -15,11 +19,36 @@ pub(super) enum Score {
     Spearman,
     /// Kendall's τ-b with the total effects.
     Kendall,
+    /// How far the importances are from what the method estimates, as a share of its size:
+    /// `‖found − true‖ / ‖true‖`. Lower is better.
+    Error,
+    /// The area under the deletion curve: how fast the model's loss rises without the first.
+    Deletion,
+    /// The area over the insertion curve: how soon the first are enough.
+    Insertion,
+}
+
+/// What a method found in a level.
+pub(super) struct Ranking<'a> {
+    pub(super) values: &'a [f64],
+    pub(super) level: &'a Level,
+    /// What the method estimates.
+    pub(super) quantity: Option<Quantity>,
+    pub(super) deletion: Option<f64>,
+    pub(super) insertion: Option<f64>,
 }
 
 impl Score {
     /// All scores, in the order of the tables.
-    pub(super) const ALL: [Self; 4] = [Self::Auc, Self::Recall, Self::Spearman, Self::Kendall];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Auc,
+        Self::Recall,
+        Self::Spearman,
+        Self::Kendall,
+        Self::Error,
+        Self::Deletion,
+        Self::Insertion,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -27,25 +56,39 @@ impl Score {
             Self::Recall => "top-k recall",
             Self::Spearman => "Spearman",
             Self::Kendall => "Kendall τ-b",
+            Self::Error => "relative error",
+            Self::Deletion => "deletion",
+            Self::Insertion => "insertion",
         }
     }
 
-    /// The score of importances, or nothing where it is not defined: without a null or a relevant
-    /// player, without true effects, or if either ranking holds one number only.
-    pub(super) fn of(
-        self,
-        values: &[f64],
-        relevant: &[bool],
-        effects: Option<&[f64]>,
-    ) -> Result<Option<f64>> {
-        Ok(match (self, effects) {
-            (Self::Auc, _) => auc(values, relevant),
-            (Self::Recall, _) => recall(values, relevant),
-            (Self::Spearman, Some(effects)) => Agreement::Spearman.between(values, effects)?,
-            (Self::Kendall, Some(effects)) => Agreement::Kendall.between(values, effects)?,
-            (Self::Spearman | Self::Kendall, None) => None,
+    /// The score, or nothing where it is not defined: without a null or a relevant player, without
+    /// true effects, or if either ranking holds one number only.
+    pub(super) fn of(self, found: &Ranking<'_>) -> Result<Option<f64>> {
+        let Ranking { values, level, quantity, deletion, insertion } = *found;
+        let correlated = |agreement: Agreement| match &level.effects {
+            Some(effects) => agreement.between(values, effects),
+            None => Ok(None),
+        };
+        Ok(match self {
+            Self::Auc => auc(values, &level.relevant),
+            Self::Recall => recall(values, &level.relevant),
+            Self::Spearman => correlated(Agreement::Spearman)?,
+            Self::Kendall => correlated(Agreement::Kendall)?,
+            Self::Error => level
+                .worth
+                .as_ref()
+                .zip(quantity)
+                .map(|(worth, quantity)| relative_error(values, &worth.of(quantity))),
+            Self::Deletion => deletion,
+            Self::Insertion => insertion,
         })
     }
+}
+
+fn relative_error(values: &[f64], truth: &[f64]) -> f64 {
+    let size = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
+    size(&mut values.iter().zip(truth).map(|(a, b)| a - b)) / size(&mut truth.iter().copied())
 }
 
 fn auc(values: &[f64], relevant: &[bool]) -> Option<f64> {
@@ -91,13 +134,28 @@ fn recall(values: &[f64], relevant: &[bool]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::worth::Worth;
     use super::*;
+    use fi_core::Players;
 
     const RELEVANT: [bool; 4] = [true, true, false, false];
 
+    fn level(effects: Option<Vec<f64>>) -> Level {
+        let players = Players::features(["a", "b", "c", "d"]).unwrap();
+        Level { name: "features", players, relevant: RELEVANT.to_vec(), effects, worth: None }
+    }
+
     fn scores(values: [f64; 4]) -> [Option<f64>; 4] {
-        let effects = [0.9, 0.1, 0.0, 0.0];
-        Score::ALL.map(|score| score.of(&values, &RELEVANT, Some(&effects)).unwrap())
+        let level = level(Some(vec![0.9, 0.1, 0.0, 0.0]));
+        let found = Ranking {
+            values: &values,
+            level: &level,
+            quantity: Some(Quantity::Without),
+            deletion: None,
+            insertion: None,
+        };
+        [Score::Auc, Score::Recall, Score::Spearman, Score::Kendall]
+            .map(|score| score.of(&found).unwrap())
     }
 
     #[test]
@@ -114,6 +172,25 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_held_against_what_the_method_estimates() {
+        let worth = Worth::of_normals(&[2.0, 1.0, 0.0, 0.0], |i, j| f64::from(u8::from(i == j)));
+        let level = Level { worth: Some(worth), ..level(None) };
+        let error = |values: [f64; 4], quantity| {
+            let (deletion, insertion) = (Some(0.7), None);
+            let found = Ranking { values: &values, level: &level, quantity, deletion, insertion };
+            assert_eq!(Score::Deletion.of(&found).unwrap(), Some(0.7));
+            assert_eq!(Score::Insertion.of(&found).unwrap(), None);
+            Score::Error.of(&found).unwrap()
+        };
+        assert_eq!(error([4.0, 1.0, 0.0, 0.0], Some(Quantity::Without)), Some(0.0));
+        assert_eq!(error([8.0, 2.0, 0.0, 0.0], Some(Quantity::Shuffled)), Some(0.0));
+        assert_eq!(error([0.0; 4], Some(Quantity::Alone)), Some(1.0));
+        let found = error([4.0, 1.0, 3.0, 0.0], Some(Quantity::Without)).unwrap();
+        assert!((found - 3.0 / 17.0_f64.sqrt()).abs() < 1e-15);
+        assert_eq!(error([4.0, 1.0, 0.0, 0.0], None), None);
+    }
+
+    #[test]
     fn ties_count_half_and_share_the_places() {
         let [auc, recall, spearman, _] = scores([0.0; 4]);
         assert_eq!((auc, recall, spearman), (Some(0.5), Some(0.5), None));
@@ -125,7 +202,14 @@ mod tests {
 
     #[test]
     fn without_nulls_or_effects_there_is_nothing_to_say() {
-        let of = |score: Score| score.of(&[1.0, 2.0], &[true, true], None).unwrap();
-        assert_eq!(Score::ALL.map(of), [None; 4]);
+        let level = Level { relevant: vec![true; 4], ..level(None) };
+        let found = Ranking {
+            values: &[1.0, 2.0, 3.0, 4.0],
+            level: &level,
+            quantity: Some(Quantity::Without),
+            deletion: None,
+            insertion: None,
+        };
+        assert_eq!(Score::ALL.map(|score| score.of(&found).unwrap()), [None; 7]);
     }
 }

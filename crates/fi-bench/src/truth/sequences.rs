@@ -2,8 +2,8 @@
 
 use fi_core::{Rng, Sequence};
 
-use super::problem::{NEGLIGIBLE, Problem, Response};
-use super::quadrature::{Marginal, total_effects};
+use super::problem::{Problem, Response, normals, table};
+use super::quadrature::{Marginal, effects};
 
 /// The shape of all sequences here.
 const N_STEPS: usize = 10;
@@ -18,27 +18,25 @@ pub(super) fn all() -> Vec<Problem> {
     let early = column_effects(&[(1, 3..6, 1.0)]);
     let classes = class_effect(3);
     vec![
-        Problem {
-            name: "moment-classes",
-            about: "normal noise of ten steps and four channels; the log odds of class 1 are four \
-                    times the scaled mean of channel c1 over the steps 3 to 5",
-            features: sequence().column_names(),
-            sequence: Some(sequence()),
-            relevant: early.iter().map(|effect| *effect > NEGLIGIBLE).collect(),
-            effects: Some(early.iter().map(|e| if *e > 0.0 { classes } else { 0.0 }).collect()),
-            inputs: noise,
-            signal: |x| 1.0 / (1.0 + (-SLOPE * moment(x, 1, 3..6)).exp()),
-            response: Response::Classes,
-        },
-        values(
+        sequences(
+            "moment-classes",
+            "normal noise of ten steps and four channels; the log odds of class 1 are four times the \
+             scaled mean of channel c1 over the steps 3 to 5",
+            early.iter().map(|e| if *e > 0.0 { classes } else { 0.0 }).collect(),
+            noise,
+            |x| 1.0 / (1.0 + (-SLOPE * moment(x, 1, 3..6)).exp()),
+            Response::Classes,
+        ),
+        sequences(
             "moment-values",
             "the same noise; the scaled mean of channel c1 over the steps 3 to 5, and half that of \
              c2 over steps 7 and 8, noise of standard deviation 0.3",
             column_effects(&[(1, 3..6, 1.0), (2, 7..9, 0.5)]),
             noise,
             |x| moment(x, 1, 3..6) + 0.5 * moment(x, 2, 7..9),
+            Response::Values { noise: 0.3 },
         ),
-        values(
+        sequences(
             "padded",
             "the same noise in sequences of six to ten steps, padded with missing values; the scaled \
              mean of channel c2 over the steps 2 to 4, noise of standard deviation 0.3",
@@ -50,6 +48,7 @@ pub(super) fn all() -> Vec<Problem> {
                 row
             },
             |x| moment(x, 2, 2..5),
+            Response::Values { noise: 0.3 },
         ),
     ]
 }
@@ -61,7 +60,7 @@ fn sequence() -> Sequence {
 }
 
 fn noise(rng: &mut Rng) -> Vec<f64> {
-    (0..N_STEPS * N_CHANNELS).map(|_| rng.normal()).collect()
+    normals(rng, N_STEPS * N_CHANNELS)
 }
 
 /// The mean over a few steps of one channel, scaled to variance 1.
@@ -87,25 +86,21 @@ fn column_effects(parts: &[(usize, std::ops::Range<usize>, f64)]) -> Vec<f64> {
 fn class_effect(n: usize) -> f64 {
     let share = 1.0 / n as f64;
     let parts = [share, 1.0 - share].map(|variance| Marginal::Normal { std: variance.sqrt() });
-    total_effects(&parts, 64, |part| 1.0 / (1.0 + (-SLOPE * (part[0] + part[1])).exp()))[0]
+    let found = effects(&parts, 64, |part| 1.0 / (1.0 + (-SLOPE * (part[0] + part[1])).exp()));
+    found.total[0] / found.variance
 }
 
-fn values(
+/// A problem of sequences with these effects of its columns.
+fn sequences(
     name: &'static str,
     about: &'static str,
-    effects: Vec<f64>,
+    shares: Vec<f64>,
     inputs: fn(&mut Rng) -> Vec<f64>,
     signal: fn(&[f64]) -> f64,
+    response: Response,
 ) -> Problem {
-    Problem {
-        name,
-        about,
-        features: sequence().column_names(),
-        sequence: Some(sequence()),
-        relevant: effects.iter().map(|effect| *effect > NEGLIGIBLE).collect(),
-        effects: Some(effects),
-        inputs,
-        signal,
-        response: Response::Values { noise: 0.3 },
-    }
+    let sequence = sequence();
+    let features = sequence.column_names();
+    let plain = table(name, about, features.len(), inputs, signal, response);
+    Problem { features, sequence: Some(sequence), ..plain }.with_shares(shares)
 }

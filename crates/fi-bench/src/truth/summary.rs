@@ -4,8 +4,9 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::fit::Replicate;
+use super::methods::METHODS;
 use super::problem::{Level, Problem};
-use super::score::Score;
+use super::score::{Ranking, Score};
 
 /// One line of `truth.csv`: one score of one method, as a mean over the seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,8 +20,8 @@ pub struct TruthLine {
     pub model: String,
     /// The method.
     pub method: String,
-    /// `AUC`, `top-k recall`, `Spearman` or `Kendall τ-b`; for a sequence also `… of channels` and
-    /// `… of steps`.
+    /// `AUC`, `top-k recall`, `Spearman`, `Kendall τ-b`, `relative error`, `deletion` or
+    /// `insertion`; for a sequence also `… of channels` and `… of steps`.
     pub score: String,
     /// The mean over the seeds where it is defined.
     pub value: f64,
@@ -103,8 +104,16 @@ impl Scored {
                 level.players.len(),
                 level.name
             );
+            let method = METHODS.iter().find(|method| method.name == replicate.method);
+            let ranking = Ranking {
+                values: &values,
+                level,
+                quantity: method.and_then(|method| method.quantity),
+                deletion: replicate.deletion,
+                insertion: replicate.insertion,
+            };
             for score in Score::ALL {
-                let found = score.of(&values, &level.relevant, level.effects.as_deref())?;
+                let found = score.of(&ranking)?;
                 Self::of(&mut all, replicate, score_name(score, level.name)).push(replicate, found);
             }
         }

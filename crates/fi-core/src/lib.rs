@@ -95,6 +95,7 @@ mod permutation;
 mod players;
 mod rng;
 mod run;
+mod sage;
 mod sampling_noise;
 mod scorer;
 mod sequence;
@@ -118,6 +119,7 @@ pub use permutation::{Permutation, Shuffle, Shuffled};
 pub use players::Players;
 pub use rng::Rng;
 pub use run::{Progress, Run};
+pub use sage::{LossGame, Sage, SageEstimator};
 pub use sequence::{Masked, MaskedLearner, Over, Pooling, Sequence};
 pub use statistics::quantile;
 

@@ -1,0 +1,396 @@
+//! What one draw asks the model, and how: a row, a few background rows, coalitions.
+//!
+//! Draw `k` is a function of the seed and `k` alone, so that tasks may hold any number of draws.
+//!
+//! The loss of a mean prediction is not a mean, so a few background rows in the place of all `B`
+//! give a biased loss: with `m` of them drawn without replacement, `E ℓ(f̄ₘ) = ℓ(f̄) + c (1/m − 1/B)
+//! + …`. Means over halves have the same bias with `m / 2`, and a loss extrapolated to `B` has lost
+//! the first term,
+//!
+//! ```text
+//! ℓ̃ = (1 + a) ℓ(f̄ₘ) − a/2 [ℓ(f̄ of the first half) + ℓ(f̄ of the second)]
+//! a = (1/m − 1/B) / (1/m)  =  1 − m/B
+//! ```
+//!
+//! which is all of it for squared errors and Brier scores (Quenouille 1956). For other losses a few
+//! *corrections* estimate what is left: there the whole background is predicted, and the draw's
+//! loss is `ℓ(f̄)` less the mean of `ℓ̃` over all blocks of `m` of the same predictions.
+
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, Axis, s};
+
+use super::loss_game::LossGame;
+use crate::donor::Donors;
+use crate::error::{Error, Result};
+use crate::game::{Game, Removal};
+use crate::metric::Metric;
+use crate::model::predict_checked;
+use crate::run::Run;
+
+/// Synthetic rows that are predicted at once: few enough to stay in a cache.
+const BLOCK_ROWS: usize = 1 << 13;
+const BLOCK_CELLS: usize = 1 << 17;
+
+/// Streams of the seed: those of the draws and of the corrections, and within each.
+const DRAWS: u64 = 0;
+const CORRECTIONS: u64 = 1;
+const ROWS: u64 = 0;
+const BACKGROUND: u64 = 1;
+const ORDERS: u64 = 2;
+
+/// The background rows, or the baseline.
+struct Background<'a> {
+    rows: ArrayView2<'a, f64>,
+    weights: Option<&'a [f64]>,
+    /// What the model says of them, if that is what nobody's prediction is made of.
+    predictions: Option<Array2<f64>>,
+}
+
+/// A share of the positions in a list of background rows, and what the loss of their mean
+/// prediction counts.
+#[derive(Debug, Clone, PartialEq)]
+struct Term {
+    positions: Range<usize>,
+    factor: f64,
+}
+
+/// Draws of a game, or its corrections.
+pub(super) struct Draws<'a> {
+    game: &'a LossGame<'a>,
+    run: Run<'static>,
+    background: Option<Background<'a>>,
+    /// How many of the background rows a draw takes.
+    n_taken: usize,
+    terms: Vec<Term>,
+}
+
+/// What draw `k` is about.
+pub(super) struct Draw {
+    pub(super) row: usize,
+    /// The players in the order in which they join; the coalitions are made from it.
+    pub(super) order: Vec<usize>,
+    pub(super) coalitions: Array2<bool>,
+}
+
+impl<'a> Draws<'a> {
+    /// The draws, and the corrections if they need any.
+    pub(super) fn new(
+        run: &Run<'_>,
+        game: &'a LossGame<'a>,
+        n_taken: usize,
+    ) -> Result<(Self, Option<Self>)> {
+        let background = || match game.removal {
+            Removal::Baseline(values) => {
+                let rows = ndarray::ArrayView1::from(values).insert_axis(Axis(0));
+                Some(Background { rows, weights: None, predictions: None })
+            }
+            Removal::Marginal { rows, weights } => {
+                let (rows, weights) = (rows.view(), weights.as_deref());
+                Some(Background { rows, weights, predictions: None })
+            }
+            Removal::Conditional { .. } => None,
+        };
+        let make = |run: Run<'static>, n_taken: usize, terms: Vec<Term>| -> Result<Self> {
+            let mut background = background();
+            if let Some(background) = background.as_mut().filter(|_| game.nobody_is_one()) {
+                background.predictions = Some(predict_checked(game.model, background.rows)?);
+            }
+            Ok(Self { game, run, background, n_taken, terms })
+        };
+        let n_all = game.completions();
+        let whole = |factor| Term { positions: 0..n_all, factor };
+        let weighted = matches!(game.removal, Removal::Marginal { weights: Some(_), .. });
+        if n_taken >= n_all || weighted || matches!(game.removal, Removal::Conditional { .. }) {
+            return Ok((make(run.split(DRAWS), n_all, vec![whole(1.0)])?, None));
+        }
+        let draws = make(run.split(DRAWS), n_taken, extrapolated(0, n_taken, n_all, 1.0))?;
+        let quadratic = |metric: &Metric| matches!(metric, Metric::Mse | Metric::Brier);
+        if game.metrics().iter().all(quadratic) {
+            return Ok((draws, None));
+        }
+        let n_blocks = n_all / n_taken;
+        let blocks = (0..n_blocks).flat_map(|block| {
+            extrapolated(block * n_taken, n_taken, n_all, -1.0 / n_blocks as f64)
+        });
+        let terms = std::iter::once(whole(1.0)).chain(blocks).collect();
+        Ok((draws, Some(make(run.split(CORRECTIONS), n_all, terms)?)))
+    }
+
+    /// How many model rows a coalition costs.
+    pub(super) fn cost(&self) -> usize {
+        self.n_taken
+    }
+
+    /// How many predictions of background rows are kept.
+    pub(super) fn n_known(&self) -> usize {
+        let known = self.background.as_ref().and_then(|background| background.predictions.as_ref());
+        known.map_or(0, Array2::nrows)
+    }
+
+    /// The row of draw `k`, and its players in random order: every `n_rows` draws visit each row
+    /// once.
+    pub(super) fn draw(&self, k: usize) -> Draw {
+        let n_rows = self.game.shares.len();
+        let key = self.run.split(ROWS).split((k / n_rows) as u64).seed();
+        let row = Donors::new(n_rows, key).of(k % n_rows);
+        let mut order: Vec<usize> = (0..self.game.players.len()).collect();
+        self.run.split(ORDERS).rng(k as u64).shuffle(&mut order);
+        Draw { row, order, coalitions: Array2::from_elem((0, 0), false) }
+    }
+
+    /// A stream of draw `k` for what else it has to choose.
+    pub(super) fn rng(&self, k: usize) -> crate::rng::Rng {
+        self.run.rng(k as u64)
+    }
+
+    /// The background rows of draw `k`: every so many draws take each of them once.
+    fn taken(&self, k: usize, n_all: usize) -> Vec<usize> {
+        if self.n_taken == n_all && self.terms.len() == 1 {
+            return (0..n_all).collect();
+        }
+        let n_blocks = n_all / self.n_taken;
+        let key = self.run.split(BACKGROUND).split((k / n_blocks) as u64).seed();
+        let donors = Donors::new(n_all, key);
+        let first = k % n_blocks * self.n_taken;
+        (first..first + self.n_taken).map(|i| donors.of(i)).collect()
+    }
+
+    /// The losses `(1 + n_coalitions, n_metrics)` of each draw, first that with no player;
+    /// draw number `i` is draw `first + i`.
+    pub(super) fn losses(&self, first: usize, draws: &[Draw]) -> Result<Vec<Array2<f64>>> {
+        let Some(background) = &self.background else { return self.conditional_losses(draws) };
+        let n_all = background.rows.nrows();
+        let mut block = Block::new(self, background);
+        for (i, draw) in draws.iter().enumerate() {
+            let taken = self.taken(first + i, n_all);
+            block.add(draw, &taken)?;
+        }
+        block.finish(draws)
+    }
+
+    fn conditional_losses(&self, draws: &[Draw]) -> Result<Vec<Array2<f64>>> {
+        let of_draw = |draw: &Draw| {
+            let mut losses = self.game.none.row(draw.row).insert_axis(Axis(0)).to_owned();
+            if draw.coalitions.nrows() == 0 {
+                return Ok(losses);
+            }
+            let means = self.game.prediction_game(draw.row)?.values(draw.coalitions.view())?;
+            let rows = vec![draw.row; means.nrows()];
+            let more = self.game.losses(&rows, means.view())?;
+            losses.append(Axis(0), more.view()).map_err(|error| Error::Data(error.to_string()))?;
+            Ok(losses)
+        };
+        let named = |draw: &Draw| of_draw(draw).map_err(|error| self.game.in_row(draw.row, error));
+        draws.iter().map(named).collect()
+    }
+}
+
+/// The loss of `n` of `n_all` background rows from `first` on, extrapolated to all of them.
+fn extrapolated(first: usize, n: usize, n_all: usize, factor: f64) -> Vec<Term> {
+    let a = 1.0 - n as f64 / n_all as f64;
+    let (middle, end) = (first + n / 2, first + n);
+    vec![
+        Term { positions: first..end, factor: factor * (1.0 + a) },
+        Term { positions: first..middle, factor: -factor * a / 2.0 },
+        Term { positions: middle..end, factor: -factor * a / 2.0 },
+    ]
+}
+
+/// Mean predictions, and the row of data that each is about.
+#[derive(Default)]
+struct Means {
+    means: Vec<f64>,
+    rows: Vec<usize>,
+}
+
+impl Means {
+    /// Adds each term's mean of the predictions from `first` on.
+    fn add(
+        &mut self,
+        draws: &Draws<'_>,
+        weights: Option<&[f64]>,
+        row: usize,
+        said: ArrayView2<'_, f64>,
+    ) {
+        for term in &draws.terms {
+            let from = self.means.len();
+            self.means.resize(from + said.ncols(), 0.0);
+            let mean = &mut self.means[from..];
+            let mut total = 0.0;
+            for position in term.positions.clone() {
+                let weight = weights.map_or(1.0, |weights| weights[position]);
+                total += weight;
+                for (mean, p) in mean.iter_mut().zip(said.row(position)) {
+                    *mean += weight * p;
+                }
+            }
+            mean.iter_mut().for_each(|mean| *mean /= total);
+            self.rows.push(row);
+        }
+    }
+
+    /// The loss of each coalition `(n_coalitions, n_metrics)`, its terms added up.
+    fn losses(&self, draws: &Draws<'_>) -> Result<Array2<f64>> {
+        let shape = (self.rows.len(), draws.game.model.n_outputs());
+        if self.rows.is_empty() {
+            return Ok(Array2::zeros((0, draws.game.n_outputs())));
+        }
+        let means = ArrayView2::from_shape(shape, &self.means)
+            .map_err(|error| Error::Data(error.to_string()))?;
+        let losses = draws.game.losses(&self.rows, means)?;
+        let n_terms = draws.terms.len();
+        let mut sums = Array2::zeros((self.rows.len() / n_terms, losses.ncols()));
+        for (mut sum, part) in sums.outer_iter_mut().zip(losses.axis_chunks_iter(Axis(0), n_terms))
+        {
+            for (term, losses) in draws.terms.iter().zip(part.outer_iter()) {
+                sum.scaled_add(term.factor, &losses);
+            }
+        }
+        Ok(sums)
+    }
+}
+
+/// A coalition whose synthetic rows wait to be predicted.
+struct Waiting {
+    row: usize,
+    n_rows: usize,
+    nobody: bool,
+}
+
+/// Synthetic rows that wait to be predicted, and the mean predictions of those that were.
+struct Block<'b, 'a> {
+    draws: &'b Draws<'a>,
+    background: &'b Background<'a>,
+    n_features: usize,
+    cells: Vec<f64>,
+    waiting: Vec<Waiting>,
+    nobody: Means,
+    somebody: Means,
+    present: Vec<bool>,
+    shown: Vec<bool>,
+}
+
+impl<'b, 'a> Block<'b, 'a> {
+    fn new(draws: &'b Draws<'a>, background: &'b Background<'a>) -> Self {
+        let n_features = draws.game.data.n_features();
+        Self {
+            draws,
+            background,
+            n_features,
+            cells: Vec::new(),
+            waiting: Vec::new(),
+            nobody: Means::default(),
+            somebody: Means::default(),
+            present: vec![false; n_features],
+            shown: vec![false; n_features],
+        }
+    }
+
+    /// Adds nobody and the coalitions of a draw that takes these background rows.
+    fn add(&mut self, draw: &Draw, taken: &[usize]) -> Result<()> {
+        let nobody = if let Some(predictions) = &self.background.predictions {
+            let said = predictions.select(Axis(0), taken);
+            self.nobody.add(self.draws, self.background.weights, draw.row, said.view());
+            None
+        } else {
+            Some(None)
+        };
+        let len = taken.len() * self.n_features;
+        let most = (BLOCK_ROWS * self.n_features).min(BLOCK_CELLS);
+        let mut before = None;
+        for coalition in nobody.into_iter().chain(draw.coalitions.outer_iter().map(Some)) {
+            if self.cells.len() + len > most {
+                self.flush()?;
+                before = None;
+            }
+            self.present.copy_from_slice(&self.draws.game.always);
+            for (player, _) in
+                coalition.iter().flatten().enumerate().filter(|(_, present)| **present)
+            {
+                for &feature in self.draws.game.players.members(player) {
+                    self.present[feature] = true;
+                }
+            }
+            self.write(draw.row, taken, before);
+            let waiting =
+                Waiting { row: draw.row, n_rows: taken.len(), nobody: coalition.is_none() };
+            self.waiting.push(waiting);
+            before = Some(self.cells.len() - len);
+        }
+        Ok(())
+    }
+
+    /// Writes the synthetic rows of the features present: the rows before it, in which only the
+    /// columns that change are written.
+    fn write(&mut self, row: usize, taken: &[usize], before: Option<usize>) {
+        let (n_features, start) = (self.n_features, self.cells.len());
+        if let Some(before) = before {
+            self.cells.extend_from_within(before..before + taken.len() * n_features);
+        } else {
+            self.shown.fill(false);
+            for &b in taken {
+                self.cells.extend(self.background.rows.row(b));
+            }
+        }
+        let (data, cells) = (self.draws.game.data.rows(), &mut self.cells[start..]);
+        for feature in (0..n_features).filter(|&f| self.present[f] != self.shown[f]) {
+            let column = cells.iter_mut().skip(feature).step_by(n_features);
+            if self.present[feature] {
+                let value = data[[row, feature]];
+                column.for_each(|cell| *cell = value);
+            } else {
+                let removed = self.background.rows.column(feature);
+                column.zip(taken).for_each(|(cell, &b)| *cell = removed[b]);
+            }
+        }
+        self.shown.copy_from_slice(&self.present);
+    }
+
+    /// Predicts what waits.
+    fn flush(&mut self) -> Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let game = self.draws.game;
+        let shape = (self.cells.len() / self.n_features, self.n_features);
+        let table = ArrayView2::from_shape(shape, &self.cells)
+            .map_err(|error| Error::Data(error.to_string()))?;
+        let waiting = std::mem::take(&mut self.waiting);
+        let predictions = predict_checked(game.model, table).map_err(|error| {
+            let Error::NotFinite { row, .. } = error else { return error };
+            let mut end = 0;
+            let of = waiting.iter().find(|of| {
+                end += of.n_rows;
+                row < end
+            });
+            game.in_row(of.map_or(0, |of| of.row), error)
+        })?;
+        let mut first = 0;
+        for Waiting { row, n_rows, nobody } in waiting {
+            let said = predictions.slice(s![first..first + n_rows, ..]);
+            let means = if nobody { &mut self.nobody } else { &mut self.somebody };
+            means.add(self.draws, self.background.weights, row, said);
+            first += n_rows;
+        }
+        self.cells.clear();
+        Ok(())
+    }
+
+    /// The losses of each draw, first that of nobody.
+    fn finish(mut self, draws: &[Draw]) -> Result<Vec<Array2<f64>>> {
+        self.flush()?;
+        let (nobody, somebody) =
+            (self.nobody.losses(self.draws)?, self.somebody.losses(self.draws)?);
+        let mut first = 0;
+        let of_draw = |(i, draw): (usize, &Draw)| {
+            let n = draw.coalitions.nrows();
+            let mut losses = Array2::zeros((1 + n, nobody.ncols()));
+            losses.row_mut(0).assign(&nobody.row(i));
+            losses.slice_mut(s![1.., ..]).assign(&somebody.slice(s![first..first + n, ..]));
+            first += n;
+            losses
+        };
+        Ok(draws.iter().enumerate().map(of_draw).collect())
+    }
+}

@@ -1,8 +1,8 @@
 //! LOFO, leave one feature out: how much worse does a learner do when it never sees a feature?
 //!
 //! In the recipe *removal × behaviour × summary* it is removal by retraining, the loss of a data
-//! set, and leave-one-out; the statistical literature calls it LOCO. It scores what the *learner*
-//! can do with a feature and not what one fitted model does.
+//! set, and leave-one-out. It scores what the *learner* can do with a feature beyond the others,
+//! and not what one fitted model does. [`Loco`](crate::Loco) asks the same of one pair of models.
 
 use ndarray::Array2;
 
@@ -11,14 +11,14 @@ use crate::error::{Error, Result};
 use crate::folds::{Fold, Folds};
 use crate::importance::{Estimand, Importance, Interval, Replicate};
 use crate::metric::Metric;
-use crate::model::{Learner, predict_checked};
+use crate::model::{Learner, Output, predict_checked};
 use crate::players::Players;
 use crate::run::Run;
 use crate::scorer::{check_parts, check_score, describe};
 use crate::statistics::{check_confidence, mean, t_quantile, t_tail};
 
 /// The streams of the folds, beside those of the learners.
-const SPLIT: u64 = u64::MAX;
+pub(crate) const SPLIT: u64 = u64::MAX;
 
 /// Scores players by the loss of a learner that is trained without them.
 ///
@@ -106,7 +106,9 @@ const SPLIT: u64 = u64::MAX;
 ///
 /// # See also
 ///
-/// [`Permutation`](crate::Permutation) and [`Occlusion`](crate::Occlusion), which do not refit.
+/// [`Loco`](crate::Loco), the same for fitted models; [`LeaveOneIn`](crate::LeaveOneIn), what a
+/// feature is worth on its own; [`Permutation`](crate::Permutation) and
+/// [`ConditionalPermutation`](crate::ConditionalPermutation), which do not refit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lofo {
     /// The training and test rows; default 5 shuffled folds. [`Folds::for_target`] stratifies.
@@ -142,13 +144,7 @@ impl Lofo {
     ) -> Result<Vec<Importance>> {
         check_confidence(self.confidence)?;
         check_parts(data, players, metrics)?;
-        for (player, name) in players.names().iter().enumerate() {
-            if players.members(player).len() == data.n_features() {
-                return Err(Error::Data(format!(
-                    "`{name}` holds every feature, lofo needs another one to train on without it"
-                )));
-            }
-        }
+        require_others("lofo", data, players)?;
         let folds = self.folds.split(&run.split(SPLIT), data)?;
         // Task 0 of each fold keeps all features.
         let per_fold = players.len() + 1;
@@ -156,7 +152,8 @@ impl Lofo {
             let (number, removed) = (task / per_fold, (task % per_fold).checked_sub(1));
             let without = removed.map(|player| players.members(player));
             let seed = run.split(number as u64);
-            refit(&seed, learner, data, &folds[number], without, metrics).map_err(|error| {
+            let refit = Refit::new(&seed, learner, data, &folds[number], without);
+            refit.and_then(|refit| refit.scores(metrics)).map_err(|error| {
                 let what = removed.map_or("all features".to_owned(), |player| {
                     format!("`{}`", players.names()[player])
                 });
@@ -165,12 +162,7 @@ impl Lofo {
         })?;
         let constants = folds.iter().map(|fold| constant_scores(data, fold, metrics));
         let constants = constants.collect::<Result<Vec<_>>>()?;
-        let count = |rows: &[usize]| {
-            let counts = |&&row: &&usize| data.weights().is_none_or(|weights| weights[row] > 0.0);
-            rows.iter().filter(counts).count() as f64
-        };
-        let ratios: Vec<f64> =
-            folds.iter().map(|fold| count(&fold.test) / count(&fold.train)).collect();
+        let ratios: Vec<f64> = folds.iter().map(|fold| test_per_train(data, fold)).collect();
         let result = |(m, metric): (usize, &Metric)| {
             let base: Vec<f64> = scores.chunks(per_fold).map(|fold| fold[0][m]).collect();
             let replicates = Array2::from_shape_fn((players.len(), folds.len()), |(player, k)| {
@@ -191,40 +183,76 @@ impl Lofo {
     }
 }
 
-/// Trains on one fold, without some columns, and scores its test rows in each metric.
-fn refit(
-    run: &Run<'_>,
-    learner: &dyn Learner,
-    data: &Dataset,
-    fold: &Fold,
-    without: Option<&[usize]>,
-    metrics: &[Metric],
-) -> Result<Vec<f64>> {
-    let part = |rows: &[usize]| {
-        let data = data.select_rows(rows)?;
-        without.map_or(Ok(data.clone()), |members| data.without_features(members))
+/// A player must leave a feature to train on.
+pub(crate) fn require_others(method: &str, data: &Dataset, players: &Players) -> Result<()> {
+    for (player, name) in players.names().iter().enumerate() {
+        if players.members(player).len() == data.n_features() {
+            return Err(Error::Data(format!(
+                "`{name}` holds every feature, {method} needs another one to train on without it"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A model of one fold, trained without some columns, on its test rows.
+pub(crate) struct Refit {
+    pub(crate) test: Dataset,
+    pub(crate) predictions: Array2<f64>,
+    pub(crate) output: Output,
+}
+
+impl Refit {
+    pub(crate) fn new(
+        run: &Run<'_>,
+        learner: &dyn Learner,
+        data: &Dataset,
+        fold: &Fold,
+        without: Option<&[usize]>,
+    ) -> Result<Self> {
+        let part = |rows: &[usize]| {
+            let data = data.select_rows(rows)?;
+            without.map_or(Ok(data.clone()), |members| data.without_features(members))
+        };
+        let test = part(&fold.test)?;
+        let model = learner.train(run, &part(&fold.train)?)?;
+        let predictions = predict_checked(&*model, test.rows())?;
+        Ok(Self { test, predictions, output: model.output() })
+    }
+
+    pub(crate) fn scores(&self, metrics: &[Metric]) -> Result<Vec<f64>> {
+        let Self { test, predictions, output } = self;
+        let score = |metric: &Metric| {
+            let score = metric.score(predictions.view(), *output, test.target(), test.weights())?;
+            check_score(metric, score)?;
+            Ok(score)
+        };
+        metrics.iter().map(score).collect()
+    }
+}
+
+/// How many test rows there are for each training row, those without weight not counted.
+pub(crate) fn test_per_train(data: &Dataset, fold: &Fold) -> f64 {
+    let count = |rows: &[usize]| {
+        let counts = |&&row: &&usize| data.weights().is_none_or(|weights| weights[row] > 0.0);
+        rows.iter().filter(counts).count() as f64
     };
-    let test = part(&fold.test)?;
-    let model = learner.train(run, &part(&fold.train)?)?;
-    let predictions = predict_checked(&*model, test.rows())?;
-    let score = |metric: &Metric| {
-        let output = model.output();
-        let score = metric.score(predictions.view(), output, test.target(), test.weights())?;
-        check_score(metric, score)?;
-        Ok(score)
-    };
-    metrics.iter().map(score).collect()
+    count(&fold.test) / count(&fold.train)
 }
 
 /// The best constant's score on the test rows; `None` where a metric has none.
-fn constant_scores(data: &Dataset, fold: &Fold, metrics: &[Metric]) -> Result<Vec<Option<f64>>> {
+pub(crate) fn constant_scores(
+    data: &Dataset,
+    fold: &Fold,
+    metrics: &[Metric],
+) -> Result<Vec<Option<f64>>> {
     let test = data.select_rows(&fold.test)?;
     let score = |metric: &Metric| metric.constant_score(test.target(), test.weights()).ok();
     Ok(metrics.iter().map(score).collect())
 }
 
 /// Interval and p-value over folds whose training sets overlap.
-fn corrected_t_test(importance: &mut Importance, test_per_train: f64, confidence: f64) {
+pub(crate) fn corrected_t_test(importance: &mut Importance, test_per_train: f64, confidence: f64) {
     let Some(std) = &importance.std else { return };
     let n_folds = importance.replicates.ncols();
     let factor = (1.0 / n_folds as f64 + test_per_train).sqrt();

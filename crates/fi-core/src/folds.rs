@@ -93,6 +93,8 @@ pub enum Folds {
         /// How often, at least 1.
         n_repeats: usize,
     },
+    /// Only the first of other folds: a single split into training and test rows.
+    First(Box<Folds>),
     /// Each group is the test once.
     LeaveOneGroupOut,
     /// These folds.
@@ -180,6 +182,7 @@ impl Folds {
                 let repeats = (0..*n_repeats as u64).map(|i| folds.split(&run.split(i), data));
                 repeats.collect::<Result<Vec<_>>>()?.concat()
             }
+            Self::First(folds) => folds.split(run, data)?.into_iter().take(1).collect(),
             Self::LeaveOneGroupOut => {
                 let (groups, counts) = groups(data)?;
                 if counts.len() < 2 {
@@ -197,6 +200,9 @@ impl Folds {
     }
 
     fn shuffles(&self) -> bool {
+        if let Self::First(folds) = self {
+            return folds.shuffles();
+        }
         matches!(
             self,
             Self::KFold { shuffle: true, .. }

@@ -89,6 +89,9 @@ impl Interval {
 pub enum Estimand {
     /// This model's importance on the population: the test rows vary, the model does not.
     ModelOnPopulation,
+    /// What two fitted models' losses differ by on the population: the test rows vary, neither
+    /// model does. Of several pairs, on average over these pairs.
+    FittedModelsOnPopulation,
     /// This learner's importance over training sets of this size: refits vary.
     LearnerOverTrainingSets,
 }
@@ -106,7 +109,8 @@ pub enum Replicate {
     Tree,
     /// The seed of the learner.
     Seed,
-    /// The row explained.
+    /// The row explained. Of LOCO the test row, and the value is the location of the
+    /// replicates that was asked for: their mean by the rows' weights, or their median.
     Row,
     /// The output column or class. Of methods whose scores have a sign (coefficients) the
     /// replicates keep it, and the value is the mean of their sizes.

@@ -1,8 +1,8 @@
 //! LOFO, leave one feature out: how much worse does a learner do when it never sees a feature?
 //!
 //! In the recipe *removal × behaviour × summary* it is removal by retraining, the loss of a data
-//! set, and leave-one-out; the statistical literature calls it LOCO. It scores what the *learner*
-//! can do with a feature and not what one fitted model does.
+//! set, and leave-one-out. It scores what the *learner* can do with a feature beyond the others,
+//! and not what one fitted model does. [`Loco`](crate::Loco) asks the same of one pair of models.
 
 use ndarray::Array2;
 
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::folds::{Fold, Folds};
 use crate::importance::{Estimand, Importance, Interval, Replicate};
 use crate::metric::Metric;
-use crate::model::{Learner, predict_checked};
+use crate::model::{Learner, Output, predict_checked};
 use crate::players::Players;
 use crate::run::Run;
 use crate::scorer::{check_parts, check_score, describe};
@@ -108,7 +108,9 @@ pub(crate) const SPLIT: u64 = u64::MAX;
 ///
 /// # See also
 ///
-/// [`Permutation`](crate::Permutation) and [`Occlusion`](crate::Occlusion), which do not refit.
+/// [`Loco`](crate::Loco), the same for fitted models; [`LeaveOneIn`](crate::LeaveOneIn), what a
+/// feature is worth on its own; [`Permutation`](crate::Permutation) and
+/// [`ConditionalPermutation`](crate::ConditionalPermutation), which do not refit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lofo {
     /// The training and test rows; default 5 shuffled folds. [`Folds::for_target`] stratifies.
@@ -144,13 +146,7 @@ impl Lofo {
     ) -> Result<Vec<Importance>> {
         check_confidence(self.confidence)?;
         check_parts(data, players, metrics)?;
-        for (player, name) in players.names().iter().enumerate() {
-            if players.members(player).len() == data.n_features() {
-                return Err(Error::Data(format!(
-                    "`{name}` holds every feature, lofo needs another one to train on without it"
-                )));
-            }
-        }
+        require_others("lofo", data, players)?;
         let folds = self.folds.split(&run.split(SPLIT), data)?;
         // Task 0 of each fold keeps all features.
         let per_fold = players.len() + 1;
@@ -158,7 +154,8 @@ impl Lofo {
             let (number, removed) = (task / per_fold, (task % per_fold).checked_sub(1));
             let without = removed.map(|player| players.members(player));
             let seed = run.split(number as u64);
-            refit(&seed, learner, data, &folds[number], without, metrics).map_err(|error| {
+            let refit = Refit::new(&seed, learner, data, &folds[number], without);
+            refit.and_then(|refit| refit.scores(metrics)).map_err(|error| {
                 let what = removed.map_or("all features".to_owned(), |player| {
                     format!("`{}`", players.names()[player])
                 });
@@ -181,49 +178,81 @@ impl Lofo {
             let constant: Option<Vec<f64>> = constants.iter().map(|of_fold| of_fold[m]).collect();
             let constant = constant.map(|of_folds| mean(of_folds.iter()));
             describe(&mut importance, metric, mean(base.iter()), constant);
-            if folds.len() > 1 {
-                add_t_tests(&mut importance, test_per_train, self.confidence)?;
-            }
+            add_t_tests(&mut importance, test_per_train, self.confidence)?;
             Ok(importance)
         };
         metrics.iter().enumerate().map(result).collect()
     }
 }
 
-/// Trains on one fold, without some columns, and scores its test rows in each metric.
-fn refit(
-    run: &Run<'_>,
-    learner: &dyn Learner,
-    data: &Dataset,
-    fold: &Fold,
-    without: Option<&[usize]>,
-    metrics: &[Metric],
-) -> Result<Vec<f64>> {
-    let part = |rows: &[usize]| {
-        let data = data.select_rows(rows)?;
-        without.map_or(Ok(data.clone()), |members| data.without_features(members))
-    };
-    let test = part(&fold.test)?;
-    let model = learner.train(run, &part(&fold.train)?)?;
-    let predictions = predict_checked(&*model, test.rows())?;
-    let score = |metric: &Metric| {
-        let output = model.output();
-        let score = metric.score(predictions.view(), output, test.target(), test.weights())?;
-        check_score(metric, score)?;
-        Ok(score)
-    };
-    metrics.iter().map(score).collect()
+/// A player must leave a feature to train on.
+pub(crate) fn require_others(method: &str, data: &Dataset, players: &Players) -> Result<()> {
+    for (player, name) in players.names().iter().enumerate() {
+        if players.members(player).len() == data.n_features() {
+            return Err(Error::Data(format!(
+                "`{name}` holds every feature, {method} needs another one to train on without it"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A model of one fold, trained without some columns, on its test rows.
+pub(crate) struct Refit {
+    pub(crate) test: Dataset,
+    pub(crate) predictions: Array2<f64>,
+    pub(crate) output: Output,
+}
+
+impl Refit {
+    pub(crate) fn new(
+        run: &Run<'_>,
+        learner: &dyn Learner,
+        data: &Dataset,
+        fold: &Fold,
+        without: Option<&[usize]>,
+    ) -> Result<Self> {
+        let part = |rows: &[usize]| {
+            let data = data.select_rows(rows)?;
+            without.map_or(Ok(data.clone()), |members| data.without_features(members))
+        };
+        let test = part(&fold.test)?;
+        let model = learner.train(run, &part(&fold.train)?)?;
+        let predictions = predict_checked(&*model, test.rows())?;
+        Ok(Self { test, predictions, output: model.output() })
+    }
+
+    pub(crate) fn scores(&self, metrics: &[Metric]) -> Result<Vec<f64>> {
+        let Self { test, predictions, output } = self;
+        let score = |metric: &Metric| {
+            let score = metric.score(predictions.view(), *output, test.target(), test.weights())?;
+            check_score(metric, score)?;
+            Ok(score)
+        };
+        metrics.iter().map(score).collect()
+    }
 }
 
 /// The best constant's score on the test rows; `None` where a metric has none.
-fn constant_scores(data: &Dataset, fold: &Fold, metrics: &[Metric]) -> Result<Vec<Option<f64>>> {
+pub(crate) fn constant_scores(
+    data: &Dataset,
+    fold: &Fold,
+    metrics: &[Metric],
+) -> Result<Vec<Option<f64>>> {
     let test = data.select_rows(&fold.test)?;
     let score = |metric: &Metric| metric.constant_score(test.target(), test.weights()).ok();
     Ok(metrics.iter().map(score).collect())
 }
 
-/// Interval and p-value over folds whose training sets overlap.
-fn add_t_tests(importance: &mut Importance, test_per_train: f64, confidence: f64) -> Result<()> {
+/// Interval and p-value over folds whose training sets overlap; of one fold there are none.
+pub(crate) fn add_t_tests(
+    importance: &mut Importance,
+    test_per_train: f64,
+    confidence: f64,
+) -> Result<()> {
+    if importance.replicates.ncols() < 2 {
+        return Ok(());
+    }
     let rows = importance.replicates.rows().into_iter();
     let tests = rows.map(|row| corrected_t_test(&row.to_vec(), test_per_train, confidence));
     let tests = tests.collect::<Result<Vec<_>>>()?;

@@ -97,6 +97,9 @@ impl BarChart {
             let percent = percent.trim_end_matches('0').trim_end_matches('.');
             let what = match interval.estimand {
                 Estimand::ModelOnPopulation => "this model on the population (test rows vary)",
+                Estimand::FittedModelsOnPopulation => {
+                    "these fitted models on the population (test rows vary)"
+                }
                 Estimand::LearnerOverTrainingSets => {
                     "this learner over training sets of this size (refits vary)"
                 }

@@ -45,13 +45,25 @@ impl Metric {
     /// # Ok::<(), fi_core::Error>(())
     /// ```
     pub fn constant_score(&self, target: &Target, weights: Option<&[f64]>) -> Result<f64> {
+        self.learnt_constant_score((target, weights), (target, weights))
+    }
+
+    /// The score on some rows' targets and weights of the constant that is best on other rows.
+    pub(crate) fn learnt_constant_score(
+        &self,
+        (target, weights): (&Target, Option<&[f64]>),
+        test: (&Target, Option<&[f64]>),
+    ) -> Result<f64> {
         check_target(target)?;
         check_weights(weights, target.len())?;
         if let Some(kept) = rows_that_count(weights) {
             let chosen = weights.map(|all| kept.iter().map(|&row| all[row]).collect::<Vec<_>>());
-            return self.constant_score(&target.select(&kept), chosen.as_deref());
+            return self.learnt_constant_score((&target.select(&kept), chosen.as_deref()), test);
         }
         let weights = weights.map_or_else(|| Cow::Owned(vec![1.0; target.len()]), Cow::Borrowed);
+        let all_zero = |target: &Target| {
+            target.values().is_some_and(|values| values.iter().all(|&y| y == 0.0))
+        };
         let (constant, output) = match target {
             Target::Classes { labels, names } => {
                 let mut shares = vec![0.0; names.len()];
@@ -65,17 +77,17 @@ impl Metric {
                 if let Self::Pinball { alpha } = self {
                     check_alpha(*alpha)?;
                 }
-                if matches!(self, Self::PoissonDeviance) && values.iter().all(|&y| y == 0.0) {
+                if matches!(self, Self::PoissonDeviance) && all_zero(target) && all_zero(test.0) {
                     return Ok(0.0);
                 }
                 (vec![self.constant_value(values, &weights)], Output::Values)
             }
         };
         let constant = Array1::from(constant);
-        let shape = (target.len(), constant.len());
+        let shape = (test.0.len(), constant.len());
         let repeated = constant.broadcast(shape).map(|view| view.to_owned());
         let predictions = repeated.unwrap_or_default();
-        self.score(predictions.view(), output, target, Some(&weights))
+        self.score(predictions.view(), output, test.0, test.1)
     }
 
     fn constant_class(&self, shares: Vec<f64>) -> (Vec<f64>, Output) {

@@ -7,6 +7,7 @@ mod conditional;
 mod coverage;
 mod errors;
 mod golden;
+mod loco;
 mod pairs;
 mod permutation;
 mod refit;

@@ -36,6 +36,7 @@ mod predict;
 mod prune;
 mod shap;
 mod split;
+mod subgroups;
 mod table;
 #[expect(clippy::module_inception, reason = "the field's word")]
 mod tree;
@@ -64,6 +65,7 @@ pub use shap::{
     TreeExplainer, TreeShap,
 };
 pub use split::{CategorySet, Comparison, Precision};
+pub use subgroups::TreeSubgroups;
 pub use tree::{Test, Tree};
 pub use trees::Trees;
 

@@ -181,9 +181,7 @@ impl Lofo {
             let constant: Option<Vec<f64>> = constants.iter().map(|of_fold| of_fold[m]).collect();
             let constant = constant.map(|of_folds| mean(of_folds.iter()));
             describe(&mut importance, metric, mean(base.iter()), constant);
-            if folds.len() > 1 {
-                add_t_tests(&mut importance, test_per_train, self.confidence)?;
-            }
+            add_t_tests(&mut importance, test_per_train, self.confidence)?;
             Ok(importance)
         };
         metrics.iter().enumerate().map(result).collect()
@@ -222,8 +220,11 @@ fn constant_scores(data: &Dataset, fold: &Fold, metrics: &[Metric]) -> Result<Ve
     Ok(metrics.iter().map(score).collect())
 }
 
-/// Interval and p-value over folds whose training sets overlap.
+/// Interval and p-value over folds whose training sets overlap, if there are at least 2.
 fn add_t_tests(importance: &mut Importance, test_per_train: f64, confidence: f64) -> Result<()> {
+    if importance.replicates.ncols() < 2 {
+        return Ok(());
+    }
     let rows = importance.replicates.rows().into_iter();
     let tests = rows.map(|row| corrected_t_test(&row.to_vec(), test_per_train, confidence));
     let tests = tests.collect::<Result<Vec<_>>>()?;

@@ -251,10 +251,10 @@ fn noise_is_not_chosen() {
             boruta.select(&Run::new(seed), &Ridge(1.0), &sizes, &data, &features(20)).unwrap();
         shadows += found.chosen.len();
     }
-    // The bound is 0.9 false choices a run. A column that leads by luck leads in most halves.
-    assert!(halves <= 14, "{halves}");
+    // The bound is 0.9 false choices a run, far above what happens.
+    assert!(halves <= 3, "{halves}");
     // Of 300 columns; the rounds share rows, so that a lucky column stays lucky.
-    assert!(shadows <= 9, "{shadows}");
+    assert!(shadows <= 3, "{shadows}");
 }
 
 #[test]

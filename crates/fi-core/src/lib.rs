@@ -24,6 +24,7 @@
 //! | [`Occlusion`] | set to a constant | the loss on a data set |
 //! | [`Lofo`] | left out, and the learner trained again | the loss on a data set |
 //! | [`shapley`] | averaged over background rows, or set to a constant | the prediction of a row |
+//! | [`lime`] | drawn from other bins, categories or a normal | the prediction of a row |
 //!
 //! The same seed gives the same bits on any number of threads: all threads and all randomness go
 //! through [`Run`]. To choose the number of threads, wrap a call in the `install` of a rayon pool.
@@ -74,6 +75,7 @@
 pub mod agreement;
 #[cfg(feature = "proptest")]
 pub mod invariants;
+pub mod lime;
 pub mod shapley;
 
 mod attribution;

@@ -67,6 +67,9 @@ const BATCH_ROWS: usize = 1 << 14;
 /// Samples, and so their errors, are shared by all rows: a row's values do not depend on where it
 /// stands or on the other rows. Training rows count by their weights; the target is not used.
 ///
+/// Values are those of lime 0.2.0.1 in expectation, but where it errs: a bin of a single value gives
+/// that value (there: 0), and a continuous column that is constant stays so (there: noise).
+///
 /// # Units
 ///
 /// With bins the prediction's: how much more the fit says where the row is than elsewhere. Of

@@ -268,6 +268,9 @@ fn the_indices_of_stability_by_hand() {
     // Player 0: intervals reach 0.392, so one pair of three overlaps; player 1: its only pair does
     // not; player 2 has no pair.
     assert!((coefficients_index(&fits) - 1.0 / 6.0).abs() < 1e-15);
+    // Selections of different sizes share what the larger one shares.
+    let (two, one) = (fit(&[0, 1], &[1.0, 1.0], &[0.1, 0.1]), fit(&[0], &[1.0, 0.0], &[0.1, 0.0]));
+    assert_eq!(variables_index(&[&two, &one]), 0.5);
     let none = fit(&[], &[0.0], &[0.0]);
     assert_eq!((variables_index(&[&none, &none]), coefficients_index(&[&none, &none])), (1.0, 1.0));
 }

@@ -102,6 +102,8 @@ fn what_the_model_ignores_is_near_0_and_what_it_uses_is_not() {
     let found = explained(&lime, &model, &data, rows.slice(s![..4, ..]));
     let (values, errors) =
         (&found.attribution.values, found.attribution.std_error.as_ref().unwrap());
+    let spread = &found.stability.as_ref().unwrap().spread;
+    assert!(errors.iter().zip(spread).all(|(e, s)| (e * 8.0_f64.sqrt() - s).abs() < 1e-12));
     for row in 0..4 {
         // The second output asks for the colour alone.
         for player in 0..3 {
@@ -188,7 +190,18 @@ fn groups_are_one_component_and_features_of_no_player_stay() {
     assert_eq!(found.attribution.n_evaluations, 1 + 2 * 399);
     let names = &found.conditions[0];
     assert!(names[0].contains(" and colour = 1"), "{names:?}");
-    // Where the model asks for the group's state, the fit is exact.
+    // Where the model asks for the group's state, all of its members', the fit is exact.
+    let mut sorted = data.rows().column(0).to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let border = crate::quantile(&sorted, 0.75).unwrap();
+    let together = Function::new(4, 1, move |rows: ArrayView2<'_, f64>| {
+        rows.map_axis(Axis(1), |x| f64::from(x[0] > border && x[3] == 1.0)).insert_axis(Axis(1))
+    });
+    let exact = Lime { selection: Selection::All, penalty: 0.0, ..quick() }.fit(&data).unwrap();
+    let top = array![[border + 1.0, 0.5, 2.5, 1.0]];
+    let found = exact.explain(&Run::new(0), &together, top.view(), &players).unwrap();
+    assert!((found.attribution.values[[0, 0, 0]] - 1.0).abs() < 1e-9);
+    assert!((found.r2[[0, 0]] - 1.0).abs() < 1e-9);
     let only = Players::groups(4, [("c", vec![2])]).unwrap();
     let held = Function::new(4, 1, |rows: ArrayView2<'_, f64>| rows.slice(s![.., ..1]).to_owned());
     let found = explainer.explain(&Run::new(0), &held, row.view(), &only).unwrap();
@@ -216,6 +229,28 @@ fn a_row_may_miss_values() {
         assert_eq!(found.conditions[0][0], "x0 is missing");
         assert!(found.attribution.values.iter().all(|value| value.is_finite()));
         assert!(found.r2[[1, 0]] < 0.9);
+    }
+}
+
+#[test]
+fn a_missing_sample_of_a_continuous_column_counts_as_the_mean() {
+    let mut rows = table(80).select_features(&[0, 1]).rows().to_owned();
+    rows.slice_mut(s![..24, 0]).fill(f64::NAN);
+    let there = rows.slice(s![24.., 0]).to_owned();
+    let mean = there.sum() / 56.0;
+    let data = Dataset::new(rows, Target::Values(vec![0.0; 80])).unwrap();
+    // A line that puts the mean where the value is missing.
+    let model = Function::new(2, 1, move |rows: ArrayView2<'_, f64>| {
+        rows.slice(s![.., ..1]).mapv(|x| 2.0 * if x.is_nan() { mean } else { x })
+    });
+    for around in [Around::Mean, Around::Instance] {
+        let discretizer = Discretizer::Continuous(around);
+        let lime = Lime { discretizer, penalty: 0.0, selection: Selection::All, ..quick() };
+        let found = explained(&lime, &model, &data, array![[5.0, 1.0]].view());
+        let slope = 2.0 * crate::statistics::population_std(there.iter());
+        let value = found.attribution.values[[0, 0, 0]];
+        assert!((value - slope).abs() < 1e-9, "{around:?}: {value}, not {slope}");
+        assert!((found.r2[[0, 0]] - 1.0).abs() < 1e-9);
     }
 }
 

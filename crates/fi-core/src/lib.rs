@@ -31,6 +31,7 @@
 //!
 //! [`selection`] chooses features by any [`LearnerImportance`] of a learner and scores the choice
 //! honestly; [`multiple_testing`] adjusts p-values for being many.
+//! | [`lime`] | drawn from other bins, categories or a normal | the prediction of a row |
 //!
 //! The same seed gives the same bits on any number of threads: all threads and all randomness go
 //! through [`Run`]. To choose the number of threads, wrap a call in the `install` of a rayon pool.
@@ -84,6 +85,7 @@ pub mod conditional;
 pub mod invariants;
 pub mod multiple_testing;
 pub mod selection;
+pub mod lime;
 pub mod shapley;
 
 mod attribution;

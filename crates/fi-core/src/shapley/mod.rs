@@ -27,6 +27,7 @@
 //! [`explain`] applies an estimator to many rows of a model's inputs.
 
 mod exact;
+mod interactions;
 mod kernel;
 mod owen;
 mod permutation;
@@ -34,6 +35,10 @@ mod sampling;
 mod structure;
 
 pub use exact::Exact;
+pub use interactions::{
+    ExactInteractions, Index, InteractionEstimate, InteractionEstimator, KernelInteractions,
+    PreparedInteractions, interactions,
+};
 pub use kernel::Kernel;
 pub use owen::Owen;
 pub use permutation::Permutation;

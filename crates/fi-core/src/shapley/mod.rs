@@ -22,7 +22,8 @@
 //! ¹ To rounding when the budget covers all coalitions, and for games without interactions of
 //! three or more players.
 //!
-//! [`Owen`] values are for players in unions, which join one after the other and not mixed.
+//! [`Owen`] values are for players in unions, which join one after the other and not mixed;
+//! [`interactions`] are for pairs.
 //!
 //! [`explain`] applies an estimator to many rows of a model's inputs.
 

@@ -89,7 +89,9 @@ impl Structure {
                     )));
                 }
                 if parts.len() > 1 {
-                    union.iter().for_each(|&player| part_of[player] = sizes.len());
+                    for &player in union {
+                        part_of[player] = sizes.len();
+                    }
                     sizes.push(union.len());
                     unions.push(parts);
                 }

@@ -74,7 +74,7 @@ impl InteractionEstimator for ExactInteractions {
 }
 
 impl ExactInteractions {
-    fn compute(&self, run: &Run<'_>, game: &dyn Game, n: usize) -> Result<InteractionEstimate> {
+    fn compute(self, run: &Run<'_>, game: &dyn Game, n: usize) -> Result<InteractionEstimate> {
         require_shape("the game's list of players", &[n], &[game.n_players()])?;
         let n_coalitions = 1_usize << n;
         // Player i is bit i of a coalition's index.

@@ -150,7 +150,7 @@ struct Map {
     /// `(n_effects − 1, n_rows)`: from targets to the regression's effects.
     fit: Array2<f64>,
     /// `(n_effects, n_rows)`: from targets to what is returned, but for the total.
-    map: Array2<f64>,
+    returned: Array2<f64>,
     /// `(n_pairs, 2)`: what the sum and the difference of a pair's two residuals are multiplied
     /// with to have the size of errors.
     unbiased: Array2<f64>,
@@ -208,7 +208,7 @@ impl Map {
         let mut effect = map.row_mut(last);
         effect -= &fit.sum_axis(Axis(0));
         halve_pairs(n, &mut map);
-        Ok(Self { n_players: n, pairs, rows, fit, map, unbiased })
+        Ok(Self { n_players: n, pairs, rows, fit, returned: map, unbiased })
     }
 
     fn apply(&self, run: &Run<'_>, game: &dyn Game) -> Result<InteractionEstimate> {
@@ -228,8 +228,8 @@ impl Map {
                 target -= &total;
             }
         }
-        let mut effects = self.map.dot(&target);
-        let mut last = effects.row_mut(self.map.nrows() - 1);
+        let mut effects = self.returned.dot(&target);
+        let mut last = effects.row_mut(self.returned.nrows() - 1);
         last += &total;
         let residuals = &target - &self.rows.dot(&self.fit.dot(&target));
         let n_coalitions = n_rows + 2;
@@ -245,7 +245,7 @@ impl Map {
     /// Standard errors `(n_outputs, n_effects)` from the residuals `(n_rows, n_outputs)`: the
     /// spread between the drawn pairs of each stratum of what each puts into an effect.
     fn std_error(&self, residuals: &Array2<f64>) -> Option<Array2<f64>> {
-        let mut squares = Array2::zeros((residuals.ncols(), self.map.nrows()));
+        let mut squares = Array2::zeros((residuals.ncols(), self.returned.nrows()));
         let first = self.pairs.strata.first().map(|stratum| stratum.start);
         let n_sampled = first.map_or(0, |first| self.pairs.unseen.len() - first);
         if n_sampled == 0 {
@@ -257,7 +257,7 @@ impl Map {
         for ((output, effect), squares) in squares.indexed_iter_mut() {
             let put_in = |pair: usize| {
                 let [of, other] = [2 * pair, 2 * pair + 1]
-                    .map(|row| (self.map[[effect, row]], residuals[[row, output]]));
+                    .map(|row| (self.returned[[effect, row]], residuals[[row, output]]));
                 let sum = (of.0 + other.0) * (of.1 + other.1) * self.unbiased[[pair, 0]];
                 let difference = (of.0 - other.0) * (of.1 - other.1) * self.unbiased[[pair, 1]];
                 0.5 * (sum + difference) * self.pairs.unseen[pair].sqrt()

@@ -183,8 +183,9 @@ pub trait InteractionEstimator: Sync {
 /// Divides the model's prediction for every row into effects of players and of pairs.
 ///
 /// As [`explain`](super::explain) is for players: rows in parallel, all with the estimator's same
-/// random draws. With one background and [`Index::Shapley`] the result is that of
-/// `TreeExplainer::interactions` for any model.
+/// random draws. Of single features, with [`Index::Shapley`] and a background, the result is that
+/// of `TreeExplainer::interactions` with the same background, for any model. (Of groups trees give
+/// the sums of the features' interactions; here a group is one player.)
 ///
 /// # Shapes
 ///

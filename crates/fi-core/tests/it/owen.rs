@@ -265,10 +265,12 @@ fn each_bad_structure_gets_its_own_sentence() {
         "a union of level 1 parts one of the level before, a level must be made of whole unions \
          of the one before"
     );
-    assert_eq!(
-        Structure::unions(0, &[]).unwrap_err().to_string(),
-        "there are no players to bring into unions"
-    );
+    for n_players in [0, usize::MAX] {
+        assert_eq!(
+            Structure::unions(n_players, &[]).unwrap_err().to_string(),
+            format!("`n_players` is `{n_players}`, it must be from 1 to 1048576")
+        );
+    }
     let of =
         |owen: Owen, n: usize| owen.estimate(&Run::new(0), &wild(n, 0)).unwrap_err().to_string();
     let three = Structure::unions(3, &[vec![0, 1]]).unwrap();

@@ -60,7 +60,7 @@ const MAX_NUMBERS: usize = 1 << 26;
 ///
 /// # Errors
 ///
-/// [`Error::Parameter`] if `n_coalitions` is below `n² + n + 2` and below `2ⁿ`, or too large for
+/// [`Error::Parameter`] if `n_coalitions` is below `2 n²` and below `2ⁿ`, or too large for
 /// the memory; [`Error::Data`] if the regression cannot be solved; whatever the game returns.
 ///
 /// # Example
@@ -77,7 +77,7 @@ const MAX_NUMBERS: usize = 1 << 26;
 /// let players = Players::features((0..12).map(|i| format!("x{i}")))?;
 /// let zeros = Removal::baseline(vec![0.0; 12])?;
 /// let row = Array1::range(0.0, 12.0, 1.0).insert_axis(Axis(0));
-/// let kernel = shapley::KernelInteractions { n_coalitions: 200, ..Default::default() };
+/// let kernel = shapley::KernelInteractions { n_coalitions: 300, ..Default::default() };
 ///
 /// let found =
 ///     shapley::interactions(&Run::new(0), &kernel, &model, row.view(), &players, &zeros)?;
@@ -103,7 +103,7 @@ const MAX_NUMBERS: usize = 1 << 26;
 pub struct KernelInteractions {
     /// How discrete derivatives are weighted; default [`Index::Shapley`].
     pub index: Index,
-    /// How many coalitions are evaluated, none and all included; at least `n² + n + 2`, or `2ⁿ` if
+    /// How many coalitions are evaluated, none and all included; at least `2 n²`, or `2ⁿ` if
     /// that is less. An odd one is left out. Default 2048.
     pub n_coalitions: usize,
 }
@@ -122,8 +122,7 @@ impl InteractionEstimator for KernelInteractions {
     fn prepare(&self, run: &Run<'_>, n_players: usize) -> Result<PreparedInteractions<'_>> {
         require_players(n_players)?;
         let everything = 1_usize.checked_shl(n_players as u32).unwrap_or(usize::MAX);
-        let least = n_players.saturating_mul(n_players).saturating_add(n_players.saturating_add(2));
-        let least = everything.min(least);
+        let least = everything.min(n_players.saturating_mul(n_players).saturating_mul(2));
         require(self.n_coalitions >= least, "n_coalitions", self.n_coalitions, {
             format!("at least {least} with {n_players} players, to tell all pairs apart")
         })?;
@@ -137,6 +136,16 @@ impl InteractionEstimator for KernelInteractions {
         let map = Map::new(self.index, n_players, (n_coalitions - 2) / 2, run)?;
         Ok(Box::new(move |run, game| map.apply(run, game)))
     }
+}
+
+/// How far a fit of exact effects may be from them.
+const TOLD_APART: f64 = 1e-8;
+
+fn unsolvable(n_players: usize, why: impl std::fmt::Display) -> Error {
+    Error::Data(format!(
+        "the regression on the pairs of {n_players} players cannot be solved ({why}), give it \
+         more coalitions or another seed"
+    ))
 }
 
 /// The linear map from worths to interactions. Row `2 k` of the regression is the coalition of pair
@@ -181,16 +190,15 @@ impl Map {
         let normal = rows.t().dot(&weighted);
         // One player's effect is all there is: nothing is left to solve.
         let inverse = if last == 0 { Ok(normal) } else { normal.invc() };
-        let inverse = inverse.map_err(|error| {
-            Error::Data(format!(
-                "the regression on the pairs of {n} players cannot be solved ({error}), give it \
-                 more coalitions"
-            ))
-        })?;
+        let inverse = inverse.map_err(|error| unsolvable(n, error))?;
         let mut fit = inverse.dot(&weighted.t());
         // One step of refinement takes off what rounding the inverse has cost.
         let off = fit.dot(&rows);
         fit = 2.0 * &fit - off.dot(&fit);
+        let found = fit.dot(&rows) - Array2::<f64>::eye(last);
+        if found.iter().any(|off| off.abs() > TOLD_APART) {
+            return Err(unsolvable(n, "some pairs are never told apart"));
+        }
         // A pair's sum says something of pairs alone, its difference of players alone: they are
         // fitted by different effects, and the sums much closer.
         let leverage = |row: usize, other: usize| rows.row(row).dot(&fit.column(other));
@@ -275,7 +283,8 @@ impl Map {
 }
 
 /// `(n_effects, n_rows)`: from what the regression leaves over to what belongs to each effect. Each
-/// size's coalitions stand for all of that size.
+/// size's coalitions stand for all of that size. A coalition's numbers add up to 0, because all
+/// effects together are `v(all) − v(none)` whatever it is worth.
 fn left_over(index: Index, shown: ArrayView2<'_, bool>, pairs: &Pairs) -> Array2<f64> {
     let n = shown.ncols();
     let weights = index.weights(n);
@@ -298,11 +307,24 @@ fn left_over(index: Index, shown: ArrayView2<'_, bool>, pairs: &Pairs) -> Array2
         }
     }
     weights.leave_own(n, &mut rest);
-    // All effects of what is left over add up to nothing: the own effects share the difference.
-    let shares = rest.sum_axis(Axis(0)) / n as f64;
-    for a in 0..n {
-        let mut own = rest.row_mut(Interactions::pair(n, a, a));
-        own -= &shares;
-    }
     rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_regression_that_cannot_tell_pairs_apart_is_refused() {
+        // 45 pairs of coalitions for 45 effects: too few for one draw in forty.
+        let map = |seed| Map::new(Index::Shapley, 9, 45, &Run::new(seed));
+        let error = (0..300).find_map(|seed| map(seed).err()).map(|error| error.to_string());
+        let error = error.unwrap_or_default();
+        assert!(
+            error.starts_with("the regression on the pairs of 9 players cannot be solved (")
+                && error.ends_with("), give it more coalitions or another seed"),
+            "{error}"
+        );
+        assert!((0..20).all(|seed| { Map::new(Index::Shapley, 9, 80, &Run::new(seed)).is_ok() }));
+    }
 }

@@ -6,7 +6,8 @@
 //! | [`Model`] | a fitted model: rows in, predictions out, and what those are ([`Output`]); a closure becomes one with [`Function`] |
 //! | [`Learner`] | settings that can be trained into a model |
 //! | [`Dataset`] | rows, a [`Target`], and if there are any: weights, groups of rows, names of features |
-//! | [`Players`] | what is scored: single features, groups, pairs, or what is correlated |
+//! | [`Players`] | what is scored: single features, groups, pairs, one-hot blocks, lags, or what is correlated |
+//! | [`Hierarchy`] | the tree of what is correlated, at every threshold at once |
 //! | [`Metric`] | how well predictions fit a target, and which way is better |
 //! | [`Removal`] | what stands in for a feature that is taken away |
 //! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it |
@@ -25,13 +26,14 @@
 //! | [`Occlusion`] | set to a constant | the loss on a data set |
 //! | [`Lofo`] | left out, and the learner trained again | the loss on a data set |
 //! | [`TargetPermutation`] | as it is; the target is shuffled, and the learner trained again | any importance |
+//! | [`PairImportance`] | left out beside another, by shuffling or training again | the loss on a data set |
 //! | [`shapley`] | averaged over background rows, or set to a constant | the prediction of a row |
+//! | [`lime`] | drawn from other bins, categories or a normal | the prediction of a row |
 //! | [`PartialDependence`] | set to one value after another, in every row | the mean prediction |
 //! | [`AccumulatedLocalEffects`] | moved across short intervals, in the rows there | the change of the prediction |
 //!
 //! [`selection`] chooses features by any [`LearnerImportance`] of a learner and scores the choice
 //! honestly; [`multiple_testing`] adjusts p-values for being many.
-//! | [`lime`] | drawn from other bins, categories or a normal | the prediction of a row |
 //!
 //! The same seed gives the same bits on any number of threads: all threads and all randomness go
 //! through [`Run`]. To choose the number of threads, wrap a call in the `install` of a rayon pool.
@@ -83,9 +85,9 @@ pub mod agreement;
 pub mod conditional;
 #[cfg(feature = "proptest")]
 pub mod invariants;
+pub mod lime;
 pub mod multiple_testing;
 pub mod selection;
-pub mod lime;
 pub mod shapley;
 
 mod attribution;

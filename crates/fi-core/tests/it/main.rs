@@ -4,6 +4,7 @@
 
 mod axioms;
 mod closed_form;
+mod interactions;
 mod owen;
 mod shapley_edges;
 mod shapley_golden;

@@ -4,6 +4,8 @@
 
 mod axioms;
 mod closed_form;
+mod sage;
+mod sage_golden;
 mod shapley_edges;
 mod shapley_golden;
 mod unbiased;

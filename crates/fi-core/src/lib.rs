@@ -9,7 +9,7 @@
 //! | [`Players`] | what is scored: single features, groups, pairs, or what is correlated |
 //! | [`Metric`] | how well predictions fit a target, and which way is better |
 //! | [`Removal`] | what stands in for a feature that is taken away |
-//! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it |
+//! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it: of a row's prediction ([`PredictionGame`]) or of the loss ([`LossGame`]) |
 //! | [`Importance`] | the global result: a score per player, every replicate, an [`Interval`] and what it is for |
 //! | [`Attribution`] | the local result: a score per row, output and player |
 //! | [`Interaction`], [`Interactions`] | the same for pairs of players, global and local |
@@ -23,6 +23,7 @@
 //! | [`ExactPermutation`] | shuffled, on average over all permutations | the loss on a data set |
 //! | [`Occlusion`] | set to a constant | the loss on a data set |
 //! | [`Lofo`] | left out, and the learner trained again | the loss on a data set |
+//! | [`Sage`] | replaced as [`Removal`] says | the loss of the mean prediction on a data set |
 //! | [`shapley`] | averaged over background rows, or set to a constant | the prediction of a row |
 //!
 //! The same seed gives the same bits on any number of threads: all threads and all randomness go

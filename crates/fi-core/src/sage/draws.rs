@@ -2,10 +2,10 @@
 //!
 //! Draw `k` is a function of the seed and `k` alone, so that tasks may hold any number of draws.
 //!
-//! The loss of a mean prediction is not a mean, so a few background rows in the place of all `B`
-//! give a biased loss: with `m` of them drawn without replacement, `E ℓ(f̄ₘ) = ℓ(f̄) + c (1/m − 1/B)
-//! + …`. Means over halves have the same bias with `m / 2`, and a loss extrapolated to `B` has lost
-//! the first term,
+//! The loss of a mean prediction is not a mean, so the loss `ℓ(f̄ₘ)` of the mean over `m` of the `B`
+//! background rows is biased, by `c (1/m − 1/B)` and terms of higher order. Means over halves have
+//! the same bias with `m / 2` in the place of `m`, and a loss extrapolated to `B` has lost the
+//! first term,
 //!
 //! ```text
 //! ℓ̃ = (1 + a) ℓ(f̄ₘ) − a/2 [ℓ(f̄ of the first half) + ℓ(f̄ of the second)]

@@ -138,7 +138,7 @@ impl<'a> State<'a> {
         let kernel = estimator == SageEstimator::Kernel;
         let totals = &game.none - &game.all;
         let tally = |totals: ArrayView1<'_, f64>| {
-            Tally::new(&game.shares, totals.to_vec(), n_players, kernel)
+            Tally::new(&game.shares, &totals.to_vec(), n_players, kernel)
         };
         Self {
             game,

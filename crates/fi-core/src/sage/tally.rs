@@ -107,8 +107,8 @@ pub(super) struct Found {
 }
 
 impl<'a> Tally<'a> {
-    pub(super) fn new(shares: &'a [f64], totals: Vec<f64>, n_players: usize, even: bool) -> Self {
-        let total = totals.iter().zip(shares).map(|(t, share)| t * share).sum();
+    pub(super) fn new(shares: &'a [f64], totals: &[f64], n_players: usize, even: bool) -> Self {
+        let total: f64 = totals.iter().zip(shares).map(|(t, share)| t * share).sum();
         let fold = Fold { moments: vec![[0.0; 5]; n_players], ..Default::default() };
         Self {
             totals: totals.iter().map(|t| t - total).collect(),

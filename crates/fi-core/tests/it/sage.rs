@@ -145,17 +145,17 @@ fn estimates_are_within_their_own_standard_errors() {
     let (n_features, players) = (5, singles(5));
     let removal = Removal::marginal(normal(10, n_features, 7)).unwrap();
     let (numbers, classes) = (numbers(n_features), classes(n_features));
-    let (values, labels) = (regression(40, n_features, 1), classification(40, n_features, 1));
+    let (values, labels) = (regression(24, n_features, 1), classification(24, n_features, 1));
     let squared = LossGame::new(&numbers, &values, &players, &removal, &[Metric::Mse]).unwrap();
     let metrics = [Metric::LogLoss, Metric::Brier, Metric::Accuracy];
     let probable = LossGame::new(&classes, &labels, &players, &removal, &metrics).unwrap();
     for estimator in BOTH {
-        for (game, n_draws) in [(&squared, 36), (&squared, 700), (&probable, 400)] {
-            let (ratio, bias, worst) = calibration(&drawn(estimator, n_draws, 4), game, 40);
+        for (game, n_draws) in [(&squared, 20), (&squared, 200), (&probable, 200)] {
+            let (ratio, bias, worst) = calibration(&drawn(estimator, n_draws, 4), game, 30);
             let label = format!("{estimator:?} {n_draws}: {ratio} {bias} {worst}");
             // Before every row was visited twice, standard errors are too large.
-            let least = if n_draws < 40 { 0.4 } else { 0.85 };
-            assert!((least..1.15).contains(&ratio), "{label}");
+            let least = if n_draws < 24 { 0.4 } else { 0.8 };
+            assert!((least..1.2).contains(&ratio), "{label}");
             assert!(bias < 4.0 && worst < 6.0, "{label}");
         }
     }
@@ -372,9 +372,9 @@ fn intervals_cover_the_values_in_the_population() {
     let (players, removal) = (singles(3), Removal::marginal(background).unwrap());
     // Fewer draws than rows, and more; every row twice in a group.
     for (estimator, n_draws, grouped) in
-        [(BOTH[0], 60, false), (BOTH[0], 150, false), (BOTH[0], 150, true), (BOTH[1], 300, false)]
+        [(BOTH[0], 60, false), (BOTH[0], 150, true), (BOTH[1], 150, false)]
     {
-        let n_sets = 200;
+        let n_sets = 150;
         let mut covered = [0.0; 3];
         for seed in 0..n_sets {
             let mut rng = Rng::new(seed, 3);
@@ -402,7 +402,7 @@ fn intervals_cover_the_values_in_the_population() {
             }
         }
         assert!(
-            covered.iter().all(|covered| (0.91..=0.985).contains(covered)),
+            covered.iter().all(|covered| (0.90..=0.99).contains(covered)),
             "{estimator:?} {n_draws} {grouped}: {covered:?}"
         );
     }
@@ -435,6 +435,31 @@ fn one_row_one_player_and_a_model_that_ignores_all() {
         let alone = of(&numbers, &together);
         let game = LossGame::new(&numbers, &data, &together, &removal, &[Metric::Mse]).unwrap();
         assert!((alone.values[0] - exact(&game)[[0, 0]]).abs() < 1e-12);
+    }
+}
+
+/// Two columns that are the same; the model is their mean. The table of docs/methods.md.
+#[test]
+fn what_a_table_holds_twice_is_shared() {
+    let rows = array![[-1.0, -1.0, 3.0], [1.0, 1.0, 4.0]];
+    let model = Function::new(3, 1, |rows: ArrayView2<'_, f64>| {
+        rows.map_axis(Axis(1), |x| 0.5 * (x[0] + x[1])).insert_axis(Axis(1))
+    });
+    let data = Dataset::new(rows.clone(), Target::Values(vec![-1.0, 1.0])).unwrap();
+    let (apart, removal) = (singles(3), Removal::marginal(rows).unwrap());
+    let of = |players: &Players| {
+        exact(&LossGame::new(&model, &data, players, &removal, &[Metric::Mse]).unwrap())
+    };
+    assert_near(&of(&apart), &array![[0.5, 0.5, 0.0]], 1e-12);
+    let together = Players::groups(3, [("a and b", vec![0, 1]), ("c", vec![2])]).unwrap();
+    assert_near(&of(&together), &array![[1.0, 0.0]], 1e-12);
+}
+
+struct Stop;
+
+impl Progress for Stop {
+    fn advance(&self, done: usize, _total: usize) -> ControlFlow<()> {
+        if done > 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 
@@ -489,13 +514,6 @@ fn bad_input_is_named() {
     });
     let message = text(&sage, &brittle, &removal, &mse);
     assert!(message.starts_with("row 4: the model's prediction is `NaN` in row"), "{message}");
-
-    struct Stop;
-    impl Progress for Stop {
-        fn advance(&self, done: usize, _total: usize) -> ControlFlow<()> {
-            if done > 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        }
-    }
     let run = Run::new(0).with_progress(&Stop);
     let slow = drawn(BOTH[0], 1 << 20, 4);
     let stopped = slow.importance(&run, &model, &data, &players, &removal, &mse).unwrap_err();

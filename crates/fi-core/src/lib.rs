@@ -10,7 +10,7 @@
 //! | [`Hierarchy`] | the tree of what is correlated, at every threshold at once |
 //! | [`Metric`] | how well predictions fit a target, and which way is better |
 //! | [`Removal`] | what stands in for a feature that is taken away |
-//! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it |
+//! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it: of a row's prediction ([`PredictionGame`]) or of the loss ([`LossGame`]) |
 //! | [`Importance`] | the global result: a score per player, every replicate, an [`Interval`] and what it is for |
 //! | [`Attribution`] | the local result: a score per row, output and player |
 //! | [`Curve`], [`Surface`] | the prediction as a function of one feature, or of two |
@@ -27,6 +27,7 @@
 //! | [`Lofo`] | left out, and the learner trained again | the loss on a data set |
 //! | [`TargetPermutation`] | as it is; the target is shuffled, and the learner trained again | any importance |
 //! | [`PairImportance`] | left out beside another, by shuffling or training again | the loss on a data set |
+//! | [`Sage`] | replaced as [`Removal`] says | the loss of the mean prediction on a data set |
 //! | [`shapley`] | averaged over background rows, or set to a constant | the prediction of a row |
 //! | [`lime`] | drawn from other bins, categories or a normal | the prediction of a row |
 //! | [`PartialDependence`] | set to one value after another, in every row | the mean prediction |

@@ -93,22 +93,7 @@ impl BarChart {
             interval.low.iter().copied().zip(interval.high.iter().copied()).collect()
         });
         let caption = importance.interval.as_ref().map_or_else(String::new, |interval| {
-<<<<<<< HEAD
-            let percent = number(interval.confidence * 100.0);
-            let percent = percent.trim_end_matches('0').trim_end_matches('.');
-            let what = match interval.estimand {
-                Estimand::ModelOnPopulation => "this model on the population (test rows vary)",
-                Estimand::FittedModelsOnPopulation => {
-                    "these fitted models on the population (test rows vary)"
-                }
-                Estimand::LearnerOverTrainingSets => {
-                    "this learner over training sets of this size (refits vary)"
-                }
-            };
-            format!("Whiskers: {percent} % intervals for {what}.")
-=======
             format!("Whiskers: {}.", intervals_for(interval.confidence, interval.estimand))
->>>>>>> curves
         });
         let x_label = importance
             .metric
@@ -260,6 +245,9 @@ pub(crate) fn intervals_for(confidence: f64, estimand: Estimand) -> String {
     let percent = percent.trim_end_matches('0').trim_end_matches('.');
     let what = match estimand {
         Estimand::ModelOnPopulation => "this model on the population (test rows vary)",
+        Estimand::FittedModelsOnPopulation => {
+            "these fitted models on the population (test rows vary)"
+        }
         Estimand::LearnerOverTrainingSets => {
             "this learner over training sets of this size (refits vary)"
         }

@@ -9,6 +9,7 @@
 //! | [`Players`] | what is scored: single features, groups, pairs, or what is correlated |
 //! | [`Metric`] | how well predictions fit a target, and which way is better |
 //! | [`Removal`] | what stands in for a feature that is taken away |
+//! | [`Conditional`] | draws removed features given those that stay; samplers are in [`conditional`] |
 //! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it |
 //! | [`Importance`] | the global result: a score per player, every replicate, an [`Interval`] and what it is for |
 //! | [`Attribution`] | the local result: a score per row, output and player |
@@ -17,13 +18,16 @@
 //!
 //! A method is a struct of its settings, with one entry point:
 //!
-//! | method | a feature is | what is watched |
-//! |---|---|---|
-//! | [`Permutation`] | shuffled among the rows | the loss on a data set |
-//! | [`ExactPermutation`] | shuffled, on average over all permutations | the loss on a data set |
-//! | [`Occlusion`] | set to a constant | the loss on a data set |
-//! | [`Lofo`] | left out, and the learner trained again | the loss on a data set |
-//! | [`shapley`] | averaged over background rows, or set to a constant | the prediction of a row |
+//! | method | a feature is | what is watched | its question |
+//! |---|---|---|---|
+//! | [`Permutation`] | shuffled among the rows | the loss on a data set | what does this model make of it? |
+//! | [`ExactPermutation`] | shuffled, on average over all permutations | the loss on a data set | the same |
+//! | [`ConditionalPermutation`] | replaced given the other features | the loss on a data set | what does this model lose beyond what the others say? |
+//! | [`Occlusion`] | set to a constant | the loss on a data set | what does this model make of it? |
+//! | [`Lofo`] | left out, and the learner trained again | the loss on a data set | what can this learner not replace? |
+//! | [`Loco`] | left out, and the learner trained again | the losses of single rows | the same, of these fitted models |
+//! | [`LeaveOneIn`] | all that the learner gets, or added to a base | the loss on a data set | what does it tell on its own? |
+//! | [`shapley`] | averaged over background rows or draws, or set to a constant | the prediction of a row | how is this prediction put together? |
 //!
 //! The same seed gives the same bits on any number of threads: all threads and all randomness go
 //! through [`Run`]. To choose the number of threads, wrap a call in the `install` of a rayon pool.

@@ -141,8 +141,9 @@ pub enum Conditioning<'a> {
 ///
 /// # See also
 ///
-/// [`Permutation`], what this model makes of a feature; [`Lofo`](crate::Lofo), what the learner
-/// could not replace.
+/// [`Permutation`], what this model makes of a feature; [`Lofo`](crate::Lofo) and
+/// [`Loco`](crate::Loco), what the learner could not replace; [`LeaveOneIn`](crate::LeaveOneIn),
+/// what a feature is worth on its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConditionalPermutation {
     /// How often each player is replaced, at least 1; default 30.

@@ -11,6 +11,7 @@
 //! | [`Metric`] | how well predictions fit a target, and which way is better |
 //! | [`Removal`] | what stands in for a feature that is taken away |
 //! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it: of a row's prediction ([`PredictionGame`]) or of the loss ([`LossGame`]) |
+//! | [`Conditional`] | draws removed features given those that stay; samplers are in [`conditional`] |
 //! | [`Importance`] | the global result: a score per player, every replicate, an [`Interval`] and what it is for |
 //! | [`Attribution`] | the local result: a score per row, output and player |
 //! | [`Curve`], [`Surface`] | the prediction as a function of one feature, or of two |
@@ -19,19 +20,23 @@
 //!
 //! A method is a struct of its settings, with one entry point:
 //!
-//! | method | a feature is | what is watched |
-//! |---|---|---|
-//! | [`Permutation`] | shuffled among the rows | the loss on a data set |
-//! | [`ExactPermutation`] | shuffled, on average over all permutations | the loss on a data set |
-//! | [`Occlusion`] | set to a constant | the loss on a data set |
-//! | [`Lofo`] | left out, and the learner trained again | the loss on a data set |
-//! | [`TargetPermutation`] | as it is; the target is shuffled, and the learner trained again | any importance |
-//! | [`PairImportance`] | left out beside another, by shuffling or training again | the loss on a data set |
-//! | [`Sage`] | replaced as [`Removal`] says | the loss of the mean prediction on a data set |
-//! | [`shapley`] | averaged over background rows, or set to a constant | the prediction of a row |
-//! | [`lime`] | drawn from other bins, categories or a normal | the prediction of a row |
-//! | [`PartialDependence`] | set to one value after another, in every row | the mean prediction |
-//! | [`AccumulatedLocalEffects`] | moved across short intervals, in the rows there | the change of the prediction |
+//! | method | a feature is | what is watched | its question |
+//! |---|---|---|---|
+//! | [`Permutation`] | shuffled among the rows | the loss on a data set | what does this model make of it? |
+//! | [`ExactPermutation`] | shuffled, on average over all permutations | the loss on a data set | the same |
+//! | [`ConditionalPermutation`] | replaced given the other features | the loss on a data set | what does this model lose beyond what the others say? |
+//! | [`Occlusion`] | set to a constant | the loss on a data set | what does this model make of it? |
+//! | [`Sage`] | replaced as [`Removal`] says | the loss of the mean prediction on a data set | how is what the model knows put together? |
+//! | [`Lofo`] | left out, and the learner trained again | the loss on a data set | what can this learner not replace? |
+//! | [`Loco`] | left out, and the learner trained again | the losses of single rows | the same, of these fitted models |
+//! | [`LeaveOneIn`] | all that the learner gets, or added to a base | the loss on a data set | what does it tell on its own? |
+//! | [`TargetPermutation`] | as it is; the target is shuffled, and the learner trained again | any importance | would a target of chance give it as much? |
+//! | [`PairImportance`] | left out beside another, by shuffling or training again | the loss on a data set | do two stand in for each other, or need each other? |
+//! | [`shapley`] | averaged over background rows or draws, or set to a constant | the prediction of a row | how is this prediction put together? |
+//! | [`lime`] | drawn from other bins, categories or a normal | the prediction of a row | which straight line fits here? |
+//! | [`PartialDependence`] | set to one value after another, in every row | the mean prediction | in which direction? |
+//! | [`AccumulatedLocalEffects`] | moved across short intervals, in the rows there | the change of the prediction | in which direction, where there are rows? |
+//! | [`Deletion`] | shuffled together with all that rank above it | the loss on a data set | is a ranking the model's? |
 //!
 //! [`selection`] chooses features by any [`LearnerImportance`] of a learner and scores the choice
 //! honestly; [`multiple_testing`] adjusts p-values for being many.

@@ -32,6 +32,9 @@ const BLOCKS: u64 = u64::MAX - 1;
 
 /// Scores players by the loss that shuffling them causes.
 ///
+/// The question is: *what does this model make of the player?* What it says beyond the other
+/// features is the question of [`ConditionalPermutation`](crate::ConditionalPermutation).
+///
 /// ```text
 /// I(S) = mean over r of  worse( score(f(X), y),  score(f(X with X[i, S] ← X[σᵣ(i), S]), y) )
 /// ```

@@ -198,6 +198,23 @@ fn a_conditional_game_is_worth_the_conditional_expectation() {
     assert_eq!(removal, removal.clone());
 }
 
+/// A present value that is missing stays missing for the model, and tells the sampler nothing.
+#[test]
+fn a_missing_value_is_not_filled_in_for_the_model() {
+    let model = Function::new(2, 1, |rows: ArrayView2<'_, f64>| {
+        rows.map_axis(Axis(1), |row| if row[0].is_nan() { row[1] } else { 100.0 })
+            .insert_axis(Axis(1))
+    });
+    let players = Players::features(["a", "b"]).unwrap();
+    let removal = Removal::conditional(correlated(0.9), 4_000, 1).unwrap();
+    let row = array![f64::NAN, 2.0];
+    let game = PredictionGame::new(&model, &players, row.view(), &removal).unwrap();
+    let coalitions = array![[true, false], [true, true], [false, true]];
+    let values = game.values(coalitions.view()).unwrap();
+    assert!(values[[0, 0]].abs() < 0.06, "{values}");
+    assert_eq!((values[[1, 0]], values[[2, 0]]), (2.0, 100.0));
+}
+
 #[test]
 fn conditional_completions_average_to_the_value() {
     let model = Function::new(2, 1, |rows: ArrayView2<'_, f64>| {
@@ -205,21 +222,14 @@ fn conditional_completions_average_to_the_value() {
     });
     let players = Players::features(["a", "b"]).unwrap();
     let removal = Removal::conditional(correlated(-0.9), 5, 1).unwrap();
-    // A missing value that is present stays missing for the model and is drawn for the sampler.
-    for row in [array![1.0, 2.0], array![f64::NAN, 2.0]] {
-        let game = PredictionGame::new(&model, &players, row.view(), &removal).unwrap();
-        for coalition in [array![false, true], array![false, false], array![true, true]] {
-            let coalitions = Array2::from_shape_fn((5, 2), |(_, player)| coalition[player]);
-            let Ok(whole) = game.values(coalitions.view()) else {
-                assert!(row[0].is_nan() && coalition[0]);
-                continue;
-            };
-            let each = game.complete(coalitions.view(), &[0, 1, 2, 3, 4]).unwrap();
-            assert!((each.mean().unwrap() - whole[[0, 0]]).abs() < 1e-12);
-        }
-    }
     let row = array![1.0, 2.0];
     let game = PredictionGame::new(&model, &players, row.view(), &removal).unwrap();
+    for coalition in [array![false, true], array![false, false], array![true, true]] {
+        let coalitions = Array2::from_shape_fn((5, 2), |(_, player)| coalition[player]);
+        let whole = game.values(coalitions.view()).unwrap();
+        let each = game.complete(coalitions.view(), &[0, 1, 2, 3, 4]).unwrap();
+        assert!((each.mean().unwrap() - whole[[0, 0]]).abs() < 1e-12);
+    }
     let mut rng = Rng::new(0, 0);
     let mut counts = [0_usize; 5];
     (0..5000).for_each(|_| counts[game.draw_completion(&mut rng)] += 1);

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod conditional;
+mod conditional_golden;
 mod coverage;
 mod errors;
 mod golden;

@@ -62,6 +62,8 @@ pub(super) struct Draws<'a> {
     background: Option<Background<'a>>,
     /// How many of the background rows a draw takes.
     n_taken: usize,
+    /// How many there are.
+    n_all: usize,
     terms: Vec<Term>,
     /// Whether these are corrections.
     corrects: bool,
@@ -83,6 +85,7 @@ impl<'a> Draws<'a> {
         game: &'a LossGame<'a>,
         n_taken: usize,
     ) -> Result<(Self, Option<Self>)> {
+        let n_all = game.completions();
         let background = || match game.removal {
             Removal::Baseline(values) => {
                 let rows = ndarray::ArrayView1::from(values).insert_axis(Axis(0));
@@ -102,9 +105,8 @@ impl<'a> Draws<'a> {
                 background.predictions = Some(predict_checked(game.model, background.rows)?);
             }
             let corrects = terms.len() > 3;
-            Ok(Self { game, run, background, n_taken, terms, corrects })
+            Ok(Self { game, run, background, n_taken, n_all, terms, corrects })
         };
-        let n_all = game.completions();
         let whole = |factor| Term { positions: 0..n_all, factor };
         let weighted = matches!(game.removal, Removal::Marginal { weights: Some(_), .. });
         if n_taken >= n_all || weighted || matches!(game.removal, Removal::Conditional { .. }) {
@@ -153,7 +155,7 @@ impl<'a> Draws<'a> {
     /// Which of two folds draw `k` is in: draws of different folds share no list of background rows
     /// that is short enough to tell of one from the other.
     pub(super) fn fold(&self, k: usize) -> usize {
-        let n_blocks = self.game.completions() / self.n_taken;
+        let n_blocks = self.n_all / self.n_taken;
         (if n_blocks < 8 { k / n_blocks } else { k }) % 2
     }
 
@@ -163,13 +165,13 @@ impl<'a> Draws<'a> {
     }
 
     /// The background rows of draw `k`: every so many draws take each of them once.
-    fn taken(&self, k: usize, n_all: usize) -> Vec<usize> {
+    fn taken(&self, k: usize) -> Vec<usize> {
         if self.is_whole() {
-            return (0..n_all).collect();
+            return (0..self.n_all).collect();
         }
-        let n_blocks = n_all / self.n_taken;
+        let n_blocks = self.n_all / self.n_taken;
         let key = self.run.split(BACKGROUND).split((k / n_blocks) as u64).seed();
-        let donors = Donors::new(n_all, key);
+        let donors = Donors::new(self.n_all, key);
         let first = k % n_blocks * self.n_taken;
         (first..first + self.n_taken).map(|i| donors.of(i)).collect()
     }
@@ -178,10 +180,9 @@ impl<'a> Draws<'a> {
     /// draw number `i` is draw `first + i`.
     pub(super) fn losses(&self, first: usize, draws: &[Draw]) -> Result<Vec<Array2<f64>>> {
         let Some(background) = &self.background else { return self.conditional_losses(draws) };
-        let n_all = background.rows.nrows();
         let mut block = Block::new(self, background);
         for (i, draw) in draws.iter().enumerate() {
-            let taken = self.taken(first + i, n_all);
+            let taken = self.taken(first + i);
             block.add(draw, &taken)?;
         }
         block.finish(draws)
@@ -223,25 +224,21 @@ struct Means {
 }
 
 impl Means {
-    /// Adds each term's mean of the predictions from `first` on.
-    fn add(
-        &mut self,
-        draws: &Draws<'_>,
-        weights: Option<&[f64]>,
-        row: usize,
-        said: ArrayView2<'_, f64>,
-    ) {
+    /// Adds each term's mean of these predictions, `n_outputs` numbers for each synthetic row.
+    fn add(&mut self, draws: &Draws<'_>, weights: Option<&[f64]>, row: usize, said: &[f64]) {
+        let n_outputs = draws.game.model.n_outputs();
         for term in &draws.terms {
             let from = self.means.len();
-            self.means.resize(from + said.ncols(), 0.0);
+            self.means.resize(from + n_outputs, 0.0);
             let mean = &mut self.means[from..];
+            let said = &said[term.positions.start * n_outputs..term.positions.end * n_outputs];
             // About the first prediction: the mean of equal ones is that to the bit.
-            let first = said.row(term.positions.start);
+            let first = &said[..n_outputs];
             let mut total = 0.0;
-            for position in term.positions.clone() {
+            for (position, prediction) in term.positions.clone().zip(said.chunks_exact(n_outputs)) {
                 let weight = weights.map_or(1.0, |weights| weights[position]);
                 total += weight;
-                for ((mean, p), first) in mean.iter_mut().zip(said.row(position)).zip(first) {
+                for ((mean, p), first) in mean.iter_mut().zip(prediction).zip(first) {
                     *mean += weight * (p - first);
                 }
             }
@@ -317,8 +314,8 @@ impl<'b, 'a> Block<'b, 'a> {
         let nobody = if self.draws.is_whole() {
             None
         } else if let Some(predictions) = &self.background.predictions {
-            let said = predictions.select(Axis(0), taken);
-            self.nobody.add(self.draws, None, draw.row, said.view());
+            let said: Vec<f64> = taken.iter().flat_map(|&b| predictions.row(b)).copied().collect();
+            self.nobody.add(self.draws, None, draw.row, &said);
             None
         } else {
             Some(None)
@@ -393,9 +390,11 @@ impl<'b, 'a> Block<'b, 'a> {
             });
             game.in_row(of.map_or(0, |of| of.row), error)
         })?;
+        let n_outputs = predictions.ncols();
+        let predictions: Vec<f64> = predictions.into_iter().collect();
         let mut first = 0;
         for Waiting { row, n_rows, nobody } in waiting {
-            let said = predictions.slice(s![first..first + n_rows, ..]);
+            let said = &predictions[first * n_outputs..(first + n_rows) * n_outputs];
             let means = if nobody { &mut self.nobody } else { &mut self.somebody };
             means.add(self.draws, self.background.weights, row, said);
             first += n_rows;
@@ -422,5 +421,34 @@ impl<'b, 'a> Block<'b, 'a> {
             losses
         };
         Ok(draws.iter().enumerate().map(of_draw).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Over all ways of taking 4 of 7 background rows, the loss extrapolated is that of all 7.
+    #[test]
+    fn squared_errors_are_extrapolated_without_bias() {
+        let said = [0.3, -1.0, 2.5, 0.7, 4.0, -2.0, 0.1];
+        let loss = |of: &[f64]| (of.iter().sum::<f64>() / of.len() as f64 - 0.4).powi(2);
+        let terms = extrapolated(0, 4, 7, 1.0);
+        let (mut sum, mut plain, mut n) = (0.0, 0.0, 0.0);
+        for code in 0..7_usize.pow(4) {
+            let taken: Vec<usize> = (0..4).map(|i| code / 7_usize.pow(i) % 7).collect();
+            if (1..4).any(|i| taken[..i].contains(&taken[i])) {
+                continue;
+            }
+            let of: Vec<f64> = taken.iter().map(|&b| said[b]).collect();
+            sum += terms.iter().map(|t| t.factor * loss(&of[t.positions.clone()])).sum::<f64>();
+            plain += loss(&of);
+            n += 1.0;
+        }
+        assert!((sum / n - loss(&said)).abs() < 1e-12, "{} {}", sum / n, loss(&said));
+        assert!(plain / n > loss(&said) + 0.1);
+        // Of all rows nothing is left to extrapolate.
+        let terms = extrapolated(0, 7, 7, 1.0);
+        assert_eq!(terms.iter().map(|term| term.factor.abs()).sum::<f64>(), 1.0);
     }
 }

@@ -150,7 +150,7 @@ fn estimates_are_within_their_own_standard_errors() {
     let metrics = [Metric::LogLoss, Metric::Brier, Metric::Accuracy];
     let probable = LossGame::new(&classes, &labels, &players, &removal, &metrics).unwrap();
     for estimator in BOTH {
-        for (game, n_draws) in [(&squared, 20), (&squared, 200), (&probable, 200)] {
+        for (game, n_draws) in [(&squared, 20), (&squared, 60), (&probable, 200)] {
             let (ratio, bias, worst) = calibration(&drawn(estimator, n_draws, 4), game, 30);
             let label = format!("{estimator:?} {n_draws}: {ratio} {bias} {worst}");
             // Before every row was visited twice, standard errors are too large.

@@ -105,7 +105,8 @@ fn on_games(estimator: &dyn Estimator, tabulate: bool, n_seeds: u64, most_bias: 
         let game = PredictionGame::new(&model, &players, rows.row(row), removal).unwrap();
         let table = Tabulated::new(&game);
         let game: &dyn Game = if tabulate { &table } else { &game };
-        let Calibration { ratio, beyond_2, beyond_5 } = calibration(estimator, game, n_seeds, most_bias);
+        let Calibration { ratio, beyond_2, beyond_5 } =
+            calibration(estimator, game, n_seeds, most_bias);
         let text = format!("{} {ratio:.3} {beyond_2:.4} {beyond_5:.4}", estimator.name());
         // A normal deviate is beyond 2 with 0.0455; draws are few and skewed, so allow for it.
         assert!((0.85..1.15).contains(&ratio), "{text}");

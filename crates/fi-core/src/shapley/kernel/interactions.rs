@@ -60,7 +60,8 @@ impl Interactions {
         let with_values = Array2::from_shape_fn((n, sizes.len()), |(player, pair)| {
             let sign = signs[[pair, player]];
             let present = usize::from(sign < 0.0);
-            let white = if present == 1 { law.white[sizes[pair]] } else { -law.white[n - sizes[pair]] };
+            let white =
+                if present == 1 { law.white[sizes[pair]] } else { -law.white[n - sizes[pair]] };
             sign * law.of_others[sizes[pair] - present] + WHITE * white
         });
         let inverse = inverse(covariance)?;
@@ -128,7 +129,8 @@ struct Law {
 impl Law {
     fn new(n: usize) -> Self {
         let rate = (RATE / n as f64).min(MOST_RATE);
-        let odd = |sums: Vec<f64>| sums.into_iter().enumerate().filter(|(k, _)| k % 2 == 1 && *k > 1);
+        let odd =
+            |sums: Vec<f64>| sums.into_iter().enumerate().filter(|(k, _)| k % 2 == 1 && *k > 1);
         let of_distance: Vec<f64> = (0..=n)
             .map(|distance| odd(characters(n, distance, rate)).map(|(_, sum)| sum).sum())
             .collect();

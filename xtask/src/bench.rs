@@ -6,7 +6,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use fi_bench::peers::{
-    Environment, Measured, Records, WORKS, Work, growth, records_in, save_network_data, verify,
+    BLACK_BOX, Curve, Curves, Environment, Measured, Records, WORKS, Work, growth, records_in,
+    save_network_data, verify,
 };
 
 use crate::accuracy::Accuracy;
@@ -23,8 +24,8 @@ pub(crate) struct Bench {
     /// Only compare how well trees trained by fi and by its peers predict, over seeds
     #[arg(long)]
     accuracy: bool,
-    /// How many seeds `--accuracy` compares
-    #[arg(long, value_name = "COUNT", default_value_t = 10, requires = "accuracy")]
+    /// How many seeds `--accuracy` and `--curves` compare
+    #[arg(long, value_name = "COUNT", default_value_t = 10)]
     seeds: u64,
     /// Only draw how fi's own cost grows with rows, trees, depth, features and background, as SVG
     #[arg(long, value_name = "DIR")]
@@ -41,6 +42,12 @@ pub(crate) struct Bench {
     /// A Python 3.12 with benches/peers/requirements-networks.txt [default: its works are left out]
     #[arg(long, value_name = "FILE")]
     networks_python: Option<PathBuf>,
+    /// A Python 3.12 with benches/peers/requirements-black-box.txt [default: its works are left out]
+    #[arg(long, value_name = "FILE")]
+    black_box_python: Option<PathBuf>,
+    /// Only compare how near estimates of Shapley values come to the truth, over --seeds
+    #[arg(long, requires = "black_box_python")]
+    curves: bool,
     /// The works that are spread over threads on two of them, too, for wall time
     #[arg(long)]
     two_threads: bool,
@@ -70,6 +77,9 @@ impl Bench {
             };
             return accuracy.run();
         }
+        if self.curves {
+            return self.curves();
+        }
         if let Some(folder) = &self.growth {
             std::fs::create_dir_all(folder)?;
             let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
@@ -97,7 +107,8 @@ impl Bench {
         }
         let output = self.output.clone().unwrap_or_else(|| root().join("target/bench"));
         std::fs::create_dir_all(&output)?;
-        let wanted: Vec<&Work> = WORKS.iter().filter(|work| self.wanted(work)).collect();
+        let wanted: Vec<&Work> =
+            WORKS.iter().chain(BLACK_BOX).filter(|work| self.wanted(work)).collect();
         self.prepare(&models, &wanted)?;
         let raw = output.join("raw.csv");
         let mut records = if raw.exists() { Records::read(&raw)? } else { Records::default() };
@@ -132,11 +143,42 @@ impl Bench {
         Ok(())
     }
 
+    /// How near everybody's estimates of Shapley values come to the truth.
+    fn curves(&self) -> Result<()> {
+        let python = self.black_box_python.as_ref().context("--black-box-python is not given")?;
+        let output = self.output.clone().unwrap_or_else(|| root().join("target/bench-curves"));
+        std::fs::create_dir_all(&output)?;
+        let (games, script) =
+            (root().join("target/curves"), root().join("benches/peers/curves.py"));
+        if !games.join("network-30-bias-2.npy").exists() {
+            done(Command::new(python).arg(&script).arg(&games).arg("games"))?;
+        }
+        let mut curves = Curves::default();
+        curves.add_ours(&games, self.seeds)?;
+        let mut command = Command::new(python);
+        command.arg(&script).arg(&games).args(["estimates", &self.seeds.to_string()]);
+        command.args(&self.only);
+        let theirs = command.stderr(std::process::Stdio::inherit()).output()?;
+        ensure!(theirs.status.success(), "{command:?} failed");
+        for line in String::from_utf8(theirs.stdout)?.lines().filter(|line| line.starts_with('{')) {
+            curves.0.push(serde_json::from_str::<Curve>(line)?);
+        }
+        let write = |name: &str, bytes: &[u8]| {
+            fi_io::write_atomic(output.join(name), |file| file.write_all(bytes))
+        };
+        write("raw.csv", &curves.to_csv()?)?;
+        let table = curves.table()?;
+        write("table.md", table.as_bytes())?;
+        println!("{table}");
+        Ok(())
+    }
+
     fn wanted(&self, work: &Work) -> bool {
         let named = |only: &String| work.name.contains(only) || work.peer.name.contains(only);
         let here = match work.peer.environment {
             Environment::OldPython => self.old_python.is_some(),
             Environment::Networks => self.networks_python.is_some(),
+            Environment::BlackBox => self.black_box_python.is_some(),
             Environment::Python | Environment::R => true,
         };
         here && self.only.as_ref().is_none_or(named)
@@ -149,7 +191,15 @@ impl Bench {
         if uses(Environment::Networks) {
             save_network_data(models)?;
         }
-        let trees = wanted.iter().any(|work| work.peer.environment != Environment::Networks);
+        if let Some(python) = &self.black_box_python
+            && uses(Environment::BlackBox)
+            && !models.join("lofo_y.npy").exists()
+        {
+            done(Command::new(python).arg(scripts.join("black_box.py")).arg(models).arg("models"))?;
+        }
+        let trees = wanted.iter().any(|work| {
+            !matches!(work.peer.environment, Environment::Networks | Environment::BlackBox)
+        });
         if trees && !models.join("forest_classes.json").exists() {
             let mut command = Command::new(&self.python);
             done(command.arg(scripts.join("models.py")).arg(models))?;
@@ -177,11 +227,15 @@ impl Bench {
             Environment::Networks => Command::new(
                 self.networks_python.as_ref().context("--networks-python is not given")?,
             ),
+            Environment::BlackBox => Command::new(
+                self.black_box_python.as_ref().context("--black-box-python is not given")?,
+            ),
             Environment::R => Command::new("Rscript"),
         };
         let script = match work.peer.environment {
             Environment::Python | Environment::OldPython => "works.py",
             Environment::Networks => "networks.py",
+            Environment::BlackBox => "black_box.py",
             Environment::R => "forest.R",
         };
         command.arg(scripts.join(script)).arg(models).arg(work.name);

@@ -12,7 +12,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use fi_bench::peers::{Job, Measured, NetworkJob};
+use fi_bench::peers::{BlackBoxJob, Job, Measured, NetworkJob};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
@@ -36,7 +36,14 @@ impl Side {
             .with_context(|| format!("{name} cannot be started"))?;
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().context("a pipe")?);
-        let measured = Measured { cpu: Vec::new(), wall: Vec::new(), peak_kib: 0, score: None };
+        let measured = Measured {
+            cpu: Vec::new(),
+            wall: Vec::new(),
+            peak_kib: 0,
+            score: None,
+            forward: Vec::new(),
+            model_rows: None,
+        };
         Ok(Self { name, child, input, output, measured })
     }
 
@@ -70,6 +77,8 @@ impl Side {
         if keep {
             self.measured.cpu.push(cpu);
             self.measured.wall.push(wall);
+            self.measured.forward.extend(answer["forward"].as_f64());
+            self.measured.model_rows = answer["model_rows"].as_u64();
         }
         Ok(())
     }
@@ -90,26 +99,43 @@ pub(crate) fn serve(models: &Path, work: &str, rows: usize, threads: usize) -> R
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     if work.starts_with("network:") {
         let job = NetworkJob::load(work)?;
-        let trained = each_line(|| pool.install(|| job.run()))?;
+        let trained = each_line(|| pool.install(|| job.run()), || Ok(None))?;
         end(peak_kib(), trained.map(|network| job.score(&network)).transpose()?);
+        return Ok(());
+    }
+    if BlackBoxJob::does(work) {
+        let job = BlackBoxJob::load(models, work, rows)?;
+        let forward = || pool.install(|| job.forward());
+        let score = each_line(|| pool.install(|| job.run()), forward)?.flatten();
+        end(peak_kib(), score);
         return Ok(());
     }
     let job = Job::load(models, work, rows)?;
     let prepared = pool.install(|| job.prepare())?;
-    let trained = each_line(|| pool.install(|| job.run(prepared.as_ref())))?.flatten();
+    let trained = each_line(|| pool.install(|| job.run(prepared.as_ref())), || Ok(None))?.flatten();
     end(peak_kib(), trained.map(|model| job.score(models, &model)).transpose()?);
     Ok(())
 }
 
-/// Works once per line, and keeps what came out last.
-fn each_line<T>(mut work: impl FnMut() -> Result<T>) -> Result<Option<T>> {
+/// Works once per line, and keeps what came out last. After each work the model is asked alone for
+/// what the work asked of it, which is timed apart and answers the number of rows, if any.
+fn each_line<T>(
+    mut work: impl FnMut() -> Result<T>,
+    mut forward: impl FnMut() -> Result<Option<usize>>,
+) -> Result<Option<T>> {
     let mut last = None;
     for line in std::io::stdin().lines() {
         line?;
         let (start, start_cpu) = (Instant::now(), cpu_seconds());
         last = Some(work()?);
         let (wall, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - start_cpu);
-        println!("{}", json!({ "cpu": cpu, "wall": wall }));
+        let start_cpu = cpu_seconds();
+        let model_rows = forward()?;
+        let alone = model_rows.map(|_| cpu_seconds() - start_cpu);
+        let answer = json!({
+            "cpu": cpu, "wall": wall, "forward": alone, "model_rows": model_rows,
+        });
+        println!("{answer}");
     }
     Ok(last)
 }

@@ -6,7 +6,7 @@
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 
 use crate::error::{Error, Result, require_shape};
-use crate::model::{Model, predict_checked};
+use crate::model::{Model, predict_checked, rows_at_once};
 use crate::players::Players;
 use crate::rng::Rng;
 
@@ -91,8 +91,9 @@ pub trait Game: Sync {
 /// # Cost
 ///
 /// One predicted row per coalition and background row, or per draw (and one if all is present).
-/// A single completion of a conditional removal costs one predicted row and all of its draws. The synthetic rows are made in blocks of
-/// at most 2¹⁴ rows and 8 MiB, in one buffer, in which only the columns that change from one
+/// A single completion of a conditional removal costs one predicted row and all of its draws. The
+/// synthetic rows are made in blocks that a processor's cache holds, in one buffer, in which only
+/// the columns that change from one
 /// coalition to the next are written.
 ///
 /// # Example
@@ -170,12 +171,9 @@ impl<'a> PredictionGame<'a> {
 
     /// How many synthetic rows are predicted at once.
     fn block(&self) -> usize {
-        (MAX_BLOCK_CELLS / self.row.len()).clamp(1, MAX_BLOCK_ROWS)
+        rows_at_once(self.row.len())
     }
 }
-
-const MAX_BLOCK_ROWS: usize = 1 << 14;
-const MAX_BLOCK_CELLS: usize = 1 << 20;
 
 impl Game for PredictionGame<'_> {
     fn n_players(&self) -> usize {
@@ -217,22 +215,22 @@ impl Game for PredictionGame<'_> {
                     let shown = &mut shown[slot * n_features..(slot + 1) * n_features];
                     changed.clear();
                     changed.extend((0..n_features).filter(|&f| present[f] != shown[f]));
-                    for (b, mut row) in block
-                        .slice_mut(s![slot * len..(slot + 1) * len, ..])
-                        .outer_iter_mut()
-                        .enumerate()
-                    {
-                        for &f in &changed {
-                            row[f] = if present[f] { self.row[f] } else { chunk[[b, f]] };
+                    let mut slot = block.slice_mut(s![slot * len..(slot + 1) * len, ..]);
+                    for &f in &changed {
+                        if present[f] {
+                            slot.column_mut(f).fill(self.row[f]);
+                        } else {
+                            slot.column_mut(f).assign(&chunk.column(f));
                         }
                     }
                     shown.copy_from_slice(&present);
                 }
                 let predictions =
                     predict_checked(self.model, block.slice(s![..group.nrows() * len, ..]))?;
-                for (i, prediction) in predictions.outer_iter().enumerate() {
-                    let weight = background.weights[first + i % len];
-                    values.row_mut(start + i / len).scaled_add(weight, &prediction);
+                let weights = background.weights.slice(s![first..first + len]);
+                for (slot, predictions) in predictions.axis_chunks_iter(Axis(0), len).enumerate() {
+                    let mut value = values.row_mut(start + slot);
+                    value += &weights.dot(&predictions);
                 }
             }
         }

@@ -167,6 +167,16 @@ pub fn check_columns(n_features: usize, rows: ArrayView2<'_, f64>) -> Result<()>
     require_shape("the table", &[rows.nrows(), n_features], rows.shape())
 }
 
+/// How many rows of so many columns to make and predict at once: numbers that a core's own cache
+/// holds, together with what a model makes of them, but enough rows that a call costs nothing.
+pub(crate) fn rows_at_once(n_features: usize) -> usize {
+    // 256 KiB; and at most 8 MiB where few rows are as much.
+    const IN_CACHE: usize = 1 << 15;
+    const MOST: usize = 1 << 20;
+    let n_features = n_features.max(1);
+    (IN_CACHE / n_features).clamp(256, 4096).min(MOST / n_features).max(1)
+}
+
 /// Predicts and checks what a foreign model returned: its shape, and that it is finite.
 ///
 /// # Errors

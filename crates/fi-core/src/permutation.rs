@@ -15,7 +15,7 @@ use crate::donor::{Cells, Donors};
 use crate::error::{Error, Result, require, require_shape};
 use crate::importance::{Importance, Replicate, Warning};
 use crate::metric::Metric;
-use crate::model::{Model, predict_checked};
+use crate::model::{Model, predict_checked, rows_at_once};
 use crate::players::Players;
 use crate::run::Run;
 use crate::sampling_noise::{Noise, Origin, Units};
@@ -130,8 +130,8 @@ pub struct Permutation {
     /// At most this many rows are used, at least 2, drawn by the seed; the model's own score is
     /// that of the same rows. Default `None`: all.
     pub max_rows: Option<usize>,
-    /// How many rows the model predicts at once, at least 1; default 16 384. The answer does not
-    /// depend on it.
+    /// How many rows are predicted in one task, at least 1, and the most that the model predicts at
+    /// once; default 16 384. The answer does not depend on it.
     pub batch_rows: usize,
 }
 
@@ -455,9 +455,10 @@ impl Shuffled for PredictAgain<'_> {
         let (n_rows, n_features) = rows.dim();
         let n_stacked = shuffles.len() * n_rows;
         let mut predictions = Array2::zeros((n_stacked, self.model.n_outputs()));
-        let mut batch = Array2::zeros((self.batch_rows.min(n_stacked), n_features));
-        for start in (0..n_stacked).step_by(self.batch_rows) {
-            let end = (start + self.batch_rows).min(n_stacked);
+        let n_batch = self.batch_rows.min(rows_at_once(n_features));
+        let mut batch = Array2::zeros((n_batch.min(n_stacked), n_features));
+        for start in (0..n_stacked).step_by(n_batch) {
+            let end = (start + n_batch).min(n_stacked);
             for stacked in start..end {
                 let (shuffle, row) = (&shuffles[stacked / n_rows], stacked % n_rows);
                 let mut into = batch.row_mut(stacked - start);

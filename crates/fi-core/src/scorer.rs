@@ -86,13 +86,16 @@ impl<'a> Scorer<'a> {
     ) -> Result<Answer> {
         let (target, weights) = (self.data.target(), self.data.weights());
         let output = self.model.output();
-        let score = self.metric.score(predictions, output, target, weights)?;
-        check_score(self.metric, score)?;
-        let increase = self.metric.worse(self.score, score);
         let losses = match self.losses {
             Some(_) => self.metric.row_losses(predictions, output, target)?,
             None => None,
         };
+        let score = match &losses {
+            Some(losses) => self.metric.mean_loss(losses, weights),
+            None => self.metric.score(predictions, output, target, weights)?,
+        };
+        check_score(self.metric, score)?;
+        let increase = self.metric.worse(self.score, score);
         let contributions = if let (Some(before), Some(after)) = (&self.losses, losses) {
             let increases: Vec<f64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
             Some(self.units.contributions(&increases, weights, origin))

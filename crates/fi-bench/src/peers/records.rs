@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use super::black_box::{BLACK_BOX, MOST_BEYOND};
 use super::works::{WORKS, Work};
 
 /// What one side prints when it has done a piece of work some times.
@@ -20,6 +21,13 @@ pub struct Measured {
     /// What a trained model scores on rows it has not seen: accuracy, or R².
     #[serde(default)]
     pub score: Option<f64>,
+    /// CPU seconds of the model alone on what each repetition asked of it; empty where it is not
+    /// timed apart.
+    #[serde(default)]
+    pub forward: Vec<f64>,
+    /// How many rows that were.
+    #[serde(default)]
+    pub model_rows: Option<u64>,
 }
 
 /// One repetition of one side: a line of the record.
@@ -45,6 +53,12 @@ pub struct Record {
     pub peak_kib: u64,
     /// What a trained model scores on rows it has not seen.
     pub score: Option<f64>,
+    /// CPU seconds of the model alone on what the work asked of it.
+    #[serde(default)]
+    pub forward_cpu_s: Option<f64>,
+    /// How many rows that were.
+    #[serde(default)]
+    pub model_rows: Option<u64>,
 }
 
 /// All lines of a record, in the order they were measured.
@@ -77,7 +91,7 @@ impl Records {
     /// Adds what a side measured.
     pub fn add(&mut self, work: &Work, side: &str, version: &str, threads: usize, m: &Measured) {
         let rows = if side == "fi" { work.rows } else { work.peer_rows };
-        for (&cpu_s, &wall_s) in m.cpu.iter().zip(&m.wall) {
+        for (i, (&cpu_s, &wall_s)) in m.cpu.iter().zip(&m.wall).enumerate() {
             self.0.push(Record {
                 work: work.name.to_owned(),
                 against: work.peer.name.to_owned(),
@@ -89,6 +103,8 @@ impl Records {
                 wall_s,
                 peak_kib: m.peak_kib,
                 score: m.score,
+                forward_cpu_s: m.forward.get(i).copied(),
+                model_rows: m.model_rows,
             });
         }
     }
@@ -142,6 +158,59 @@ impl Records {
                 theirs.peak_mib,
             )?;
         }
+        text.push_str(&self.black_box()?);
+        Ok(text)
+    }
+
+    /// The table of methods that only predict; empty without them.
+    fn black_box(&self) -> Result<String> {
+        let mut text = String::new();
+        for work in BLACK_BOX {
+            let side = |side: &str| Side::of(self, work, side, 1);
+            let (Some(ours), Some(theirs)) = (side("fi"), side(work.peer.name)) else {
+                continue;
+            };
+            if text.is_empty() {
+                text.push_str(
+                    "\n| work | rows | fi, CPU s | beyond the model (asked for) | rows of the \
+                     model | peer | its rows | its CPU s | beyond the model | rows of the model | \
+                     ratio per row (asked for) | µs of a model's row, fi / peer | score, fi / peer \
+                     |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+                );
+            }
+            let ratio = theirs.cpu_per_row() / ours.cpu_per_row();
+            let missed = |reached: bool| if reached { "" } else { ", **missed**" };
+            let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+            let beyond = ours.beyond.map_or(String::new(), |share| {
+                let reached = missed(share <= MOST_BEYOND);
+                format!("{} (≤ {:.0} %{reached})", percent(share), 100.0 * MOST_BEYOND)
+            });
+            let model_rows = |side: &Side| side.model_rows.map_or(String::new(), |n| n.to_string());
+            let each = match (ours.each_us, theirs.each_us) {
+                (Some(ours), Some(theirs)) => format!("{} / {}", short(ours), short(theirs)),
+                _ => String::new(),
+            };
+            let score = match (ours.score, theirs.score) {
+                (Some(ours), Some(theirs)) => format!("{ours:.4} / {theirs:.4}"),
+                _ => String::new(),
+            };
+            writeln!(
+                text,
+                "| {} | {} | {} | {beyond} | {} | {} | {} | {} | {} | {} | {}× ({}×{}) | {each} | {score} |",
+                work.title,
+                ours.rows,
+                short(ours.cpu),
+                model_rows(&ours),
+                work.peer.title,
+                theirs.rows,
+                short(theirs.cpu),
+                theirs.beyond.map_or(String::new(), percent),
+                model_rows(&theirs),
+                short(ratio),
+                work.at_least,
+                missed(ratio >= work.at_least),
+            )?;
+        }
         Ok(text)
     }
 }
@@ -153,6 +222,11 @@ struct Side {
     rows: f64,
     peak_mib: f64,
     score: Option<f64>,
+    /// The share of the time that is not the model's.
+    beyond: Option<f64>,
+    model_rows: Option<u64>,
+    /// Microseconds of the model alone per row.
+    each_us: Option<f64>,
 }
 
 impl Side {
@@ -164,7 +238,15 @@ impl Side {
             .filter(|r| r.side == side && r.threads == threads)
             .collect();
         let first = lines.first()?;
+        let of = |number: fn(&Record, f64) -> f64| {
+            let numbers: Option<Vec<f64>> =
+                lines.iter().map(|r| Some(number(r, r.forward_cpu_s?))).collect();
+            numbers.map(|numbers| median(numbers.into_iter()))
+        };
         Some(Self {
+            beyond: of(|record, forward| 1.0 - forward / record.cpu_s),
+            each_us: of(|record, forward| 1e6 * forward / record.model_rows.unwrap_or(0) as f64),
+            model_rows: first.model_rows,
             cpu: median(lines.iter().map(|r| r.cpu_s)),
             wall: median(lines.iter().map(|r| r.wall_s)),
             rows: first.rows as f64,
@@ -196,7 +278,14 @@ mod tests {
 
     fn measured(cpu: &[f64]) -> Measured {
         let wall = cpu.iter().map(|s| s * 1.5).collect();
-        Measured { cpu: cpu.to_vec(), wall, peak_kib: 2048, score: None }
+        Measured {
+            cpu: cpu.to_vec(),
+            wall,
+            peak_kib: 2048,
+            score: None,
+            forward: Vec::new(),
+            model_rows: None,
+        }
     }
 
     #[test]

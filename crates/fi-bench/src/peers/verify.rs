@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Records, Scores};
+use super::{Curves, Records, Scores};
 
-/// Computes the table of a record again from its `raw.csv`, times or scores, and gives it back if
+/// Computes the table of a record again from its `raw.csv`, times, scores or curves, and gives it back if
 /// `table.md` ends with it.
 ///
 /// # Errors
@@ -17,6 +17,8 @@ pub fn verify(folder: &Path) -> Result<String> {
     let text = std::fs::read_to_string(&raw).with_context(|| raw.display().to_string())?;
     let table = if text.starts_with("data,learner,") {
         Scores::read(&raw)?.table()?
+    } else if text.starts_with("game,estimator,") {
+        Curves::read(&raw)?.table()?
     } else {
         Records::read(&raw)?.table()?
     };

@@ -42,6 +42,8 @@ pub enum Environment {
     R,
     /// Python 3.12 with `benches/peers/requirements-networks.txt`.
     Networks,
+    /// Python 3.12 with `benches/peers/requirements-black-box.txt`.
+    BlackBox,
 }
 
 const fn python(name: &'static str, title: &'static str) -> Peer {

@@ -38,16 +38,17 @@ fn a_value_is_the_weighted_mean_over_the_background() {
 
 #[test]
 fn a_background_of_several_blocks_keeps_its_weights() {
-    let n = MAX_BLOCK_ROWS + 100;
-    let rows = Array2::from_shape_fn((n, 1), |(b, _)| f64::from(u8::from(b >= MAX_BLOCK_ROWS)));
-    let weights = (0..n).map(|b| if b >= MAX_BLOCK_ROWS { 3.0 } else { 1.0 }).collect();
+    const BLOCK: usize = 4096;
+    let n = BLOCK + 100;
+    let rows = Array2::from_shape_fn((n, 1), |(b, _)| f64::from(u8::from(b >= BLOCK)));
+    let weights = (0..n).map(|b| if b >= BLOCK { 3.0 } else { 1.0 }).collect();
     let removal = Removal::weighted_marginal(rows, weights).unwrap();
     let same = Function::new(1, 1, |rows: ArrayView2<'_, f64>| rows.to_owned());
     let players = Players::features(["a"]).unwrap();
     let row = array![7.0];
     let game = PredictionGame::new(&same, &players, row.view(), &removal).unwrap();
     let values = game.values(array![[false], [true]].view()).unwrap();
-    assert_eq!(values, array![[300.0 / (MAX_BLOCK_ROWS as f64 + 300.0)], [7.0]]);
+    assert_eq!(values, array![[300.0 / (BLOCK as f64 + 300.0)], [7.0]]);
 }
 
 #[test]

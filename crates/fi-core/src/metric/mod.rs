@@ -318,6 +318,22 @@ impl Metric {
         self.losses(predictions, output, target)
     }
 
+    /// The score that [`Metric::row_losses`] come to. Rows of weight 0 count nothing.
+    pub(crate) fn mean_loss(&self, losses: &[f64], weights: Option<&[f64]>) -> f64 {
+        // Count what is right, so that 2 of 3 is exactly 2/3.
+        let of = |loss: f64| if matches!(self, Self::Accuracy) { 1.0 - loss } else { loss };
+        match weights {
+            None => losses.iter().map(|&loss| of(loss)).sum::<f64>() / losses.len() as f64,
+            Some(weights) => {
+                let pairs = losses.iter().zip(weights).filter(|(_, weight)| **weight > 0.0);
+                let (sum, all) = pairs.fold((0.0, 0.0), |(sum, all), (&loss, &weight)| {
+                    (sum + weight * of(loss), all + weight)
+                });
+                sum / all
+            }
+        }
+    }
+
     fn score_checked(
         &self,
         predictions: ArrayView2<'_, f64>,
@@ -328,16 +344,10 @@ impl Metric {
         if let Self::Custom(custom) = self {
             return (custom.score)(predictions, target, weights);
         }
-        let weights = weights.map_or_else(|| Cow::Owned(vec![1.0; target.len()]), Cow::Borrowed);
-        if let Some(mut losses) = self.losses(predictions, output, target)? {
-            if matches!(self, Self::Accuracy) {
-                // Count what is right, so that 2 of 3 is exactly 2/3.
-                for loss in &mut losses {
-                    *loss = 1.0 - *loss;
-                }
-            }
-            return Ok(mean(&losses, &weights));
+        if let Some(losses) = self.losses(predictions, output, target)? {
+            return Ok(self.mean_loss(&losses, weights));
         }
+        let weights = weights.map_or_else(|| Cow::Owned(vec![1.0; target.len()]), Cow::Borrowed);
         match self {
             Self::RocAuc { multiclass, average } => {
                 let classes = self.classes(target)?;

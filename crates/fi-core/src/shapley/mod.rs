@@ -147,22 +147,40 @@ pub fn explain(
     removal: &Removal,
 ) -> Result<Attribution> {
     require_shape("the table", &[rows.nrows(), model.n_features()], rows.shape())?;
-    if rows.nrows() == 0 {
-        return Err(Error::TooFewRows { what: "an explanation".to_owned(), needed: 1, got: 0 });
-    }
     // A mistake in the settings is not the fault of row 0.
     let missing = Array1::from_elem(model.n_features(), f64::NAN);
     PredictionGame::new(model, players, missing.view(), removal)?;
+    let game = |i: usize| PredictionGame::new(model, players, rows.row(i), removal);
+    explain_games(run, estimator, players, rows.nrows(), game)
+}
+
+/// Explains rows whose games come from a way of the caller's: as [`explain`] does, where it is
+/// faster to ask the model's inside than to predict.
+///
+/// # Errors
+///
+/// [`Error::TooFewRows`] without rows; the estimator's and those of a game, with its row;
+/// [`Error::Cancelled`].
+pub fn explain_games<G: Game>(
+    run: &Run<'_>,
+    estimator: &dyn Estimator,
+    players: &Players,
+    n_rows: usize,
+    game: impl Fn(usize) -> Result<G> + Sync,
+) -> Result<Attribution> {
+    if n_rows == 0 {
+        return Err(Error::TooFewRows { what: "an explanation".to_owned(), needed: 1, got: 0 });
+    }
     let shared = run.split(0);
     let prepared = estimator.prepare(&shared, players.len())?;
-    let estimates = run.map(rows.nrows(), |i, _| {
-        PredictionGame::new(model, players, rows.row(i), removal)
+    let estimates = run.map(n_rows, |i, _| {
+        game(i)
             .and_then(|game| prepared(&shared, &game))
             .map_err(|error| error.in_task(format!("row {i}")))
     })?;
     let (n_outputs, n_players) = estimates[0].values.dim();
-    let mut values = Array3::zeros((rows.nrows(), n_outputs, n_players));
-    let mut base_values = Array2::zeros((rows.nrows(), n_outputs));
+    let mut values = Array3::zeros((n_rows, n_outputs, n_players));
+    let mut base_values = Array2::zeros((n_rows, n_outputs));
     let mut std_error = Array3::zeros(values.dim());
     for (i, estimate) in estimates.iter().enumerate() {
         values.index_axis_mut(Axis(0), i).assign(&estimate.values);

@@ -362,6 +362,16 @@ impl Network {
         Ok(())
     }
 
+    /// What it answers, row by row, where these are its margins.
+    pub(super) fn answer(&self, mut margins: Vec<f64>) -> Vec<f64> {
+        if self.output == Output::Probabilities {
+            margins.chunks_exact_mut(self.n_outputs()).for_each(|row| {
+                softmax(row);
+            });
+        }
+        margins
+    }
+
     /// What stands before each layer, and behind the last.
     pub(crate) fn shapes(&self) -> &[Shape] {
         &self.shapes

@@ -20,6 +20,9 @@
 //! | [`olden`], [`connection_weights`] | every layer, all dense | yes |
 //! | [`probe`], [`probe_pairs`] | only `predict`, at 0 and at unit rows | yes |
 //!
+//! [`permutation`] and [`shap`] are `fi_core`'s permutation importance and Shapley values, without
+//! most of a dense first layer's work.
+//!
 //! All but the probe are sums of weights, so they depend on the unit of each feature: they
 //! compare features only if these were scaled alike, such as to unit variance. None has an
 //! estimand, hence none has an interval: refit with other seeds to see how far a score moves.
@@ -49,6 +52,7 @@ mod explain;
 mod fit;
 mod fitted;
 mod gradients;
+mod hidden;
 mod initializer;
 mod input;
 mod layers;
@@ -57,6 +61,7 @@ mod matrix;
 mod mlp;
 mod objective;
 mod optimizer;
+mod permutation;
 mod probe;
 mod program;
 mod real;
@@ -64,6 +69,7 @@ mod recurrent;
 mod schedule;
 mod sequential;
 mod settings;
+mod shap;
 mod standardized;
 mod stopping;
 mod trace;
@@ -92,12 +98,14 @@ pub use layers::{
 pub use mlp::Mlp;
 pub use objective::ClassWeights;
 pub use optimizer::Optimizer;
+pub use permutation::permutation;
 pub use probe::{ProbePairs, probe, probe_pairs};
 pub use real::Precision;
 pub use recurrent::{Cell, Readout, Recurrent};
 pub use schedule::Schedule;
 pub use sequential::Sequential;
 pub use settings::LayerSettings;
+pub use shap::shap;
 pub use standardized::fit_standardized;
 pub use stopping::{EarlyStopping, Monitor, StopRule, Validation};
 pub use training::{Clip, Sampling, Training};

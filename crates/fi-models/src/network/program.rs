@@ -122,9 +122,28 @@ impl<T: Real> Program<T> {
     }
 
     /// Computes all levels from the rows at hand; with draws, as a step of training does.
-    pub(super) fn forward(&self, work: &mut Workspace<T>, mut training: Option<&mut Rng>) {
+    pub(super) fn forward(&self, work: &mut Workspace<T>, training: Option<&mut Rng>) {
+        self.forward_from(work, 0, training);
+    }
+
+    /// Makes room for what stands behind the first layer, of rows that are no sequences, for
+    /// someone else to write.
+    pub(super) fn first_level<'a>(&self, work: &'a mut Workspace<T>, n_rows: usize) -> &'a mut [T] {
+        work.n_rows = n_rows;
+        work.present[1].clear();
+        work.levels[1].resize(n_rows * self.shapes[1].len(), T::ZERO);
+        &mut work.levels[1]
+    }
+
+    /// Computes the levels behind this one.
+    pub(super) fn forward_from(
+        &self,
+        work: &mut Workspace<T>,
+        level: usize,
+        mut training: Option<&mut Rng>,
+    ) {
         let n_rows = work.n_rows;
-        for (l, op) in self.ops.iter().enumerate() {
+        for (l, op) in self.ops.iter().enumerate().skip(level) {
             let (before, behind) = work.levels.split_at_mut(l + 1);
             let (mask, next) = work.present.split_at_mut(l + 1);
             let (present, next) = (mask[l].as_slice(), &mut next[0]);

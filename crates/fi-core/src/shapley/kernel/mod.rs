@@ -1,10 +1,12 @@
 //! KernelSHAP: Shapley values as a weighted linear regression on coalitions.
 
+mod interactions;
 pub(super) mod pairs;
 
 use linfa_linalg::cholesky::InverseC;
-use ndarray::{Array1, Array2, ArrayView1, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, Axis, concatenate, s};
 
+use self::interactions::Interactions;
 use self::pairs::{Pairs, choose};
 use super::{Estimate, Estimator, Prepared, ends, evaluate, require_players};
 use crate::error::{Error, Result, require, require_shape};
@@ -15,6 +17,8 @@ use crate::run::Run;
 const N_BATCHES: usize = 32;
 /// With fewer sampled pairs there are no standard errors.
 const MIN_SAMPLED: usize = 8;
+/// With more pairs, the covariances of their values would cost more than the values.
+const MOST_PAIRS: usize = 2048;
 
 /// Estimates Shapley values by KernelSHAP, with paired coalitions.
 ///
@@ -132,9 +136,72 @@ impl Estimator for Kernel {
             )
         })?;
         let budget = (self.n_coalitions.min(everything) - 2) / 2;
-        let regression = Regression::new(n_players, budget, run)?;
-        Ok(Box::new(move |run, game| regression.solve(run, game)))
+        let pairs = choose(n_players, budget, &mut run.rng(0));
+        let with_interactions = !pairs.strata.is_empty() && pairs.weights.len() < MOST_PAIRS;
+        if !with_interactions {
+            let regression = Regression::new(pairs)?;
+            return Ok(Box::new(move |run, game| regression.solve(run, game)));
+        }
+        // None and all are a pair like the others.
+        let mut asked = pairs.coalitions.clone();
+        asked.push_row(Array1::from_elem(n_players, true).view()).map_err(|error| {
+            Error::Data(format!("the table of coalitions cannot grow: {error}"))
+        })?;
+        let interactions = Interactions::new(asked.view())?;
+        Ok(Box::new(move |run, game| solve(run, game, &pairs, &interactions)))
     }
+}
+
+/// What a game says of the pairs.
+struct Answers {
+    none: Array1<f64>,
+    /// `v(all) − v(none)`.
+    total: Array1<f64>,
+    /// `(n_pairs, n_outputs)`: `½ [v(S) − v(S')]`.
+    halves: Array2<f64>,
+}
+
+fn ask(run: &Run<'_>, game: &dyn Game, pairs: &Pairs) -> Result<Answers> {
+    let (n_pairs, n) = pairs.coalitions.dim();
+    require_shape("the game's list of players", &[n], &[game.n_players()])?;
+    let (none, all) = ends(game)?;
+    let worth = evaluate(run, game, 2 * n_pairs, |k, mut coalition| {
+        let complement = k % 2 == 1;
+        for (present, &member) in coalition.iter_mut().zip(pairs.coalitions.row(k / 2)) {
+            *present = member != complement;
+        }
+    })?;
+    let halves = Array2::from_shape_fn((n_pairs, all.len()), |(pair, output)| {
+        0.5 * (worth[[2 * pair, output]] - worth[[2 * pair + 1, output]])
+    });
+    Ok(Answers { total: all - &none, none, halves })
+}
+
+/// The generalised least squares fit.
+fn solve(
+    run: &Run<'_>,
+    game: &dyn Game,
+    pairs: &Pairs,
+    interactions: &Interactions,
+) -> Result<Estimate> {
+    let Answers { none, total, halves } = ask(run, game, pairs)?;
+    let all = (&total * 0.5).insert_axis(Axis(0));
+    let (values, left) = interactions.values(&concatenate![Axis(0), halves, all]);
+    let mut values = values.reversed_axes();
+    // It adds up but for rounding.
+    let missing = (&total - &values.sum_axis(Axis(1))) / values.ncols() as f64;
+    values += &missing.insert_axis(Axis(1));
+    let drawn = pairs.strata.first().map_or(0, |stratum| stratum.start)..halves.nrows();
+    let known = drawn.len() >= MIN_SAMPLED;
+    let n_coalitions = 2 * halves.nrows() + 2;
+    Ok(Estimate {
+        values,
+        base_values: none.to_vec(),
+        std_error: known.then(|| interactions.std_error(&left, drawn)),
+        n_coalitions,
+        n_evaluations: n_coalitions * game.cost(),
+        converged: None,
+    })
 }
 
 /// The pairs of coalitions and the factorised normal equations.
@@ -157,8 +224,8 @@ struct Regression {
 }
 
 impl Regression {
-    fn new(n_players: usize, budget: usize, run: &Run<'_>) -> Result<Self> {
-        let pairs = choose(n_players, budget, &mut run.rng(0));
+    fn new(pairs: Pairs) -> Result<Self> {
+        let n_players = pairs.coalitions.ncols();
         let last = n_players - 1;
         let rows = Array2::from_shape_fn((pairs.coalitions.nrows(), last), |(pair, player)| {
             let z = |player| f64::from(pairs.coalitions[[pair, player]]);
@@ -190,21 +257,12 @@ impl Regression {
 
     fn solve(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate> {
         let n = self.n_players;
-        require_shape("the game's list of players", &[n], &[game.n_players()])?;
-        let (none, all) = ends(game)?;
-        let total = &all - &none;
-        let n_pairs = self.rows.nrows();
-        let worth = evaluate(run, game, 2 * n_pairs, |k, mut coalition| {
-            let complement = k % 2 == 1;
-            for (present, &member) in coalition.iter_mut().zip(self.pairs.coalitions.row(k / 2)) {
-                *present = member != complement;
-            }
-        })?;
+        let Answers { none, total, halves } = ask(run, game, &self.pairs)?;
+        let n_pairs = halves.nrows();
         let last = n - 1;
         let target = Array2::from_shape_fn((n_pairs, total.len()), |(pair, output)| {
-            let added = worth[[2 * pair, output]] - worth[[2 * pair + 1, output]];
-            let rest = if self.pairs.coalitions[[pair, last]] { -1.0 } else { 1.0 };
-            0.5 * (added + rest * total[output])
+            let rest = if self.pairs.coalitions[[pair, last]] { -0.5 } else { 0.5 };
+            halves[[pair, output]] + rest * total[output]
         });
         let weights = ArrayView1::from(&self.pairs.weights).insert_axis(Axis(1));
         let fit = |target: &Array2<f64>| self.inverse.dot(&self.rows.t().dot(&(target * &weights)));

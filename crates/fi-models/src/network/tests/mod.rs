@@ -7,10 +7,10 @@ mod random;
 mod scores;
 mod training;
 
-use fi_core::{Dataset, Rng, Target};
+use fi_core::{Dataset, Output, Rng, Target};
 use ndarray::Array2;
 
-use super::{Dense, Layer, Network};
+use super::{Activation, Dense, Input, Layer, Network, Precision};
 
 /// Normal rows whose class, or value, depends on the first features more than on the last.
 pub(super) fn data(n_rows: usize, n_features: usize, n_classes: Option<usize>) -> Dataset {
@@ -39,4 +39,16 @@ pub(super) fn dense_of(network: &Network, layer: usize) -> &Dense {
         Layer::Dense(dense) => dense,
         other => panic!("layer {layer} is {other:?}"),
     }
+}
+
+/// Two hidden layers of random weights; one output is a value, more are probabilities.
+pub(super) fn random_mlp(n_in: usize, n_out: usize, precision: Precision) -> Network {
+    let mut rng = Rng::new(21, 0);
+    let layers = vec![
+        random::dense(&mut rng, n_in, 9, Activation::Relu),
+        random::dense(&mut rng, 9, 5, Activation::Tanh),
+        random::dense(&mut rng, 5, n_out, Activation::Linear),
+    ];
+    let output = if n_out == 1 { Output::Values } else { Output::Probabilities };
+    Network::new(Input::Features(n_in), layers, output).unwrap().with_precision(precision)
 }

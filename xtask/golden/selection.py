@@ -112,9 +112,15 @@ def boruta(seed):
     rng = np.random.default_rng(seed)
     rows = rng.normal(size=(60, 7))
     target = 2 * rows[:, 0] + rows[:, 1] + 0.45 * rows[:, 2] + rng.normal(size=60)
+    # One feature of many: after five rounds the false discovery rate holds it back.
+    wide = rng.normal(size=(60, 12))
     cases = []
-    for two_step, perc, alpha, max_iter in [
-        (False, 100, 0.01, 31), (True, 100, 0.05, 31), (True, 80, 0.05, 14), (False, 90, 0.2, 8),
+    for two_step, perc, alpha, max_iter, rows, target in [
+        (False, 100, 0.01, 31, rows, target),
+        (True, 100, 0.05, 31, rows, target),
+        (True, 80, 0.05, 14, rows, target),
+        (False, 90, 0.2, 8, rows, target),
+        (True, 100, 0.2, 8, wide, 2 * wide[:, 0] + rng.normal(size=60)),
     ]:
         forest = RandomForestRegressor(n_estimators=25, max_depth=4)
         selector = Recorded(forest, n_estimators=25, two_step=two_step, perc=perc, alpha=alpha,
@@ -125,6 +131,7 @@ def boruta(seed):
             "two_step": two_step,
             "perc": perc,
             "alpha": alpha,
+            "n_features": rows.shape[1],
             "n_rounds": max_iter - 1,
             "rounds": selector.rounds,
             "confirmed": np.flatnonzero(selector.support_).tolist(),

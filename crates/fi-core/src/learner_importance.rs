@@ -101,8 +101,10 @@ impl LearnerImportance for Lofo {
 ///
 /// # When it misleads
 ///
-/// As [`Permutation`]: of two features that say the same, each shares the model's trust, and both
-/// may look weaker than either is.
+/// - As [`Permutation`]: of two features that say the same, each shares the model's trust, and both
+///   may look weaker than either is.
+/// - A selector asks with other rows each time: [`Folds::Given`] would name the wrong ones. Rows
+///   that belong together need group folds, here as in the selector.
 ///
 /// # Example
 ///

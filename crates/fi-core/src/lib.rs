@@ -6,10 +6,11 @@
 //! | [`Model`] | a fitted model: rows in, predictions out, and what those are ([`Output`]); a closure becomes one with [`Function`] |
 //! | [`Learner`] | settings that can be trained into a model |
 //! | [`Dataset`] | rows, a [`Target`], and if there are any: weights, groups of rows, names of features |
-//! | [`Players`] | what is scored: single features, groups, pairs, or what is correlated |
+//! | [`Players`] | what is scored: single features, groups, pairs, one-hot blocks, lags, or what is correlated |
+//! | [`Hierarchy`] | the tree of what is correlated, at every threshold at once |
 //! | [`Metric`] | how well predictions fit a target, and which way is better |
 //! | [`Removal`] | what stands in for a feature that is taken away |
-//! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it |
+//! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it: of a row's prediction ([`PredictionGame`]) or of the loss ([`LossGame`]) |
 //! | [`Importance`] | the global result: a score per player, every replicate, an [`Interval`] and what it is for |
 //! | [`Attribution`] | the local result: a score per row, output and player |
 //! | [`Curve`], [`Surface`] | the prediction as a function of one feature, or of two |
@@ -25,7 +26,10 @@
 //! | [`Occlusion`] | set to a constant | the loss on a data set |
 //! | [`Lofo`] | left out, and the learner trained again | the loss on a data set |
 //! | [`TargetPermutation`] | as it is; the target is shuffled, and the learner trained again | any importance |
+//! | [`PairImportance`] | left out beside another, by shuffling or training again | the loss on a data set |
+//! | [`Sage`] | replaced as [`Removal`] says | the loss of the mean prediction on a data set |
 //! | [`shapley`] | averaged over background rows, or set to a constant | the prediction of a row |
+//! | [`lime`] | drawn from other bins, categories or a normal | the prediction of a row |
 //! | [`PartialDependence`] | set to one value after another, in every row | the mean prediction |
 //! | [`AccumulatedLocalEffects`] | moved across short intervals, in the rows there | the change of the prediction |
 //!
@@ -82,6 +86,7 @@ pub mod agreement;
 pub mod conditional;
 #[cfg(feature = "proptest")]
 pub mod invariants;
+pub mod lime;
 pub mod multiple_testing;
 pub mod selection;
 pub mod shapley;

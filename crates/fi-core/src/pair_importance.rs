@@ -24,6 +24,9 @@ use crate::sampling_noise::Noise;
 use crate::scorer::Scorer;
 use crate::statistics::{mean, sample_std, t_quantile, t_tail};
 
+/// Two million pairs, of which tables are made.
+const MAX_PLAYERS: usize = 2_000;
+
 /// Scores pairs of players by what removing both costs beyond removing each.
 ///
 /// ```text
@@ -124,7 +127,7 @@ impl PairImportance {
     /// # Errors
     ///
     /// [`Error::Data`] for a pair of a player with itself, with a common feature, of a player that
-    /// does not exist, given twice, or if there is no pair; those of [`Permutation::importance`].
+    /// does not exist, given twice, if there is no pair, or for more than 2000 players; those of [`Permutation::importance`].
     pub fn permutation(
         &self,
         run: &Run<'_>,
@@ -218,6 +221,12 @@ impl Plan {
             a.iter().find(|feature| b.binary_search(feature).is_ok()).copied()
         };
         let n = players.len();
+        if n > MAX_PLAYERS {
+            return Err(Error::Data(format!(
+                "{n} players have too many pairs for a table, at most {MAX_PLAYERS} players are \
+                 possible; give fewer"
+            )));
+        }
         let pairs = if let Some(chosen) = chosen {
             let mut pairs = Vec::with_capacity(chosen.len());
             for &(a, b) in chosen {

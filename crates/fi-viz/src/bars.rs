@@ -93,18 +93,7 @@ impl BarChart {
             interval.low.iter().copied().zip(interval.high.iter().copied()).collect()
         });
         let caption = importance.interval.as_ref().map_or_else(String::new, |interval| {
-            let percent = number(interval.confidence * 100.0);
-            let percent = percent.trim_end_matches('0').trim_end_matches('.');
-            let what = match interval.estimand {
-                Estimand::ModelOnPopulation => "this model on the population (test rows vary)",
-                Estimand::FittedModelsOnPopulation => {
-                    "these fitted models on the population (test rows vary)"
-                }
-                Estimand::LearnerOverTrainingSets => {
-                    "this learner over training sets of this size (refits vary)"
-                }
-            };
-            format!("Whiskers: {percent} % intervals for {what}.")
+            format!("Whiskers: {}.", intervals_for(interval.confidence, interval.estimand))
         });
         let x_label = importance
             .metric
@@ -249,4 +238,19 @@ impl BarChart {
         let shown = self.names.len() - left_out;
         format!("{} {shown} of {} are shown.", self.caption, self.names.len()).trim().to_owned()
     }
+}
+/// What intervals are for, in words.
+pub(crate) fn intervals_for(confidence: f64, estimand: Estimand) -> String {
+    let percent = number(confidence * 100.0);
+    let percent = percent.trim_end_matches('0').trim_end_matches('.');
+    let what = match estimand {
+        Estimand::ModelOnPopulation => "this model on the population (test rows vary)",
+        Estimand::FittedModelsOnPopulation => {
+            "these fitted models on the population (test rows vary)"
+        }
+        Estimand::LearnerOverTrainingSets => {
+            "this learner over training sets of this size (refits vary)"
+        }
+    };
+    format!("{percent} % intervals for {what}")
 }

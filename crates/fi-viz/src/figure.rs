@@ -28,9 +28,35 @@ pub struct Figure {
 /// What backends must be able to draw.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Shape {
-    Rectangle { x: i32, y: i32, width: i32, height: i32, fill: Color },
-    Line { from: (i32, i32), to: (i32, i32), color: Color },
-    Circle { x: i32, y: i32, radius: i32, color: Color, filled: bool },
+    Rectangle {
+        x: i32,
+        y: i32,
+        width: i32,
+        height: i32,
+        fill: Color,
+    },
+    Line {
+        from: (i32, i32),
+        to: (i32, i32),
+        color: Color,
+    },
+    /// A thin line through points.
+    Path {
+        points: Vec<(i32, i32)>,
+        color: Color,
+    },
+    /// An area that lets what is below it shine through.
+    Area {
+        points: Vec<(i32, i32)>,
+        color: Color,
+    },
+    Circle {
+        x: i32,
+        y: i32,
+        radius: i32,
+        color: Color,
+        filled: bool,
+    },
     Text(Text),
 }
 

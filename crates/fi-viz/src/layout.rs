@@ -103,6 +103,14 @@ impl Canvas {
         self.shapes.push(Shape::Line { from, to, color });
     }
 
+    pub(crate) fn path(&mut self, points: Vec<(i32, i32)>, color: Color) {
+        self.shapes.push(Shape::Path { points, color });
+    }
+
+    pub(crate) fn area(&mut self, points: Vec<(i32, i32)>, color: Color) {
+        self.shapes.push(Shape::Area { points, color });
+    }
+
     pub(crate) fn circle(&mut self, x: i32, y: i32, radius: i32, color: Color, filled: bool) {
         self.shapes.push(Shape::Circle { x, y, radius, color, filled });
     }
@@ -185,6 +193,26 @@ impl Canvas {
             let tick = x + axis.position(*value, width).round() as i32;
             self.rectangle(tick, y, 1, height, GRID);
         }
+    }
+
+    /// Names beside the ends of their lines, from `(height, name)`, pushed apart where ends are
+    /// close; returns the lower end of the last.
+    pub(crate) fn end_names(
+        &mut self,
+        mut ends: Vec<(i32, usize)>,
+        names: &[Name],
+        (x, top, bottom): (i32, i32, i32),
+        colors: &[Color],
+    ) -> i32 {
+        ends.sort_unstable();
+        let mut free = top;
+        let last = |n: usize| bottom - (n as i32) * 16;
+        for (rank, &(y, i)) in ends.iter().enumerate() {
+            let y = y.min(last(ends.len() - 1 - rank)).max(free);
+            free = y + 16;
+            self.name(&names[i], (x, y), NAME_SIZE, Anchor::Start, colors[i]);
+        }
+        free - 8
     }
 
     /// Axis line, ticks, their numbers and the label under a chart; returns its lower end.

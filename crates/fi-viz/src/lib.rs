@@ -1,4 +1,5 @@
-//! Pictures of feature importance: bars with intervals, box plots of replicates, heatmaps, lines.
+//! Pictures of feature importance: bars with intervals, box plots of replicates, heatmaps, lines,
+//! and curves of a prediction over a feature.
 //!
 //! A chart is a plain struct of what is to be shown. Its `figure()` checks and lays it out into
 //! a [`Figure`], a list of shapes at pixel positions, which is written as SVG or PNG:
@@ -29,6 +30,7 @@
 mod bars;
 mod boxes;
 mod color;
+mod curve;
 mod error;
 mod figure;
 mod font;
@@ -40,6 +42,7 @@ mod render;
 
 pub use bars::{BarChart, Order};
 pub use boxes::BoxPlot;
+pub use curve::{CurveChart, CurveLine};
 pub use error::{Error, Result};
 pub use figure::{Figure, TextBox};
 pub use heatmap::{Annotate, ColorScale, Diagonal, Heatmap};

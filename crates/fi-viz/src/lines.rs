@@ -11,7 +11,7 @@ use crate::number::Axis;
 const CHART: &str = "line chart";
 const PLOT: (i32, i32) = (380, 240);
 /// More lines cannot be told apart by colour.
-const COLORS: [Color; 6] = [BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY];
+pub(crate) const COLORS: [Color; 6] = [BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY];
 
 /// Lines over a number, each with its name at its end.
 ///
@@ -136,16 +136,9 @@ impl LineChart {
             }
             ends.extend(pixels.last().map(|&(_, y)| (y, i)));
         }
-        // Names stand beside the ends of their lines, pushed apart where ends are close.
-        ends.sort_unstable();
-        let mut free = top;
-        let last = |n: usize| bottom - (n as i32) * 16;
-        for (rank, &(y, i)) in ends.iter().enumerate() {
-            let y = y.min(last(ends.len() - 1 - rank)).max(free);
-            free = y + 16;
-            canvas.name(&names[i], (left + PLOT.0 + 14, y), NAME_SIZE, Anchor::Start, COLORS[i]);
-        }
-        let y = canvas.axis(&x_axis, &self.x_label, left, bottom.max(free - 8), PLOT.0);
+        let place = (left + PLOT.0 + 14, top, bottom);
+        let lowest = canvas.end_names(ends, &names, place, &COLORS);
+        let y = canvas.axis(&x_axis, &self.x_label, left, bottom.max(lowest), PLOT.0);
         let y = canvas.caption(&self.caption, y + 4, width);
         canvas.finish(&self.title, width, y)
     }

@@ -17,6 +17,9 @@ const LARGEST_SHARP_SIDE: i32 = 4000;
 /// plotters writes `size / 1.24` as the font size of an SVG.
 const PLOTTERS_SIZE: f64 = 1.24;
 
+/// How much of an area covers what is below.
+const AREA_OPACITY: f64 = 0.25;
+
 fn rgb(color: Color) -> RGBColor {
     RGBColor(color.0, color.1, color.2)
 }
@@ -124,6 +127,17 @@ fn shapes<B: DrawingBackend>(backend: &mut B, figure: &Figure, scale: i32) -> Re
                 let point = |(x, y): (i32, i32)| (x * scale, y * scale);
                 let style = ShapeStyle { stroke_width: 2 * scale as u32, ..style(*color) };
                 backend.draw_line(point(*from), point(*to), &style).map_err(drawing)?;
+            }
+            Shape::Path { points, color } => {
+                let points = points.iter().map(|(x, y)| (x * scale, y * scale));
+                // As thin at any scale: hundreds of lines must not close up.
+                let style = ShapeStyle { filled: false, ..style(*color) };
+                backend.draw_path(points, &style).map_err(drawing)?;
+            }
+            Shape::Area { points, color } => {
+                let points = points.iter().map(|(x, y)| (x * scale, y * scale));
+                let style = ShapeStyle { color: rgb(*color).mix(AREA_OPACITY), ..style(*color) };
+                backend.fill_polygon(points, &style).map_err(drawing)?;
             }
             Shape::Circle { x, y, radius, color, filled } => {
                 let centre = (x * scale, y * scale);

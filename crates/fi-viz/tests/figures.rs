@@ -6,7 +6,10 @@ mod gallery;
 
 use expect_test::expect;
 use fi_core::{Estimand, Importance, Interval, Replicate};
-use fi_viz::{Annotate, BarChart, BoxPlot, ColorScale, Diagonal, Figure, Heatmap, Order, Result};
+use fi_viz::{
+    Annotate, BarChart, BoxPlot, ColorScale, CurveChart, CurveLine, Diagonal, Figure, Heatmap,
+    Order, Result,
+};
 use ndarray::{Array2, array};
 
 fn check(name: &str, figure: &Figure) {
@@ -29,7 +32,7 @@ fn no_text_is_covered_or_cut_at_any_size() {
 
 #[test]
 fn boxes_have_the_size_of_their_text() {
-    let (_, figure) = gallery::figures(4).unwrap().swap_remove(0);
+    let (_, figure) = gallery::figures(4).unwrap().swap_remove(3);
     let texts = figure.texts();
     let first = texts.iter().find(|text| text.text == "petal width (cm)").unwrap();
     assert!(first.width > 90.0 && first.width < 120.0, "{first:?}");
@@ -322,4 +325,109 @@ fn a_small_heatmap_is_these_bytes() {
         1.0</text>
         </svg>"##]].assert_eq(&lines.join("\n"));
     assert_eq!(figure.png().unwrap(), heatmap.figure().unwrap().png().unwrap());
+}
+
+#[test]
+fn a_curve_and_a_surface_become_charts() {
+    use fi_core::{
+        AccumulatedLocalEffects, Dataset, Function, Grid, PartialDependence, Run, Target,
+    };
+    let rows =
+        Array2::from_shape_fn((9, 2), |(i, j)| if j == 0 { i as f64 } else { (i % 3) as f64 });
+    let data = Dataset::new(rows, Target::Values(vec![0.0; 9])).unwrap();
+    let data = data.with_feature_names(["width", "kind"]).unwrap().with_categorical([1]).unwrap();
+    let model = Function::new(2, 2, |x: ndarray::ArrayView2<'_, f64>| {
+        ndarray::stack![ndarray::Axis(1), &x.column(0) * &x.column(1), x.column(0)]
+    });
+    let texts = |figure: Figure| {
+        check("chart", &figure);
+        figure.texts().into_iter().map(|text| text.text).collect::<Vec<_>>().join("|")
+    };
+    let dependence =
+        PartialDependence { grid: Grid::Uniform(3), lines: 4, ..PartialDependence::default() };
+    let run = Run::new(0);
+    let curve = dependence.curve(&run, &model, &data, 0).unwrap();
+    let chart = CurveChart::of(&curve, &["product".to_owned()]);
+    assert_eq!(chart.outputs[0].rows.len(), 4);
+    expect!["partial dependence|0|5|10|15|prediction|product|output 1|0|2|4|6|8|width|Bands: 95 % intervals for this model on the population (test rows vary), each point by|itself. Thin lines: single rows. Below: where the rows are."].assert_eq(&texts(chart.figure().unwrap()));
+    let curve = AccumulatedLocalEffects::default().curve(&run, &model, &data, 1).unwrap();
+    expect!["accumulated local effects|−5|0|5|change of the prediction|output 0|output 1|0|1|2|kind|Bars: 95 % intervals for this model on the population (test rows vary), each point by itself.|Below: where the rows are."].assert_eq(&texts(CurveChart::of(&curve, &[]).figure().unwrap()));
+    let surface = dependence.surface(&run, &model, &data, [0, 1]).unwrap();
+    let heatmap = Heatmap::of_surface(&surface, 0);
+    // The product: 0 in the lowest row, the largest at the upper right.
+    assert_eq!(heatmap.values, array![[0.0, 8.0, 16.0], [0.0, 4.0, 8.0], [0.0, 0.0, 0.0]]);
+    expect!["partial dependence|width|0|4.00|8.00|2.00|1.00|0|kind|0|5|10|15|prediction|1 of 9 points have no row near them: there it is|the model's invention."].assert_eq(&texts(heatmap.figure().unwrap()));
+    let effects = AccumulatedLocalEffects { grid: Grid::Uniform(3), ..Default::default() };
+    let numbers = data.with_categorical([]).unwrap();
+    let surface = effects.surface(&run, &model, &numbers, [0, 1]).unwrap();
+    assert!(matches!(Heatmap::of_surface(&surface, 0).scale, ColorScale::Diverging { .. }));
+}
+
+#[test]
+fn a_small_curve_is_these_bytes() {
+    let chart = CurveChart {
+        title: "A & B".to_owned(),
+        grid: vec![0.0, 1.0],
+        outputs: vec![CurveLine {
+            values: vec![0.0, 1.0],
+            band: Some(vec![(-0.5, 0.5), (0.0, 2.0)]),
+            rows: vec![vec![1.0, 0.0]],
+            ..CurveLine::default()
+        }],
+        shares: vec![1.0, 3.0],
+        ..CurveChart::default()
+    };
+    let svg = chart.figure().unwrap().svg().unwrap();
+    let shapes = svg.lines().filter(|line| line.contains("<poly") || line.contains("#8C8C8C"));
+    expect![[r##"
+        <rect x="74" y="50" width="1" height="260" fill="#8C8C8C" stroke="none"/>
+        <polyline fill="none" stroke="#AAD0E5" stroke-width="1" points="74,156 474,252 "/>
+        <polygon opacity="0.25" fill="#0072B2" points="74,204 474,60 474,252 74,300 "/>
+        <rect x="74" y="331" width="200" height="9" fill="#8C8C8C" stroke="none"/>
+        <rect x="274" y="314" width="200" height="26" fill="#8C8C8C" stroke="none"/>
+        <rect x="74" y="342" width="401" height="1" fill="#8C8C8C" stroke="none"/>
+        <rect x="74" y="342" width="1" height="5" fill="#8C8C8C" stroke="none"/>
+        <rect x="154" y="342" width="1" height="5" fill="#8C8C8C" stroke="none"/>
+        <rect x="234" y="342" width="1" height="5" fill="#8C8C8C" stroke="none"/>
+        <rect x="314" y="342" width="1" height="5" fill="#8C8C8C" stroke="none"/>
+        <rect x="394" y="342" width="1" height="5" fill="#8C8C8C" stroke="none"/>
+        <rect x="474" y="342" width="1" height="5" fill="#8C8C8C" stroke="none"/>"##]]
+    .assert_eq(&shapes.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn each_bad_curve_gets_its_own_sentence() {
+    let with = |change: &dyn Fn(&mut CurveChart)| {
+        let mut chart = gallery::curve(3, &["a", "b"], 1);
+        change(&mut chart);
+        let text = chart.figure().unwrap_err().to_string();
+        text.strip_prefix("the curve chart cannot be drawn: ").unwrap().to_owned()
+    };
+    assert_eq!(with(&|c| c.grid.clear()), "the grid has no points, give at least one");
+    assert_eq!(
+        with(&|c| c.grid[1] = f64::INFINITY),
+        "a point of the grid is `inf`, give finite numbers"
+    );
+    assert_eq!(
+        with(&|c| c.grid.swap(0, 1)),
+        "the grid does not ascend, sort it and leave out what is double"
+    );
+    assert_eq!(
+        with(&|c| c.categories = Some(vec![])),
+        "there are 0 categories for 3 points, give one each"
+    );
+    assert_eq!(with(&|c| c.outputs.clear()), "there are 0 curves, give 1 to 6");
+    assert_eq!(
+        with(&|c| c.outputs[1].values.truncate(2)),
+        "the curve `b` has 2 values for 3 points, give one each"
+    );
+    assert_eq!(
+        with(&|c| c.outputs[0].rows[0][1] = f64::NAN),
+        "a row's line of `a` has the value `NaN`, give finite numbers"
+    );
+    assert_eq!(
+        with(&|c| c.outputs[0].band.as_mut().unwrap()[2].1 = f64::INFINITY),
+        "the band of `a` has the value `inf`, give finite numbers"
+    );
+    assert_eq!(with(&|c| c.shares[0] = -1.0), "a share is negative, give numbers of rows");
 }

@@ -182,7 +182,7 @@ impl AccumulatedLocalEffects {
             band,
             lines: None,
             shares,
-            centre: sums.centre.to_vec(),
+            centre: Some(sums.centre.to_vec()),
             missing_share: question.missing_share,
             seed: question.seed,
             n_evaluations: sweep.n_evaluations(),

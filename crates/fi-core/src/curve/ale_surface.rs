@@ -113,7 +113,7 @@ impl AccumulatedLocalEffects {
             categorical: [false; 2],
             values,
             shares,
-            centre: centre.to_vec(),
+            centre: Some(centre.to_vec()),
             missing_share: question.missing_share,
             seed: question.seed,
             n_evaluations: sweep.n_evaluations(),

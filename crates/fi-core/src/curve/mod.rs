@@ -52,8 +52,8 @@ pub struct Curve {
     pub lines: Option<Lines>,
     /// `(n_grid)`: the share of the rows' weight whose value is nearest to each grid point.
     pub shares: Vec<f64>,
-    /// `(n_outputs)`: what was subtracted so that the curve has its zero; 0 if nothing was.
-    pub centre: Vec<f64>,
+    /// `(n_outputs)`: what was subtracted so that the curve has its zero, if anything was.
+    pub centre: Option<Vec<f64>>,
     /// The share of the rows' weight that misses the feature; such rows are left out.
     pub missing_share: f64,
     /// The seed, where rows were drawn.
@@ -103,8 +103,8 @@ pub struct Surface {
     /// `(n_first, n_second)`: the share of the rows' weight whose values are nearest to each
     /// point; where it is 0 the surface is the model's invention.
     pub shares: Array2<f64>,
-    /// `(n_outputs)`: what was subtracted so that the surface has its zero; 0 if nothing was.
-    pub centre: Vec<f64>,
+    /// `(n_outputs)`: what was subtracted so that the surface has its zero, if anything was.
+    pub centre: Option<Vec<f64>>,
     /// The share of the rows' weight that misses a feature; such rows are left out.
     pub missing_share: f64,
     /// The seed, where rows were drawn.

@@ -197,11 +197,7 @@ impl PartialDependence {
             ));
         }
         let shares = shares([&grid, &[0.0]], question.weighted_values());
-        let centre = if self.centred {
-            centre.means().into_raw_vec_and_offset().0
-        } else {
-            vec![0.0; n_outputs]
-        };
+        let centre = self.centred.then(|| centre.means().into_raw_vec_and_offset().0);
         Ok(Curve {
             method: METHOD.to_owned(),
             feature: question.name(0).to_owned(),
@@ -265,7 +261,7 @@ impl PartialDependence {
             categorical: [question.is_categorical(0), question.is_categorical(1)],
             values,
             shares,
-            centre: vec![0.0; n_outputs],
+            centre: None,
             missing_share: question.missing_share,
             seed: question.seed,
             n_evaluations: sweep.n_evaluations(),

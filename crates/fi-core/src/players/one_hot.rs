@@ -96,7 +96,9 @@ impl Players {
             }
             match looks_encoded(data.rows(), names, members) {
                 Ok(some_row_without) => {
-                    members.iter().for_each(|&feature| block_of[feature] = Some(prefix));
+                    for &feature in members {
+                        block_of[feature] = Some(prefix);
+                    }
                     dropped.insert(prefix, some_row_without);
                 }
                 Err(reason) => reasons.push((prefix, members, reason)),

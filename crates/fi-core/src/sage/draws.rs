@@ -2,10 +2,10 @@
 //!
 //! Draw `k` is a function of the seed and `k` alone, so that tasks may hold any number of draws.
 //!
-//! The loss of a mean prediction is not a mean, so a few background rows in the place of all `B`
-//! give a biased loss: with `m` of them drawn without replacement, `E ℓ(f̄ₘ) = ℓ(f̄) + c (1/m − 1/B)
-//! + …`. Means over halves have the same bias with `m / 2`, and a loss extrapolated to `B` has lost
-//! the first term,
+//! The loss of a mean prediction is not a mean, so the loss `ℓ(f̄ₘ)` of the mean over `m` of the `B`
+//! background rows is biased, by `c (1/m − 1/B)` and terms of higher order. Means over halves have
+//! the same bias with `m / 2` in the place of `m`, and a loss extrapolated to `B` has lost the
+//! first term,
 //!
 //! ```text
 //! ℓ̃ = (1 + a) ℓ(f̄ₘ) − a/2 [ℓ(f̄ of the first half) + ℓ(f̄ of the second)]
@@ -63,13 +63,16 @@ pub(super) struct Draws<'a> {
     /// How many of the background rows a draw takes.
     n_taken: usize,
     terms: Vec<Term>,
+    /// Whether these are corrections.
+    corrects: bool,
 }
 
 /// What draw `k` is about.
 pub(super) struct Draw {
     pub(super) row: usize,
-    /// The players in the order in which they join; the coalitions are made from it.
+    /// The players in the order in which they join.
     pub(super) order: Vec<usize>,
+    /// What the model is asked for, beside nobody.
     pub(super) coalitions: Array2<bool>,
 }
 
@@ -93,10 +96,13 @@ impl<'a> Draws<'a> {
         };
         let make = |run: Run<'static>, n_taken: usize, terms: Vec<Term>| -> Result<Self> {
             let mut background = background();
-            if let Some(background) = background.as_mut().filter(|_| game.nobody_is_one()) {
+            // The whole background says of nobody what is known.
+            let asks = game.nobody_is_one() && terms.len() > 1;
+            if let Some(background) = background.as_mut().filter(|_| asks) {
                 background.predictions = Some(predict_checked(game.model, background.rows)?);
             }
-            Ok(Self { game, run, background, n_taken, terms })
+            let corrects = terms.len() > 3;
+            Ok(Self { game, run, background, n_taken, terms, corrects })
         };
         let n_all = game.completions();
         let whole = |factor| Term { positions: 0..n_all, factor };
@@ -117,6 +123,11 @@ impl<'a> Draws<'a> {
         Ok((draws, Some(make(run.split(CORRECTIONS), n_all, terms)?)))
     }
 
+    /// Whether losses are those of the whole background, and nothing has to be extrapolated.
+    fn is_whole(&self) -> bool {
+        self.terms.len() == 1
+    }
+
     /// How many model rows a coalition costs.
     pub(super) fn cost(&self) -> usize {
         self.n_taken
@@ -130,13 +141,20 @@ impl<'a> Draws<'a> {
 
     /// The row of draw `k`, and its players in random order: every `n_rows` draws visit each row
     /// once.
-    pub(super) fn draw(&self, k: usize) -> Draw {
+    pub(super) fn draw(&self, k: usize) -> (usize, Vec<usize>) {
         let n_rows = self.game.shares.len();
         let key = self.run.split(ROWS).split((k / n_rows) as u64).seed();
         let row = Donors::new(n_rows, key).of(k % n_rows);
         let mut order: Vec<usize> = (0..self.game.players.len()).collect();
         self.run.split(ORDERS).rng(k as u64).shuffle(&mut order);
-        Draw { row, order, coalitions: Array2::from_elem((0, 0), false) }
+        (row, order)
+    }
+
+    /// Which of two folds draw `k` is in: draws of different folds share no list of background rows
+    /// that is short enough to tell of one from the other.
+    pub(super) fn fold(&self, k: usize) -> usize {
+        let n_blocks = self.game.completions() / self.n_taken;
+        (if n_blocks < 8 { k / n_blocks } else { k }) % 2
     }
 
     /// A stream of draw `k` for what else it has to choose.
@@ -146,7 +164,7 @@ impl<'a> Draws<'a> {
 
     /// The background rows of draw `k`: every so many draws take each of them once.
     fn taken(&self, k: usize, n_all: usize) -> Vec<usize> {
-        if self.n_taken == n_all && self.terms.len() == 1 {
+        if self.is_whole() {
             return (0..n_all).collect();
         }
         let n_blocks = n_all / self.n_taken;
@@ -217,15 +235,17 @@ impl Means {
             let from = self.means.len();
             self.means.resize(from + said.ncols(), 0.0);
             let mean = &mut self.means[from..];
+            // About the first prediction: the mean of equal ones is that to the bit.
+            let first = said.row(term.positions.start);
             let mut total = 0.0;
             for position in term.positions.clone() {
                 let weight = weights.map_or(1.0, |weights| weights[position]);
                 total += weight;
-                for (mean, p) in mean.iter_mut().zip(said.row(position)) {
-                    *mean += weight * p;
+                for ((mean, p), first) in mean.iter_mut().zip(said.row(position)).zip(first) {
+                    *mean += weight * (p - first);
                 }
             }
-            mean.iter_mut().for_each(|mean| *mean /= total);
+            mean.iter_mut().zip(first).for_each(|(mean, first)| *mean = first + *mean / total);
             self.rows.push(row);
         }
     }
@@ -240,11 +260,16 @@ impl Means {
             .map_err(|error| Error::Data(error.to_string()))?;
         let losses = draws.game.losses(&self.rows, means)?;
         let n_terms = draws.terms.len();
+        // The loss counts once, a correction not at all.
+        let factors = if draws.corrects { 0.0 } else { 1.0 };
         let mut sums = Array2::zeros((self.rows.len() / n_terms, losses.ncols()));
         for (mut sum, part) in sums.outer_iter_mut().zip(losses.axis_chunks_iter(Axis(0), n_terms))
         {
-            for (term, losses) in draws.terms.iter().zip(part.outer_iter()) {
-                sum.scaled_add(term.factor, &losses);
+            // About the first, again: terms of equal losses are worth one of them, or nothing.
+            let first = part.row(0);
+            sum.scaled_add(factors, &first);
+            for (term, losses) in draws.terms.iter().zip(part.outer_iter()).skip(1) {
+                sum.scaled_add(term.factor, &(&losses - &first));
             }
         }
         Ok(sums)
@@ -289,9 +314,11 @@ impl<'b, 'a> Block<'b, 'a> {
 
     /// Adds nobody and the coalitions of a draw that takes these background rows.
     fn add(&mut self, draw: &Draw, taken: &[usize]) -> Result<()> {
-        let nobody = if let Some(predictions) = &self.background.predictions {
+        let nobody = if self.draws.is_whole() {
+            None
+        } else if let Some(predictions) = &self.background.predictions {
             let said = predictions.select(Axis(0), taken);
-            self.nobody.add(self.draws, self.background.weights, draw.row, said.view());
+            self.nobody.add(self.draws, None, draw.row, said.view());
             None
         } else {
             Some(None)
@@ -380,13 +407,16 @@ impl<'b, 'a> Block<'b, 'a> {
     /// The losses of each draw, first that of nobody.
     fn finish(mut self, draws: &[Draw]) -> Result<Vec<Array2<f64>>> {
         self.flush()?;
+        let game = self.draws.game;
         let (nobody, somebody) =
             (self.nobody.losses(self.draws)?, self.somebody.losses(self.draws)?);
         let mut first = 0;
         let of_draw = |(i, draw): (usize, &Draw)| {
             let n = draw.coalitions.nrows();
-            let mut losses = Array2::zeros((1 + n, nobody.ncols()));
-            losses.row_mut(0).assign(&nobody.row(i));
+            let mut losses = Array2::zeros((1 + n, game.n_outputs()));
+            let whole = self.draws.is_whole();
+            let known = if whole { game.none.row(draw.row) } else { nobody.row(i) };
+            losses.row_mut(0).assign(&known);
             losses.slice_mut(s![1.., ..]).assign(&somebody.slice(s![first..first + n, ..]));
             first += n;
             losses

@@ -179,7 +179,8 @@ impl<'a> LossGame<'a> {
             let of_rows = metric.row_losses(predictions, self.model.output(), &target)?;
             let of_rows = of_rows.ok_or_else(|| Error::Metric {
                 metric: metric.name(),
-                needs: "to be a mean over rows, such as mse, mae, log_loss or brier".to_owned(),
+                needs: "to be a mean over rows, such as MSE, MAE, log loss or Brier score"
+                    .to_owned(),
                 got: "a score of all rows together".to_owned(),
             })?;
             column.iter_mut().zip(of_rows).for_each(|(to, loss)| *to = loss);

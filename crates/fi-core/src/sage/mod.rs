@@ -8,18 +8,15 @@
 mod draws;
 mod kernel;
 mod loss_game;
+mod sampler;
 mod tally;
 mod walks;
 
 pub use loss_game::LossGame;
 
-use std::ops::{ControlFlow, Range};
+use ndarray::Array2;
 
-use ndarray::{Array1, Array2, ArrayView1};
-
-use self::draws::{Draw, Draws};
-use self::kernel::Normal;
-use self::tally::{Found, Tally};
+use self::tally::Found;
 use crate::dataset::Dataset;
 use crate::error::{Result, require};
 use crate::game::{Game, Removal};
@@ -33,22 +30,114 @@ use crate::scorer::{describe, interval};
 use crate::shapley::Estimate;
 use crate::statistics::check_confidence;
 
-/// Draws between two looks at the tolerance.
-const LOOK: usize = 64;
-/// Synthetic rows of one task, about.
-const TASK_ROWS: usize = 1 << 13;
-
 /// How [`Sage`] turns losses of coalitions into Shapley values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SageEstimator {
-    /// A draw walks one random order of the players, forwards and backwards.
+    /// A draw walks one random order of the players, forwards and backwards, and is itself an
+    /// unbiased estimate. The less noisy of the two.
     Permutation,
-    /// A draw asks for as many random coalitions and their complements; all of them are one
-    /// regression.
+    /// A draw asks for as many random coalitions and their complements; all draws are one least
+    /// squares regression, as in KernelSHAP.
     Kernel,
 }
 
 /// Scores players by SAGE values: the Shapley values of the loss.
+///
+/// ```text
+///               |S|! (n − |S| − 1)!
+/// φⱼ = Σ_{S ∌ j} ――――――――――――――――――― [v(S ∪ {j}) − v(S)]
+///                       n!
+///
+/// v(S)   how much less the model loses, on average over the rows, when it knows the features of
+///        the players in S than when it knows none: the loss of the mean prediction, [`LossGame`]
+/// n      how many players there are
+/// ```
+///
+/// The values sum to `v(all) − v(none)`, to rounding: what the model is better by than its own
+/// mean prediction. For a linear model with independent features, trained to the true slopes, and
+/// squared error it is `β² Var(x)`; permutation importance is twice that, because it watches the
+/// mean loss of shuffled rows and not the loss of the mean.
+///
+/// **Draws.** Each draw visits one row of the data with a few background rows; every `n_rows`
+/// draws visit each row once. In expectation they are the values of all rows and the whole
+/// background: the loss of a mean over few rows is extrapolated to the whole background, which is
+/// exact for squared errors and Brier scores; for other losses a quarter of the predicted rows
+/// goes to draws with the whole background that correct what is left. What all players are worth in each row, and what the few
+/// background rows say of nobody, is known and takes noise off. A background with weights and a conditional removal are used whole.
+///
+/// **Convergence**: the largest standard error is below `tolerance` times the range of the values,
+/// as in Covert, Lundberg and Lee. Standard errors are those of the values as estimates of the
+/// exact values of these rows and this background ([`Sage::estimate`] returns them). A result that
+/// has not converged is valid, and says so in its warnings.
+///
+/// **Interval** ([`Estimand::ModelOnPopulation`](crate::Estimand::ModelOnPopulation)): value ±
+/// Student's t × standard error, which counts that the rows are a sample, and the draws too: from the
+/// spread of the rows' mean draws. Rows with [`Dataset::groups`] count one unit per group. The
+/// background is held fixed, as a part of the question.
+///
+/// # Units
+///
+/// Those of the metric's loss; positive if the player helps. Accuracy counts what is lost of it.
+///
+/// # Cost
+///
+/// `2 (n_players − 1) · background_rows` predicted rows per draw, a third more with corrections,
+/// and `n_rows + 3 n_background` for all (`n_rows · n_background` if a feature has no player).
+/// Memory: `n_rows · n_players` numbers per metric.
+///
+/// # When it misleads
+///
+/// - As [`Removal`]: with dependent features, a marginal removal asks the model about rows that
+///   cannot occur. With a conditional one a feature that the model ignores gets what it
+///   tells about others.
+/// - On training rows it rewards what the model has memorised: take test rows.
+/// - A model that is no better than its mean prediction has values that sum to nothing, and may
+///   have large ones of both signs.
+/// - Stopping at a tolerance looks at the standard errors of the same draws, and stops a little too
+///   often where they happen to be small. Before every row was visited twice standard errors
+///   are a little too large.
+/// - The kernel estimator has a bias of order `1 / n_draws`, and so have control variates before
+///   every row was visited.
+///
+/// # Example
+///
+/// ```
+/// use fi_core::{Dataset, Function, Metric, Players, Removal, Run, Sage, Target};
+/// use ndarray::{Array2, ArrayView2, array};
+///
+/// // y = 3 x0 + 2 x1; each has variance 1, x2 is not used.
+/// let sign = |bit: usize| if bit % 2 == 0 { -1.0 } else { 1.0 };
+/// let rows = Array2::from_shape_fn((64, 3), |(i, j)| sign(i >> j));
+/// let model = Function::new(3, 1, |rows: ArrayView2<f64>| rows.dot(&array![[3.0], [2.0], [0.0]]));
+/// let target = Target::Values(rows.outer_iter().map(|x| 3.0 * x[0] + 2.0 * x[1]).collect());
+/// let data = Dataset::new(rows.clone(), target)?;
+/// let players = Players::features(["x0", "x1", "x2"])?;
+/// let background = Removal::marginal(rows)?;
+///
+/// let sage = Sage::default();
+/// let found =
+///     sage.importance(&Run::new(0), &model, &data, &players, &background, &[Metric::Mse])?;
+/// for (value, expected) in found[0].values.iter().zip([9.0, 4.0, 0.0]) {
+///     assert!((value - expected).abs() < 0.5, "{found:?}");
+/// }
+/// assert!((found[0].values.iter().sum::<f64>() - 13.0).abs() < 1e-9);
+/// # Ok::<(), fi_core::Error>(())
+/// ```
+///
+/// # References
+///
+/// - Covert, Lundberg, Lee (2020). *Understanding global feature contributions with additive
+///   importance measures.* NeurIPS 33. <https://arxiv.org/abs/2004.00668>
+/// - Covert, Lee (2021). *Improving KernelSHAP: practical Shapley value estimation via linear
+///   regression.* AISTATS. <https://arxiv.org/abs/2012.01536>
+/// - Quenouille (1956). *Notes on bias in estimation.* Biometrika 43.
+///   <https://doi.org/10.1093/biomet/43.3-4.353>
+/// - Cochran (1977). *Sampling techniques*, ch. 7, 10 (regression estimators, two stages). Wiley.
+///
+/// # See also
+///
+/// [`Permutation`](crate::Permutation), which leaves one player out at a time;
+/// [`shapley`](crate::shapley), which explains predictions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sage {
     /// What a draw asks for; default [`SageEstimator::Permutation`].
@@ -56,9 +145,10 @@ pub struct Sage {
     /// The most draws, at least 2; all of them without a tolerance. Default 65 536.
     pub n_draws: usize,
     /// Stop when, in every metric, the largest standard error is below this share of the range of
-    /// the values, looked at after every 64 draws. `None` draws them all. Default 0.025.
+    /// the values; looked at after every 64 draws. `None` draws them all. Default 0.025.
     pub tolerance: Option<f64>,
-    /// How many background rows a draw takes, even and at least 2; default 8.
+    /// How many background rows a draw takes, even and at least 2; all there are if that is no
+    /// more. Default 8.
     pub background_rows: usize,
     /// The intervals' coverage, inside (0, 1); default 0.95.
     pub confidence: f64,
@@ -78,6 +168,13 @@ impl Default for Sage {
 
 impl Sage {
     /// Scores the players in each metric, in one pass over the predictions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameter`](crate::Error::Parameter) outside a domain; what [`LossGame::new`]
+    /// refuses; [`Error::Data`](crate::Error::Data) if a regression on very few draws cannot be
+    /// solved; [`Error::Task`](crate::Error::Task) that names the row in which the model failed;
+    /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub fn importance(
         &self,
         run: &Run<'_>,
@@ -112,7 +209,7 @@ impl Sage {
                 importance.interval =
                     errors.map(|errors| interval(&importance.values, &errors, self.confidence));
                 if importance.interval.is_none() {
-                    let text = "SAGE has no interval: all rows visited belong to one group";
+                    let text = "SAGE has no interval: all rows that were drawn belong to one group";
                     importance.warnings.push(Warning::Note(text.to_owned()));
                 }
                 if let (Some(false), Some(tolerance)) = (sampled.converged, self.tolerance) {
@@ -163,212 +260,4 @@ impl Sage {
         }
         check_confidence(self.confidence)
     }
-
-    fn sample<'g>(&self, run: &Run<'_>, game: &'g LossGame<'g>) -> Result<Sampled<'g>> {
-        let (draws, corrections) = Draws::new(run, game, self.background_rows)?;
-        // A quarter of the predicted rows goes to corrections.
-        let n_corrections = |n_draws: usize| match &corrections {
-            Some(corrections) if n_draws > 0 => {
-                2 + n_draws.saturating_mul(draws.cost()) / (3 * corrections.cost())
-            }
-            _ => 0,
-        };
-        let n_coalitions = 2 * (game.n_players() - 1);
-        // A power of two, so that a look is a whole number of tasks.
-        let draw_rows = (n_coalitions * draws.cost()).max(1);
-        let per_task = 1 << (TASK_ROWS / draw_rows).clamp(1, LOOK).ilog2();
-        let drawn = |task: usize| task.saturating_mul(per_task).min(self.n_draws);
-        let mut state = State::new(self.estimator, game);
-        let (mut n_draws, mut converged, mut looked) = (0, false, Ok(Vec::new()));
-        run.fold(
-            self.n_draws.div_ceil(per_task),
-            LOOK / per_task,
-            |task, _| {
-                let (from, to) = (drawn(task), drawn(task + 1));
-                let main = self.ask(&draws, game, from..to)?;
-                let corrections = match &corrections {
-                    Some(draws) => self.ask(draws, game, n_corrections(from)..n_corrections(to))?,
-                    None => Vec::new(),
-                };
-                let normal = match self.estimator {
-                    SageEstimator::Kernel => Some(normal_equations(game, &main)),
-                    SageEstimator::Permutation => None,
-                };
-                Ok((main, corrections, normal))
-            },
-            |task, (main, corrections, normal)| {
-                state.add(main, &corrections, normal.as_ref());
-                n_draws = drawn(task + 1);
-                if !n_draws.is_multiple_of(LOOK) && n_draws < self.n_draws {
-                    return ControlFlow::Continue(());
-                }
-                looked = state.look();
-                converged = match (&looked, self.tolerance) {
-                    (Ok(found), Some(most)) => found.iter().all(|found| within(found, most)),
-                    (Ok(_), None) => false,
-                    (Err(_), _) => true,
-                };
-                if converged { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            },
-        )?;
-        let more = n_corrections(n_draws);
-        let rows = n_draws.saturating_mul(draws.cost())
-            + corrections.as_ref().map_or(0, |corrections| more * corrections.cost());
-        let n_levels = 1 + usize::from(corrections.is_some());
-        Ok(Sampled {
-            found: looked?,
-            tallies: state.tallies,
-            n_draws,
-            n_coalitions: (n_draws + more).saturating_mul(n_coalitions),
-            n_evaluations: rows
-                .saturating_mul(n_coalitions)
-                .saturating_add(game.n_evaluated() + n_levels * draws.n_known()),
-            converged: self.tolerance.map(|_| converged),
-        })
-    }
-
-    /// Draws `range`, and the losses of their coalitions.
-    fn ask(
-        &self,
-        draws: &Draws<'_>,
-        game: &LossGame<'_>,
-        range: Range<usize>,
-    ) -> Result<Vec<Seen>> {
-        let draw = |k: usize| {
-            let Draw { row, mut order, .. } = draws.draw(k);
-            let coalitions = match self.estimator {
-                SageEstimator::Permutation => walks::coalitions(&order),
-                SageEstimator::Kernel => kernel::coalitions(&mut order, &mut draws.rng(k)),
-            };
-            Draw { row, order, coalitions }
-        };
-        let asked: Vec<Draw> = range.clone().map(draw).collect();
-        let losses = draws.losses(range.start, &asked)?;
-        debug_assert_eq!(losses.first().map_or(game.n_outputs(), Array2::ncols), game.n_outputs());
-        Ok(asked.into_iter().zip(losses).map(|(draw, losses)| Seen { draw, losses }).collect())
-    }
-}
-
-/// A draw and its losses `(1 + n_coalitions, n_metrics)`, first that of nobody.
-struct Seen {
-    draw: Draw,
-    losses: Array2<f64>,
-}
-
-impl Seen {
-    /// What the players add together in each metric, when all of them lose `all`.
-    fn totals(&self, all: ArrayView1<'_, f64>) -> Vec<f64> {
-        self.losses.row(0).iter().zip(all).map(|(none, all)| none - all).collect()
-    }
-}
-
-/// What one call found.
-struct Sampled<'a> {
-    found: Vec<Found>,
-    tallies: Vec<Tally<'a>>,
-    n_draws: usize,
-    n_coalitions: usize,
-    n_evaluations: usize,
-    converged: Option<bool>,
-}
-
-/// What has been drawn so far, per metric.
-struct State<'a> {
-    game: &'a LossGame<'a>,
-    tallies: Vec<Tally<'a>>,
-    /// Of the kernel estimator: its regression, and draws that wait for its answer.
-    normal: Option<Normal>,
-    waiting: Vec<Seen>,
-}
-
-impl<'a> State<'a> {
-    fn new(estimator: SageEstimator, game: &'a LossGame<'a>) -> Self {
-        let (n_players, n_metrics) = (game.n_players(), game.n_outputs());
-        let kernel = estimator == SageEstimator::Kernel;
-        let totals = &game.none - &game.all;
-        let tally = |totals: ArrayView1<'_, f64>| {
-            Tally::new(&game.shares, totals.to_vec(), n_players, kernel)
-        };
-        Self {
-            game,
-            tallies: totals.columns().into_iter().map(tally).collect(),
-            normal: kernel.then(|| Normal::new(n_players, n_metrics)),
-            waiting: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, main: Vec<Seen>, corrections: &[Seen], normal: Option<&Normal>) {
-        let nothing = Array1::zeros(self.game.n_outputs());
-        for seen in corrections {
-            let losses = seen.losses.view();
-            let values = if self.normal.is_some() {
-                let u = Array2::zeros((self.game.n_players(), self.game.n_outputs()));
-                let totals = seen.totals(nothing.view());
-                kernel::draw(seen.draw.coalitions.view(), losses, &totals, u.view())
-            } else {
-                walks::gains(&seen.draw.order, losses, nothing.view())
-            };
-            for (metric, tally) in self.tallies.iter_mut().enumerate() {
-                tally.correct(seen.draw.row, values.row(metric), losses[[0, metric]]);
-            }
-        }
-        if let (Some(all), Some(normal)) = (&mut self.normal, normal) {
-            all.merge(normal);
-            self.waiting.extend(main);
-            return;
-        }
-        for seen in main {
-            let all = self.game.all.row(seen.draw.row);
-            let values = walks::gains(&seen.draw.order, seen.losses.view(), all);
-            self.count(&seen, &values);
-        }
-    }
-
-    fn count(&mut self, seen: &Seen, values: &Array2<f64>) {
-        let row = seen.draw.row;
-        for (metric, tally) in self.tallies.iter_mut().enumerate() {
-            let error = seen.losses[[0, metric]] - self.game.none[[row, metric]];
-            tally.add(row, values.row(metric), error);
-        }
-    }
-
-    /// The values so far.
-    fn look(&mut self) -> Result<Vec<Found>> {
-        let Some(normal) = &self.normal else {
-            return Ok(self.tallies.iter().map(|tally| tally.found(None)).collect());
-        };
-        let u = normal.solve()?;
-        for seen in std::mem::take(&mut self.waiting) {
-            let totals = seen.totals(self.game.all.row(seen.draw.row));
-            let coalitions = seen.draw.coalitions.view();
-            let values = kernel::draw(coalitions, seen.losses.view(), &totals, u.view());
-            self.count(&seen, &values);
-        }
-        let found = self.tallies.iter().zip(u.columns()).map(|(tally, u)| {
-            let even = tally.total() / u.len() as f64;
-            tally.found(Some(&u.mapv(|u| u + even).to_vec()))
-        });
-        Ok(found.collect())
-    }
-}
-
-/// The normal equations of a task's draws.
-fn normal_equations(game: &LossGame<'_>, main: &[Seen]) -> Normal {
-    let mut normal = Normal::new(game.n_players(), game.n_outputs());
-    for seen in main {
-        let row = seen.draw.row;
-        let weight = game.shares[row] * game.shares.len() as f64;
-        let totals = seen.totals(game.all.row(row));
-        normal.add(seen.draw.coalitions.view(), seen.losses.view(), &totals, weight);
-    }
-    normal
-}
-
-/// Whether the largest standard error is below this share of the range of the values.
-fn within(found: &Found, tolerance: f64) -> bool {
-    let Some(errors) = &found.std_error else { return false };
-    let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::MIN, f64::max);
-    let range = largest(&mut found.values.iter().copied())
-        + largest(&mut found.values.iter().map(|value| -value));
-    largest(&mut errors.iter().copied()) < tolerance * range.max(f64::MIN_POSITIVE)
 }

@@ -6,19 +6,23 @@
 //! player's draws `ψₖ` on them,
 //!
 //! ```text
-//! φ = Σ wᵢ [ψ̄ᵢ − βₜ (tᵢ − t̄) − βₑ ēᵢ] / Σ wᵢ        over the rows visited; bars are means
+//! φ = Σ wᵢ meanₖ [ψₖ − βₜ (tᵢ − t̄) − βₑ eₖ] / Σ wᵢ        over the rows visited and their draws k
 //! ```
 //!
-//! The slopes of all players sum to 1, so the values sum to `t̄`, to rounding.
+//! The slopes of all players sum to 1, so the values sum to `t̄`. A slope that had seen the draw it
+//! is applied to would bias it: draws are in two folds, and each takes the `βₑ` of the other.
 
 use ndarray::{Array2, ArrayView1};
 
 use crate::sampling_noise::{Noise, Units};
 
 /// With fewer draws there are no standard errors.
-const MIN_DRAWS: usize = 8;
+const MIN_DRAWS: f64 = 8.0;
 /// Second draws of rows that make the spread within rows worth trusting.
-const MIN_AGAIN: usize = 32;
+const MIN_AGAIN: f64 = 32.0;
+
+/// Slopes on `t` and `e`, for the draws of each fold.
+type Slopes = [[f64; 2]; 2];
 
 /// Draws of one metric, added up.
 #[derive(Debug, Clone)]
@@ -29,15 +33,60 @@ pub(super) struct Tally<'a> {
     total: f64,
     /// Whether both slopes are `1 / n_players` by construction (the kernel estimator).
     even: bool,
-    n_draws: usize,
-    visits: Vec<usize>,
-    /// `(n_rows, n_players + 1)`: sums of the row's draws, last of their errors.
+    folds: [Fold; 2],
+    /// How often each row was visited, by fold.
+    visits: Vec<[usize; 2]>,
+    /// `(n_rows, n_players + 2)`: sums of the row's draws, last of their errors, by fold.
     sums: Array2<f64>,
-    /// Per player: sums of `ψ`, `|ψ|`, `ψ²`, `ψ t`, `ψ e` over all draws.
-    moments: Vec<[f64; 5]>,
-    /// Sums of `t`, `e`, `t²`, `t e`, `e²`.
-    controls: [f64; 5],
     corrections: Corrections,
+}
+
+/// Sums over the draws of a fold.
+#[derive(Debug, Clone, Default)]
+struct Fold {
+    n: f64,
+    /// Per player: of `ψ`, `|ψ|`, `ψ²`, `ψ t`, `ψ e`.
+    moments: Vec<[f64; 5]>,
+    /// Of `t`, `e`, `t²`, `t e`, `e²`.
+    controls: [f64; 5],
+}
+
+impl Fold {
+    /// The slopes of a player's draws on `t` and `e`.
+    fn slopes(&self, player: usize) -> [f64; 2] {
+        let [t, e, tt, te, ee] = self.controls;
+        let [psi, _, _, psi_t, psi_e] = self.moments[player];
+        let about = |product: f64, a: f64, b: f64| product - a * b / self.n.max(1.0);
+        let (tt, te, ee) = (about(tt, t, t), about(te, t, e), about(ee, e, e));
+        let (psi_t, psi_e) = (about(psi_t, psi, t), about(psi_e, psi, e));
+        let determinant = tt * ee - te * te;
+        if determinant > 1e-12 * tt * ee {
+            let slope = |a: f64, b: f64, own: f64| (a * own - b * te) / determinant;
+            return [slope(psi_t, psi_e, ee), slope(psi_e, psi_t, tt)];
+        }
+        // One of them is constant, or one says what the other does.
+        let alone = |a: f64, own: f64| if own > 0.0 { a / own } else { 0.0 };
+        if tt >= ee { [alone(psi_t, tt), 0.0] } else { [0.0, alone(psi_e, ee)] }
+    }
+
+    /// This fold and another, for one player.
+    fn with(&self, other: &Self, player: usize) -> Self {
+        let sum = |a: &[f64; 5], b: &[f64; 5]| std::array::from_fn(|i| a[i] + b[i]);
+        Self {
+            n: self.n + other.n,
+            moments: vec![sum(&self.moments[player], &other.moments[player])],
+            controls: sum(&self.controls, &other.controls),
+        }
+    }
+
+    /// The sum and the sum of squares of a player's draws less what these slopes explain.
+    fn residuals(&self, player: usize, [b, c]: [f64; 2]) -> [f64; 2] {
+        let [t, e, tt, te, ee] = self.controls;
+        let [psi, _, squares, psi_t, psi_e] = self.moments[player];
+        let explained = 2.0 * (b * psi_t + c * psi_e);
+        let left = squares - explained + b * b * tt + 2.0 * b * c * te + c * c * ee;
+        [psi - b * t - c * e, left]
+    }
 }
 
 /// Corrections, each weighted by its row: how many, and per player the sums of `ψ`, `ψ²`, `ψ e`.
@@ -58,17 +107,16 @@ pub(super) struct Found {
 }
 
 impl<'a> Tally<'a> {
-    pub(super) fn new(shares: &'a [f64], totals: Vec<f64>, n_players: usize, even: bool) -> Self {
-        let total = totals.iter().zip(shares).map(|(t, share)| t * share).sum();
+    pub(super) fn new(shares: &'a [f64], totals: &[f64], n_players: usize, even: bool) -> Self {
+        let total: f64 = totals.iter().zip(shares).map(|(t, share)| t * share).sum();
+        let fold = Fold { moments: vec![[0.0; 5]; n_players], ..Default::default() };
         Self {
             totals: totals.iter().map(|t| t - total).collect(),
             total,
             even,
-            n_draws: 0,
-            visits: vec![0; shares.len()],
-            sums: Array2::zeros((shares.len(), n_players + 1)),
-            moments: vec![[0.0; 5]; n_players],
-            controls: [0.0; 5],
+            folds: [fold.clone(), fold],
+            visits: vec![[0; 2]; shares.len()],
+            sums: Array2::zeros((shares.len(), n_players + 2)),
             corrections: Corrections { moments: vec![[0.0; 3]; n_players], ..Default::default() },
             shares,
         }
@@ -80,23 +128,24 @@ impl<'a> Tally<'a> {
     }
 
     fn n_players(&self) -> usize {
-        self.moments.len()
+        self.folds[0].moments.len()
     }
 
-    /// Adds a draw about `row`, whose values sum to what the row is worth and `error`.
-    pub(super) fn add(&mut self, row: usize, draw: ArrayView1<'_, f64>, error: f64) {
+    /// Adds a draw of a fold about `row`, whose values sum to what the row is worth and `error`.
+    pub(super) fn add(&mut self, fold: usize, row: usize, draw: ArrayView1<'_, f64>, error: f64) {
         let t = self.totals[row];
-        self.n_draws += 1;
-        self.visits[row] += 1;
         let mut sums = self.sums.row_mut(row);
-        for ((moments, sum), &psi) in self.moments.iter_mut().zip(&mut sums).zip(&draw) {
+        sums[draw.len() + fold] += error;
+        self.visits[row][fold] += 1;
+        let fold = &mut self.folds[fold];
+        fold.n += 1.0;
+        for ((moments, sum), &psi) in fold.moments.iter_mut().zip(sums).zip(&draw) {
             *sum += psi;
             let terms = [psi, psi.abs(), psi * psi, psi * t, psi * error];
             moments.iter_mut().zip(terms).for_each(|(moment, term)| *moment += term);
         }
-        sums[draw.len()] += error;
         let terms = [t, error, t * t, t * error, error * error];
-        self.controls.iter_mut().zip(terms).for_each(|(moment, term)| *moment += term);
+        fold.controls.iter_mut().zip(terms).for_each(|(moment, term)| *moment += term);
     }
 
     /// Adds a correction about `row`, whose values sum to `error`.
@@ -113,43 +162,42 @@ impl<'a> Tally<'a> {
         self.corrections.errors[1] += error * error;
     }
 
-    /// The slopes of a player's draws on `t` and `e`, and the draws' spread about them: the sum of
-    /// squares.
-    fn regression(&self, player: usize) -> ([f64; 2], f64) {
-        let n = self.n_draws.max(1) as f64;
-        let [t, e, tt, te, ee] = self.controls;
-        let [psi, _, squares, psi_t, psi_e] = self.moments[player];
-        let about = |product: f64, a: f64, b: f64| product - a * b / n;
-        let (tt, te, ee) = (about(tt, t, t), about(te, t, e), about(ee, e, e));
-        let (psi_t, psi_e) = (about(psi_t, psi, t), about(psi_e, psi, e));
-        let even = 1.0 / self.n_players() as f64;
-        let determinant = tt * ee - te * te;
-        let slopes = if self.even {
-            [even, even]
-        } else if determinant > 1e-12 * tt * ee {
-            let slope = |a: f64, b: f64, own: f64| (a * own - b * te) / determinant;
-            [slope(psi_t, psi_e, ee), slope(psi_e, psi_t, tt)]
-        } else {
-            // One of them is constant, or one says what the other does.
-            let alone = |a: f64, own: f64| if own > 0.0 { a / own } else { 0.0 };
-            if tt >= ee { [alone(psi_t, tt), 0.0] } else { [0.0, alone(psi_e, ee)] }
-        };
-        let [b, c] = slopes;
-        let left = about(squares, psi, psi) - 2.0 * (b * psi_t + c * psi_e)
-            + b * b * tt
-            + 2.0 * b * c * te
-            + c * c * ee;
-        (slopes, left.max(0.0))
+    /// The slopes for the draws of each fold: on `e` those of the other. On `t` those of all
+    /// draws, so that nothing is left of them when every row was visited as often.
+    fn slopes(&self, player: usize) -> Slopes {
+        if self.even {
+            return [[1.0 / self.n_players() as f64; 2]; 2];
+        }
+        let [on_total, _] = self.folds[0].with(&self.folds[1], player).slopes(0);
+        [1, 0].map(|other| [on_total, self.folds[other].slopes(player)[1]])
     }
 
-    /// A row's mean draw, less what its controls explain.
-    fn residual(&self, row: usize, player: usize, [b, c]: [f64; 2]) -> f64 {
-        let sums = self.sums.row(row);
-        (sums[player] - c * sums[self.n_players()]) / self.visits[row] as f64 - b * self.totals[row]
+    /// The mean of a row's draws, less what their controls explain.
+    fn residual(&self, row: usize, player: usize, slopes: Slopes) -> f64 {
+        let (sums, visits) = (self.sums.row(row), self.visits[row]);
+        let explained = |fold: usize| {
+            let [b, c] = slopes[fold];
+            visits[fold] as f64 * b * self.totals[row] + c * sums[self.n_players() + fold]
+        };
+        (sums[player] - explained(0) - explained(1)) / self.n_visits(row) as f64
+    }
+
+    fn n_visits(&self, row: usize) -> usize {
+        self.visits[row][0] + self.visits[row][1]
+    }
+
+    fn n_draws(&self) -> f64 {
+        self.folds[0].n + self.folds[1].n
+    }
+
+    /// The mean of a player's slopes, as often as each is applied.
+    fn mean_slopes(&self, slopes: Slopes) -> [f64; 2] {
+        let share = self.folds[0].n / self.n_draws();
+        [0, 1].map(|i| share * slopes[0][i] + (1.0 - share) * slopes[1][i])
     }
 
     fn visited(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.visits.len()).filter(|&row| self.visits[row] > 0)
+        (0..self.visits.len()).filter(|&row| self.n_visits(row) > 0)
     }
 
     fn visited_share(&self) -> f64 {
@@ -174,43 +222,49 @@ impl<'a> Tally<'a> {
         let share = self.visited_share();
         let (mut values, mut errors) = (Vec::new(), Vec::new());
         for player in 0..n_players {
-            let (slopes, left) = self.regression(player);
-            let (correction, noise) = self.correction(player, slopes[1]);
-            let mean =
-                self.visited().map(|row| self.shares[row] * self.residual(row, player, slopes));
-            let value = mean.sum::<f64>() / share;
+            let slopes = self.slopes(player);
+            let (correction, noise) = self.correction(player, self.mean_slopes(slopes)[1]);
+            let part = |row: usize| self.shares[row] * self.residual(row, player, slopes);
+            let value = self.visited().map(part).sum::<f64>() / share;
             values.push(instead.map_or(value, |values| values[player]) + correction);
-            errors.push((self.variance(player, slopes, left) + noise).sqrt());
+            errors.push((self.variance(player, slopes) + noise).sqrt());
         }
         // The slopes are those of a sample, of too few draws perhaps: what they miss of the sum
         // goes to the players as they move.
+        let moved =
+            |player: usize| self.folds.iter().map(|fold| fold.moments[player][1]).sum::<f64>();
         let missing = self.total - values.iter().sum::<f64>();
-        let moved: f64 = self.moments.iter().map(|moments| moments[1]).sum();
-        for (value, moments) in values.iter_mut().zip(&self.moments) {
-            let part = if moved > 0.0 { moments[1] / moved } else { 1.0 / n_players as f64 };
+        let all: f64 = (0..n_players).map(moved).sum();
+        for (player, value) in values.iter_mut().enumerate() {
+            let part = if all > 0.0 { moved(player) / all } else { 1.0 / n_players as f64 };
             *value += missing * part;
         }
-        Found { values, std_error: (self.n_draws >= MIN_DRAWS).then_some(errors) }
+        Found { values, std_error: (self.n_draws() >= MIN_DRAWS).then_some(errors) }
     }
 
     /// The squared standard error for these rows: from the spread within rows once it is known,
     /// before that from all of the spread about the controls, which is a little too much.
-    fn variance(&self, player: usize, slopes: [f64; 2], left: f64) -> f64 {
+    fn variance(&self, player: usize, slopes: Slopes) -> f64 {
         let n_visited = self.visited().count();
-        let again = self.n_draws - n_visited;
+        let again = self.n_draws() - n_visited as f64;
         let share = self.visited_share();
-        let one = |row: usize| self.shares[row].powi(2) / self.visits[row] as f64;
+        let one = |row: usize| self.shares[row].powi(2) / self.n_visits(row) as f64;
         let weights: f64 = self.visited().map(one).sum::<f64>() / (share * share);
+        let squares = |slopes: Slopes| {
+            let [a, b] = [0, 1].map(|fold| self.folds[fold].residuals(player, slopes[fold]));
+            [a[0] + b[0], a[1] + b[1]]
+        };
         if n_visited < self.visits.len() || again < MIN_AGAIN {
-            return weights * left / (self.n_draws as f64 - 3.0).max(1.0);
+            let [sum, squares] = squares(slopes);
+            let left = squares - sum * sum / self.n_draws();
+            return weights * left.max(0.0) / (self.n_draws() - 3.0).max(1.0);
         }
-        let [_, _, squares, _, psi_e] = self.moments[player];
-        let c = slopes[1];
-        let all = squares - 2.0 * c * psi_e + c * c * self.controls[4];
+        // Within a row the worth of all players does not vary.
+        let slopes = slopes.map(|[_, c]| [0.0, c]);
         let between =
-            |row: usize| self.visits[row] as f64 * self.residual(row, player, [0.0, c]).powi(2);
-        let within = all - self.visited().map(between).sum::<f64>();
-        weights * within.max(0.0) / again as f64
+            |row: usize| self.n_visits(row) as f64 * self.residual(row, player, slopes).powi(2);
+        let within = squares(slopes)[1] - self.visited().map(between).sum::<f64>();
+        weights * within.max(0.0) / again
     }
 
     /// Standard errors and degrees of freedom for the population that the rows are drawn from.
@@ -222,16 +276,17 @@ impl<'a> Tally<'a> {
         let share = self.visited_share();
         let n_visited = self.visited().count();
         let of_player = |player: usize| {
-            let (slopes, _) = self.regression(player);
+            let slopes = self.slopes(player);
+            let mean_slopes = self.mean_slopes(slopes);
             let residual = |row: usize| self.residual(row, player, slopes);
             let mean =
                 self.visited().map(|row| self.shares[row] * residual(row)).sum::<f64>() / share;
-            let mut influence: Vec<f64> = self.totals.iter().map(|t| slopes[0] * t).collect();
+            let mut influence: Vec<f64> = self.totals.iter().map(|t| mean_slopes[0] * t).collect();
             self.visited().for_each(|row| influence[row] += (residual(row) - mean) / share);
             let mut noise = Noise::default();
             noise.add(&units.contributions(&influence, weights, None));
             let rows = noise.standard_error(&[])?;
-            let (_, corrections) = self.correction(player, slopes[1]);
+            let (_, corrections) = self.correction(player, mean_slopes[1]);
             let freedom = noise.degrees_of_freedom().min(n_visited.saturating_sub(1));
             Some(((rows * rows + corrections).sqrt(), freedom))
         };

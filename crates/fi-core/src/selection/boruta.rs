@@ -71,13 +71,18 @@ pub enum Correction {
 /// - Where rows belong together, shadows that trade places with any row lose the groups' pattern
 ///   and are too weak: see [`Exchange`].
 ///
+/// # Example
+///
+/// See [`selection`](crate::selection).
+///
 /// # References
 ///
 /// - Kursa, Rudnicki (2010). *Feature selection with the Boruta package.* Journal of Statistical
 ///   Software 36(11). <https://doi.org/10.18637/jss.v036.i11>
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Boruta {
-    /// At most so many rounds, at least 1; default 100.
+    /// At most so many rounds, at least 1; default 100. (boruta_py's `max_iter` is one more than
+    /// its rounds.)
     pub n_rounds: usize,
     /// The level of the tests, inside (0, 1); default 0.01.
     pub alpha: f64,

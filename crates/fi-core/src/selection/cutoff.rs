@@ -23,6 +23,10 @@ use crate::statistics::{mean, quantile};
 /// Of two features that say the same either both are in or both may be out, as the importance
 /// shares the credit. `k` is the user's and says nothing of what matters.
 ///
+/// # Example
+///
+/// See [`selection`](crate::selection).
+///
 /// # See also
 ///
 /// [`RfeCv`](super::RfeCv), which finds `k`.
@@ -80,6 +84,10 @@ pub enum Cutoff {
 ///
 /// A mean bar always keeps someone, also of nothing but noise. (Scores may be negative: then so
 /// may the mean be, and a multiple of it stands lower than the mean.)
+///
+/// # Example
+///
+/// See [`selection`](crate::selection).
 ///
 /// # References
 ///

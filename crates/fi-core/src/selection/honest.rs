@@ -47,7 +47,7 @@ const ALL_ROWS: u64 = u64::MAX - 1;
 /// It scores the recipe, on training sets a fold smaller than all rows, and not the one set that is
 /// chosen on all rows. Trying ten selectors and reporting the best honest score is a choice on
 /// these rows again. Scaling, imputation or a filter that saw all rows before `data` was made is
-/// outside the folds, and the score is not honest.
+/// outside the folds, and the score is not honest. Rows that belong together need group folds.
 ///
 /// # Example
 ///

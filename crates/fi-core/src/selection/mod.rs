@@ -20,7 +20,9 @@
 //! # Example
 //!
 //! ```
-//! use fi_core::selection::{RfeCv, Selector};
+//! use fi_core::selection::{
+//!     Boruta, Cutoff, HonestScore, Rfe, RfeCv, Selector, StabilitySelection, Threshold, Top,
+//! };
 //! use fi_core::{Dataset, Function, Importance, Learner, Model, Players, Run, Target};
 //! use ndarray::{Array2, ArrayView2, s};
 //!
@@ -50,6 +52,26 @@
 //! assert_eq!(found.names(), ["a", "b"]);
 //! let model = found.refit(&run, &Sum, &data)?;
 //! assert_eq!(model.columns(), [0, 1]);
+//!
+//! // As many as one asks for, or those above a bar.
+//! let choose = |selector: &dyn Selector| {
+//!     selector.select(&run, &Sum, &covariance, &data, &players)
+//! };
+//! assert_eq!(choose(&Top { k: 2 })?.names(), ["a", "b"]);
+//! assert_eq!(choose(&Rfe { n_features: Some(2), ..Default::default() })?.names(), ["a", "b"]);
+//! let bar = Threshold { at: Cutoff::Mean(1.5), max: None };
+//! assert_eq!(choose(&bar)?.names(), ["a", "b"]);
+//!
+//! // The recipe, choosing included, on rows that it has not seen: the sum is exact.
+//! let honest = HonestScore::default();
+//! let scored = honest.score(&run, &RfeCv::default(), &Sum, &covariance, &data, &players)?;
+//! assert!(scored.score < 1e-20);
+//!
+//! // What beats shuffled copies, and what most halves of the rows choose.
+//! let boruta = Boruta { n_rounds: 30, ..Default::default() };
+//! assert_eq!(choose(&boruta)?.names(), ["a", "b"]);
+//! let halves = StabilitySelection { n_chosen: Some(2), ..Default::default() };
+//! assert_eq!(choose(&halves)?.names(), ["a", "b"]);
 //! # Ok::<(), fi_core::Error>(())
 //! ```
 

@@ -57,6 +57,10 @@ impl Step {
 /// It is greedy: two features that matter only together may both go when one of them does. How
 /// many to keep is the user's guess; [`RfeCv`](super::RfeCv) asks held-out rows.
 ///
+/// # Example
+///
+/// See [`selection`](crate::selection).
+///
 /// # References
 ///
 /// - Guyon, Weston, Barnhill, Vapnik (2002). *Gene selection for cancer classification using

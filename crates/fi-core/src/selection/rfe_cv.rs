@@ -8,7 +8,7 @@ use crate::folds::{Fold, Folds};
 use crate::importance::Warning;
 use crate::learner_importance::{LearnerImportance, metric_or_first};
 use crate::metric::Metric;
-use crate::model::{Learner, predict_checked};
+use crate::model::{Learner, Model, predict_checked};
 use crate::players::Players;
 use crate::restricted::Restricted;
 use crate::run::Run;
@@ -60,6 +60,10 @@ pub enum Choice {
 ///   the same rows, and too good: [`HonestScore`](super::HonestScore) is the score to report.
 /// - The players of a fold and those of all rows may differ; the score belongs to the recipe.
 /// - As [`Rfe`](super::Rfe), it is greedy.
+///
+/// # Example
+///
+/// See [`selection`](crate::selection).
 ///
 /// # References
 ///
@@ -206,7 +210,6 @@ pub(super) fn score_fold(
     columns: &[usize],
     metric: &Metric,
 ) -> Result<f64> {
-    use crate::model::Model;
     let model = Restricted::train(run, learner, &data.select_rows(&fold.train)?, columns)?;
     let test = data.select_rows(&fold.test)?;
     let predictions = predict_checked(&model, test.rows())?;

@@ -68,6 +68,10 @@ pub enum Bound {
 ///   that the kept ones are causes, or that no useful one is missing.
 /// - Half of the rows see weaker effects than all of them.
 ///
+/// # Example
+///
+/// See [`selection`](crate::selection).
+///
 /// # References
 ///
 /// - Meinshausen, Bühlmann (2010). *Stability selection.* JRSS B 72(4).

@@ -22,11 +22,13 @@
 //! ¹ To rounding when the budget covers all coalitions, and for games without interactions of
 //! three or more players.
 //!
-//! [`Owen`] values are for players in unions, which join one after the other and not mixed.
+//! [`Owen`] values are for players in unions, which join one after the other and not mixed;
+//! [`interactions`] are for pairs.
 //!
 //! [`explain`] applies an estimator to many rows of a model's inputs.
 
 mod exact;
+mod interactions;
 mod kernel;
 mod owen;
 mod permutation;
@@ -34,6 +36,10 @@ mod sampling;
 mod structure;
 
 pub use exact::Exact;
+pub use interactions::{
+    ExactInteractions, Index, InteractionEstimate, InteractionEstimator, KernelInteractions,
+    PreparedInteractions, interactions,
+};
 pub use kernel::Kernel;
 pub use owen::Owen;
 pub use permutation::Permutation;

@@ -1,8 +1,11 @@
 //! Which players belong together: a coalition structure, with unions of unions if there are any.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require};
 use crate::hierarchy::Hierarchy;
 use crate::rng::Rng;
+
+/// A list of more players would not fit into memory.
+const MAX_PLAYERS: usize = 1 << 20;
 
 /// A tree of unions over the players of a game: what [`Owen`](super::Owen) values respect.
 ///
@@ -36,8 +39,8 @@ impl Structure {
     ///
     /// # Errors
     ///
-    /// [`Error::Data`] without players, for an empty union, a player that does not exist or is in
-    /// two unions.
+    /// [`Error::Parameter`] unless there are 1 to 1 048 576 players; [`Error::Data`] for an empty
+    /// union, a player that does not exist or is in two unions.
     pub fn unions(n_players: usize, unions: &[Vec<usize>]) -> Result<Self> {
         Self::levels(n_players, &[unions.to_vec()])
     }
@@ -50,9 +53,8 @@ impl Structure {
     /// As for [`Structure::unions`]; [`Error::Data`] for a union that parts one of the level
     /// before.
     pub fn levels(n_players: usize, levels: &[Vec<Vec<usize>>]) -> Result<Self> {
-        if n_players == 0 {
-            return Err(Error::Data("there are no players to bring into unions".to_owned()));
-        }
+        let requirement = format!("from 1 to {MAX_PLAYERS}");
+        require((1..=MAX_PLAYERS).contains(&n_players), "n_players", n_players, requirement)?;
         let mut unions: Vec<Vec<usize>> = Vec::new();
         // The part that each player is in so far, and how many players that has.
         let mut part_of: Vec<usize> = (0..n_players).collect();
@@ -89,7 +91,9 @@ impl Structure {
                     )));
                 }
                 if parts.len() > 1 {
-                    union.iter().for_each(|&player| part_of[player] = sizes.len());
+                    for &player in union {
+                        part_of[player] = sizes.len();
+                    }
                     sizes.push(union.len());
                     unions.push(parts);
                 }

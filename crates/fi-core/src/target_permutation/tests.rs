@@ -60,7 +60,13 @@ fn p_values_are_uniform_under_the_null_whatever_the_scale() {
         // The raw importance ranks by scale, which says nothing.
         assert_eq!(found.importance.order()[0], 2);
         assert_eq!(found.null.dim(), (3, 39));
-        seen.extend(found.importance.p_values.unwrap());
+        let p_values = found.importance.p_values.unwrap();
+        for (player, p) in p_values.iter().enumerate() {
+            let value = found.importance.values[player];
+            let as_high = found.null.row(player).iter().filter(|&&null| null >= value).count();
+            assert_eq!(*p, (1 + as_high) as f64 / 40.0);
+        }
+        seen.extend(p_values);
     }
     // Uniform on 1/40, 2/40, …, 1: shifted to the middles of the steps for a continuous test.
     let mut sorted: Vec<f64> = seen.iter().map(|p| p - 0.5 / 40.0).collect();

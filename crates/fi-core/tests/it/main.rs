@@ -4,7 +4,10 @@
 
 mod axioms;
 mod closed_form;
+mod interactions;
 mod owen;
+mod sage;
+mod sage_golden;
 mod shapley_edges;
 mod shapley_golden;
 mod unbiased;

@@ -212,25 +212,26 @@ fn sampled_values_are_near_the_exact_ones_and_say_how_near() {
     assert!(mean < 1.8, "{mean}");
 }
 
+/// The square of how many are present.
+struct Square(usize);
+impl Game for Square {
+    fn n_players(&self) -> usize {
+        self.0
+    }
+    fn n_outputs(&self) -> usize {
+        1
+    }
+    fn values(&self, coalitions: ArrayView2<'_, bool>) -> Result<Array2<f64>> {
+        let worth = |s: ndarray::ArrayView1<'_, bool>| {
+            (s.iter().filter(|&&present| present).count() as f64).powi(2)
+        };
+        let axis = ndarray::Axis(1);
+        Ok(coalitions.map_axis(axis, worth).insert_axis(axis))
+    }
+}
+
 #[test]
 fn a_tree_of_pairs_is_cheap_for_many_players() {
-    /// The square of how many are present.
-    struct Square(usize);
-    impl Game for Square {
-        fn n_players(&self) -> usize {
-            self.0
-        }
-        fn n_outputs(&self) -> usize {
-            1
-        }
-        fn values(&self, coalitions: ArrayView2<'_, bool>) -> Result<Array2<f64>> {
-            let worth = |s: ndarray::ArrayView1<'_, bool>| {
-                (s.iter().filter(|&&present| present).count() as f64).powi(2)
-            };
-            let axis = ndarray::Axis(1);
-            Ok(coalitions.map_axis(axis, worth).insert_axis(axis))
-        }
-    }
     // Features on a line, at distances that pair them up again and again.
     let height = |i: usize, j: usize| f64::from((i ^ j).checked_ilog2().map_or(0, |bit| bit + 1));
     let distances = Array2::from_shape_fn((64, 64), |(i, j)| height(i, j));
@@ -264,10 +265,12 @@ fn each_bad_structure_gets_its_own_sentence() {
         "a union of level 1 parts one of the level before, a level must be made of whole unions \
          of the one before"
     );
-    assert_eq!(
-        Structure::unions(0, &[]).unwrap_err().to_string(),
-        "there are no players to bring into unions"
-    );
+    for n_players in [0, usize::MAX] {
+        assert_eq!(
+            Structure::unions(n_players, &[]).unwrap_err().to_string(),
+            format!("`n_players` is `{n_players}`, it must be from 1 to 1048576")
+        );
+    }
     let of =
         |owen: Owen, n: usize| owen.estimate(&Run::new(0), &wild(n, 0)).unwrap_err().to_string();
     let three = Structure::unions(3, &[vec![0, 1]]).unwrap();
@@ -283,19 +286,7 @@ fn each_bad_structure_gets_its_own_sentence() {
     let too_many = |n: usize| {
         let structure = Structure::unions(n, &[]).unwrap();
         let owen = Owen { structure, sampling: None };
-        struct Big(usize);
-        impl Game for Big {
-            fn n_players(&self) -> usize {
-                self.0
-            }
-            fn n_outputs(&self) -> usize {
-                1
-            }
-            fn values(&self, _: ArrayView2<'_, bool>) -> Result<Array2<f64>> {
-                unreachable!("it is refused before")
-            }
-        }
-        owen.estimate(&Run::new(0), &Big(n)).unwrap_err().to_string()
+        owen.estimate(&Run::new(0), &Square(n)).unwrap_err().to_string()
     };
     assert_eq!(
         too_many(21),

@@ -110,6 +110,15 @@ fn refitted_copies_are_redundant_and_independent_features_are_not() {
     assert_eq!(found.relation(0, 2), Some(Relation::Redundancy));
     assert_eq!(found.relation(0, 1), Some(Relation::Undecided));
     let p = found.p_values.unwrap();
+    // The interval of the coverage 1 − p ends at 0.
+    let lofo = Lofo { confidence: 1.0 - p[[0, 1]], ..Default::default() };
+    let again = PairImportance::default()
+        .refit(&Run::new(0), &lofo, &Ols, &data, &players(3), &[Metric::Mse])
+        .unwrap()
+        .remove(0);
+    let at = |of: &Array2<f64>| of[[0, 1]].abs();
+    let ends = again.interval.unwrap();
+    assert!(at(&ends.low).min(at(&ends.high)) < 1e-9, "{} {}", at(&ends.low), at(&ends.high));
     assert!(p[[0, 2]] < 0.01 && p[[0, 1]] > 0.05, "{p}");
     assert_eq!((found.method.as_str(), found.n_evaluations), ("LOFO of pairs", 5 * 7));
     // The interval is the corrected t interval of the folds' differences.
@@ -252,6 +261,11 @@ fn each_bad_pair_gets_its_own_sentence() {
         "the pair of `x0` and `x1` is given twice, give it once"
     );
     let none = "there is no pair to score, give two players without a common feature";
+    assert_eq!(
+        text(None, &players(2001)),
+        "2001 players have too many pairs for a table, at most 2000 players are possible; give \
+         fewer"
+    );
     assert_eq!(text(Some(Vec::new()), &two), none);
     assert_eq!(text(None, &Players::groups(2, [("all", vec![0, 1])]).unwrap()), none);
     let refit = PairImportance::default().refit(

@@ -114,7 +114,7 @@ fn threshold_is_select_from_model() {
 #[test]
 fn boruta_decides_as_boruta_py_round_by_round() {
     let golden = golden();
-    assert_eq!(list(&golden["boruta"]).len(), 4);
+    assert_eq!(list(&golden["boruta"]).len(), 5);
     for case in list(&golden["boruta"]) {
         let rounds = list(&case["rounds"]);
         // Plays the recorded importances again, in the order of the rounds.
@@ -141,11 +141,12 @@ fn boruta_decides_as_boruta_py_round_by_round() {
             ..Default::default()
         };
         assert_eq!(rounds.len(), integer(&case["n_rounds"]));
-        let data = gaussian(0, 10, &[0.0; 7], 1.0);
+        let n = integer(&case["n_features"]);
+        let data = gaussian(0, 10, &vec![0.0; n], 1.0);
         for n_rounds in 1..=rounds.len() {
             *next.lock().unwrap() = 0;
             let found = settings(n_rounds)
-                .select(&Run::new(0), &Ridge(1.0), &replay, &data, &features(7))
+                .select(&Run::new(0), &Ridge(1.0), &replay, &data, &features(n))
                 .unwrap();
             let round = &rounds[n_rounds - 1];
             let decision = |x: &Value| match x.as_i64().unwrap() {

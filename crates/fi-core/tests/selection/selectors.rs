@@ -1,5 +1,6 @@
 //! Each selector on data whose answer is known.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fi_core::selection::{
@@ -236,6 +237,51 @@ fn stability_selection_finds_signal_and_bounds_its_errors() {
 }
 
 #[test]
+fn noise_is_not_chosen() {
+    let (mut halves, mut shadows) = (0, 0);
+    for seed in 0..15 {
+        let data = gaussian(seed, 40, &[0.0; 20], 1.0);
+        let settings = StabilitySelection { n_pairs: 10, ..Default::default() };
+        let found =
+            settings.select(&Run::new(seed), &Ridge(1.0), &sizes, &data, &features(20)).unwrap();
+        assert!(found.error_bound.unwrap() <= 1.0);
+        halves += found.chosen.len();
+        let boruta = Boruta { n_rounds: 20, ..Default::default() };
+        let found =
+            boruta.select(&Run::new(seed), &Ridge(1.0), &sizes, &data, &features(20)).unwrap();
+        shadows += found.chosen.len();
+    }
+    // The bound is 0.9 false choices a run, far above what happens.
+    assert!(halves <= 3, "{halves}");
+    // Of 300 columns; the rounds share rows, so that a lucky column stays lucky.
+    assert!(shadows <= 3, "{shadows}");
+}
+
+#[test]
+fn a_selector_stops_when_told_to() {
+    struct Stop(usize);
+    impl fi_core::Progress for Stop {
+        fn advance(&self, done: usize, _: usize) -> std::ops::ControlFlow<()> {
+            if done >= self.0 {
+                std::ops::ControlFlow::Break(())
+            } else {
+                std::ops::ControlFlow::Continue(())
+            }
+        }
+    }
+    let data = gaussian(1, 20, &[1.0, 0.0, 0.0, 0.0], 1.0);
+    let stop = Stop(2);
+    let text = |selector: &dyn Selector| {
+        let run = Run::new(0).with_progress(&stop);
+        let found = selector.select(&run, &Ridge(1.0), &sizes, &data, &features(4));
+        found.unwrap_err().to_string()
+    };
+    assert_eq!(text(&Boruta::default()), "cancelled after 2 of 100 steps");
+    let rfe = Rfe { n_features: Some(1), ..Default::default() };
+    assert_eq!(text(&rfe), "cancelled after 2 of 3 steps");
+}
+
+#[test]
 fn a_half_does_not_choose_what_scores_nothing() {
     let data = gaussian(8, 20, &[1.0, 1.0, 1.0], 1.0);
     let sparse = |_: &Run<'_>, _: &dyn Learner, _: &Dataset, players: &Players| {
@@ -264,21 +310,22 @@ fn any_importance_drives_a_selector() {
     }
 }
 
+/// A learner that writes down the targets that it was trained on.
+struct Noting(Mutex<Vec<Vec<u64>>>);
+
+impl Learner for Noting {
+    fn train(&self, run: &Run<'_>, data: &Dataset) -> fi_core::Result<Box<dyn Model>> {
+        let seen = data.target().values().unwrap().iter().map(|y| y.to_bits()).collect();
+        self.0.lock().unwrap().push(seen);
+        Ridge(1.0).train(run, data)
+    }
+}
+
 #[test]
 fn held_out_rows_are_not_trained_on() {
-    use std::sync::Mutex;
-    // A learner that writes down what it was trained on, and a model that writes down its rows.
-    struct Noting(Mutex<Vec<Vec<u64>>>);
     let bits = |data: &Dataset| -> Vec<u64> {
         data.target().values().unwrap().iter().map(|y| y.to_bits()).collect()
     };
-    impl Learner for Noting {
-        fn train(&self, run: &Run<'_>, data: &Dataset) -> fi_core::Result<Box<dyn Model>> {
-            let seen = data.target().values().unwrap().iter().map(|y| y.to_bits()).collect();
-            self.0.lock().unwrap().push(seen);
-            Ridge(1.0).train(run, data)
-        }
-    }
     let data = gaussian(1, 30, &[1.0, 0.0], 0.5);
     let (learner, held_out) = (Noting(Mutex::default()), HeldOut::default());
     let run = Run::new(2);

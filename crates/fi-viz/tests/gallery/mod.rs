@@ -1,6 +1,9 @@
 //! Pictures of every kind at several sizes, for the tests and for looking at.
 
-use fi_viz::{Annotate, BarChart, BoxPlot, ColorScale, Diagonal, Figure, Heatmap, Order, Result};
+use fi_viz::{
+    Annotate, BarChart, BoxPlot, ColorScale, CurveChart, CurveLine, Diagonal, Figure, Heatmap,
+    Order, Result,
+};
 use ndarray::Array2;
 
 const METHODS: [&str; 8] = [
@@ -41,6 +44,36 @@ fn names(n: usize) -> Vec<String> {
 
 fn rows(n: usize, columns: usize, f: impl Fn(usize, usize) -> f64) -> Array2<f64> {
     Array2::from_shape_fn((n, columns), |(i, j)| f(i, j))
+}
+
+/// A curve of `n` points for each output, with bands and `n_rows` single rows.
+pub(crate) fn curve(n: usize, outputs: &[&str], n_rows: usize) -> CurveChart {
+    let x = |i: usize| (i as f64 + 0.6 * noise(i, 3)) / n as f64;
+    let line = |(k, name): (usize, &&str)| {
+        let value = |i: usize| (3.0 * x(i) + 1.7 * k as f64).sin() * 0.4 + 0.5;
+        let row = |r: usize| {
+            let slope = 1.2 * noise(r, k) - 0.4;
+            (0..n).map(|i| value(i) * slope + 0.6 * noise(r, 9)).collect()
+        };
+        CurveLine {
+            name: (*name).to_owned(),
+            values: (0..n).map(value).collect(),
+            band: Some((0..n).map(|i| (value(i) - 0.05 - 0.1 * x(i), value(i) + 0.06)).collect()),
+            rows: (0..n_rows).map(row).collect(),
+        }
+    };
+    CurveChart {
+        title: "Partial dependence of a forest of 100 trees".to_owned(),
+        x_label: names(10)[9].clone(),
+        y_label: "probability".to_owned(),
+        grid: (0..n).map(x).collect(),
+        categories: None,
+        outputs: outputs.iter().enumerate().map(line).collect(),
+        shares: (0..n).map(|i| if i % 6 == 4 { 0.0 } else { noise(i, 5) }).collect(),
+        caption: "Bands: 95 % intervals for this model on the population (test rows vary), each \
+                  point by itself. Below: where the rows are."
+            .to_owned(),
+    }
 }
 
 /// Every kind of picture with `n` features, with a file name.
@@ -124,7 +157,12 @@ pub(crate) fn figures(n: usize) -> Result<Vec<(String, Figure)>> {
         legend_label: "I(ab) − I(a) − I(b)".to_owned(),
         ..agreement.clone()
     };
+    let three = ["setosa", "versicolor", "a class with a name that is far too long to be drawn"];
+    let categories = CurveChart { categories: Some(names(n)), ..curve(n, &three, 0) };
     Ok(vec![
+        (format!("curve-{n}"), curve(n, &[""], 200).figure()?),
+        (format!("curves-{n}"), curve(n, &three, 0).figure()?),
+        (format!("curve-of-categories-{n}"), categories.figure()?),
         (format!("bars-{n}"), bars.figure()?),
         (format!("boxes-{n}"), boxes.figure()?),
         (format!("methods-by-features-{n}"), by_method.figure()?),

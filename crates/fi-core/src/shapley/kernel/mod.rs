@@ -1,6 +1,6 @@
 //! KernelSHAP: Shapley values as a weighted linear regression on coalitions.
 
-mod pairs;
+pub(super) mod pairs;
 
 use linfa_linalg::cholesky::InverseC;
 use ndarray::{Array1, Array2, ArrayView1, Axis, s};

@@ -9,16 +9,16 @@ use crate::rng::Rng;
 
 /// Coalitions, each standing for itself and its complement.
 #[derive(Debug)]
-pub(super) struct Pairs {
+pub(in crate::shapley) struct Pairs {
     /// `(n_pairs, n_players)`; of two complements, the smaller.
-    pub(super) coalitions: Array2<bool>,
+    pub(in crate::shapley) coalitions: Array2<bool>,
     /// What each pair weighs in the regression.
-    pub(super) weights: Vec<f64>,
+    pub(in crate::shapley) weights: Vec<f64>,
     /// The sampled pairs, in sets between which the variance is not counted; every set has at
     /// least 2 pairs, unless there is only one sampled pair at all.
-    pub(super) strata: Vec<Range<usize>>,
+    pub(in crate::shapley) strata: Vec<Range<usize>>,
     /// Per pair, the share of its size's pairs that were not drawn: 0 where all were.
-    pub(super) unseen: Vec<f64>,
+    pub(in crate::shapley) unseen: Vec<f64>,
 }
 
 /// The pairs of one coalition size `size ≤ n / 2`.
@@ -40,7 +40,7 @@ struct Size {
 /// The size 1 is always taken in full, which needs `budget ≥ n` and gives the regression full
 /// rank. Then sizes are taken in full as long as their share of what is left suffices. The rest
 /// is drawn without replacement from the remaining sizes.
-pub(super) fn choose(n: usize, budget: usize, rng: &mut Rng) -> Pairs {
+pub(in crate::shapley) fn choose(n: usize, budget: usize, rng: &mut Rng) -> Pairs {
     let sizes = sizes(n);
     let mut pairs = Pairs {
         coalitions: Array2::from_elem((0, n), false),

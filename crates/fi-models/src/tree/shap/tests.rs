@@ -1,6 +1,6 @@
 //! The results that an explainer makes.
 
-use fi_core::{Dataset, Error, Players, Rng, Run, Target};
+use fi_core::{Dataset, Error, Players, Removal, Rng, Run, Target, shapley};
 use ndarray::{Array2, Array3, s};
 
 use super::super::{Comparison, Ensemble, NodeStats, RandomForest, TreeBuilder, Trees};
@@ -174,6 +174,32 @@ fn interventional_values_add_up_on_both_scales() {
         assert!(pairs.additivity_error.unwrap() < 1e-12);
         assert!(explainer.chosen_engines().is_some());
     }
+}
+
+#[test]
+fn interventional_interactions_are_those_of_the_exact_game() {
+    let mut rng = Rng::new(8, 0);
+    let rows = Array2::from_shape_simple_fn((60, 4), || rng.normal());
+    let target = rows.rows().into_iter().map(|x| x[0] * x[1] + (x[2] * x[3]).tanh()).collect();
+    let data = Dataset::new(rows.clone(), Target::Values(target)).unwrap();
+    let learner = RandomForest { n_estimators: 4, ..RandomForest::regression() };
+    let (run, trees) = (Run::new(0), learner.fit(&Run::new(1), &data).unwrap());
+    let background = rows.slice(s![..9, ..]).to_owned();
+    let removal = Removal::marginal(background.clone()).unwrap();
+    let background = Background::new(background, None).unwrap();
+    let perturbation = Perturbation::Interventional(&background);
+    let explainer =
+        TreeShap { perturbation, ..TreeShap::default() }.explainer(&run, &trees).unwrap();
+    let rows = rows.slice(s![50.., ..]);
+    let players = Players::features(["a", "b", "c", "d"]).unwrap();
+    let of_trees = explainer.interactions(&run, &players, rows).unwrap();
+    let exact = shapley::ExactInteractions::default();
+    let of_game = shapley::interactions(&run, &exact, &trees, rows, &players, &removal).unwrap();
+    let base = &of_trees.base_values - &of_game.base_values;
+    assert!(largest(base.into_iter()) < 1e-12);
+    assert!(largest(of_game.values.iter().copied()) > 0.1);
+    let apart = &of_trees.values - &of_game.values;
+    assert!(largest(apart.into_iter()) < 1e-12);
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub struct Effort {
     pub gradient_rows: usize,
     /// Points of the path, noise or backgrounds that a gradient is averaged over.
     pub gradient_points: usize,
+    /// How many orders of joining SAGE draws.
+    pub sage_draws: usize,
     /// At how many places between the ends deletion curves are looked at.
     pub deletion_steps: usize,
     /// How often they shuffle.

@@ -3,17 +3,22 @@
 //! A method scores the players of a level of a fitted model, or nothing if it does not fit. What
 //! scores columns only is summed over the columns of a channel or a step, as absolute values.
 
+use std::sync::Arc;
+
 use anyhow::Result;
+use fi_core::conditional::Gaussian;
 use fi_core::{
-    Attribution, Fold, Folds, Importance, Lofo, Metric, Occlusion, Permutation, Removal, Target,
-    shapley,
+    Attribution, ConditionalPermutation, Conditioning, Dataset, Fold, Folds, Importance,
+    LeaveOneIn, Lofo, Metric, Occlusion, Permutation, Removal, Run, Sage, Target, shapley,
 };
 use fi_models::linear::standardized_coefficients;
 use fi_models::network::{
     AnswerScale, ExpectedGradients, Explainer, GarsonForm, Gradient, GradientTimesInput,
     IntegratedGradients, Lrp, Network, Scale, SmoothGrad, Viann, first_layer, garson, olden, probe,
 };
-use fi_models::tree::{TreeShap, impurity, oob_permutation, split_count, total_gain};
+use fi_models::tree::{
+    TreeShap, TreeSubgroups, impurity, oob_permutation, split_count, total_gain,
+};
 use ndarray::{Array2, Array3, ArrayView2, Axis};
 
 use super::fit::{Fit, Seen};
@@ -175,7 +180,69 @@ pub(super) const METHODS: &[Method] = &[
         about: "increase of the loss on the test rows of a model trained without the player; \
                 trained models",
         quantity: Some(Quantity::Without),
-        score: lofo,
+        score: |fit, level| {
+            retrained(fit, level, |run, seen, data, folds| {
+                let lofo = Lofo { folds, ..Lofo::default() };
+                let metrics = [loss(data.target())];
+                Ok(lofo.importance(run, seen.learner, data, seen.players, &metrics)?)
+            })
+        },
+    },
+    Method {
+        name: "conditional permutation, trees",
+        about: "increase of the loss on the test rows with the player shuffled among rows of the \
+                same leaf of a tree on the other columns; predicted rows",
+        quantity: Some(Quantity::DrawnGiven),
+        score: |fit, level| {
+            let trees = TreeSubgroups::default();
+            given_others(fit, level, |_| Ok(Some(Conditioning::Subgroups(&trees))))
+        },
+    },
+    Method {
+        name: "conditional permutation, Gaussian",
+        about: "the same with values drawn from a normal distribution given the other columns, \
+                fitted to the training rows",
+        quantity: Some(Quantity::DrawnGiven),
+        score: |fit, level| {
+            let Some(gaussian) = gaussian(fit, level)? else { return Ok(None) };
+            given_others(fit, level, |_| Ok(Some(Conditioning::Sampler(&gaussian))))
+        },
+    },
+    Method {
+        name: "leave-one-in",
+        about: "decrease of the loss on the test rows of a model trained on the player alone, \
+                against the best constant; trained models",
+        quantity: Some(Quantity::Alone),
+        score: |fit, level| {
+            retrained(fit, level, |run, seen, data, folds| {
+                let method = LeaveOneIn { folds, ..LeaveOneIn::default() };
+                let metrics = [loss(data.target())];
+                Ok(method.importance(run, seen.learner, data, seen.players, &metrics)?)
+            })
+        },
+    },
+    Method {
+        name: "SAGE",
+        about: "Shapley values of the loss of the mean prediction on the test rows, sampled, with \
+                training rows as background; predicted rows",
+        quantity: Some(Quantity::Sage),
+        score: |fit, level| {
+            fit.ask(&level.players, |seen| {
+                let background = drawn(fit, seen.train.rows(), SAGE_BACKGROUND, BACKGROUND);
+                sage(fit, seen, &Removal::marginal(background)?)
+            })
+        },
+    },
+    Method {
+        name: "SAGE, Gaussian",
+        about: "the same with absent columns drawn from a normal distribution given those present, \
+                fitted to the training rows",
+        quantity: Some(Quantity::SageGiven),
+        score: |fit, level| {
+            let Some(gaussian) = gaussian(fit, level)? else { return Ok(None) };
+            let removal = Removal::conditional(Arc::new(gaussian), GIVEN_SAMPLES, 0)?;
+            fit.ask(&level.players, |seen| sage(fit, seen, &removal))
+        },
     },
     Method {
         name: "SHAP",
@@ -265,6 +332,12 @@ const BACKGROUND: u64 = 0;
 const EXPLAINED: u64 = 1;
 /// From how many training rows expected gradients start.
 const EXPECTED_ROWS: usize = 100;
+/// How many training rows are SAGE's background.
+const SAGE_BACKGROUND: usize = 100;
+/// What is drawn given other columns is left out for more players than this: it takes too long.
+const GIVEN_PLAYERS: usize = 20;
+/// How often absent columns are drawn for a row.
+const GIVEN_SAMPLES: usize = 16;
 
 /// Scores of columns, summed as absolute values over the columns of each player.
 fn by_columns(level: &Level, columns: &Importance) -> Found {
@@ -355,21 +428,59 @@ fn permutation(fit: &Fit<'_>, level: &Level) -> Result<Option<Found>> {
     })
 }
 
-fn lofo(fit: &Fit<'_>, level: &Level) -> Result<Option<Found>> {
+/// Players that are scored by training; each costs a training.
+fn retrained(
+    fit: &Fit<'_>,
+    level: &Level,
+    score: impl FnOnce(&Run<'_>, &Seen<'_>, &Dataset, Folds) -> Result<Vec<Importance>>,
+) -> Result<Option<Found>> {
     let reads_sequences = fit.channels().is_some();
     let most = if reads_sequences { fit.effort.lofo_groups } else { fit.effort.lofo_players };
     if level.players.len() > most {
         return Ok(None);
     }
-    let metrics = [loss(fit.test.target())];
     fit.ask(&level.players, |seen| {
         let data = joined(seen.train, seen.test)?;
         let (n_train, n_rows) = (seen.train.n_rows(), data.n_rows());
         let split = Fold { train: (0..n_train).collect(), test: (n_train..n_rows).collect() };
-        let lofo = Lofo { folds: Folds::Given(vec![split]), ..Lofo::default() };
-        let lofo = lofo.importance(&fit.run, seen.learner, &data, seen.players, &metrics)?;
-        Ok(Some(fit.losses(lofo)))
+        Ok(Some(fit.losses(score(&fit.run, seen, &data, Folds::Given(vec![split]))?)))
     })
+}
+
+/// Players whose values are replaced given the other columns.
+fn given_others<'a>(
+    fit: &Fit<'_>,
+    level: &Level,
+    given: impl FnOnce(&Seen<'_>) -> Result<Option<Conditioning<'a>>>,
+) -> Result<Option<Found>> {
+    if level.players.len() > GIVEN_PLAYERS {
+        return Ok(None);
+    }
+    let n_repeats = fit.effort.n_repeats;
+    let method = ConditionalPermutation { n_repeats, ..ConditionalPermutation::default() };
+    let metrics = [loss(fit.test.target())];
+    fit.ask(&level.players, |seen| {
+        let Some(given) = given(seen)? else { return Ok(None) };
+        let Seen { model, test, players, .. } = seen;
+        Ok(Some(fit.losses(method.importance(&fit.run, *model, test, players, &metrics, given)?)))
+    })
+}
+
+/// The normal distribution of the training rows, where they are numbers, all there, and few.
+fn gaussian(fit: &Fit<'_>, level: &Level) -> Result<Option<Gaussian>> {
+    let whole = fit.train.categorical().is_empty() && !fit.train.rows().iter().any(|x| x.is_nan());
+    if !whole || fit.channels().is_some() || level.players.len() > GIVEN_PLAYERS {
+        return Ok(None);
+    }
+    Ok(Some(Gaussian::fit(&fit.train)?))
+}
+
+fn sage(fit: &Fit<'_>, seen: &Seen<'_>, removal: &Removal) -> Result<Option<Found>> {
+    let sage = Sage { n_draws: fit.effort.sage_draws, tolerance: None, ..Sage::default() };
+    let metrics = [loss(fit.test.target())];
+    let Seen { model, test, players, .. } = seen;
+    let found = sage.importance(&fit.run, *model, test, players, removal, &metrics)?;
+    Ok(Some(fit.losses(found)))
 }
 
 /// So many rows of a table, drawn.

@@ -130,6 +130,7 @@ impl Plan {
                 lofo_groups: if quick { 0 } else { 10 },
                 gradient_rows: if quick { 30 } else { 100 },
                 gradient_points: if quick { 8 } else { 30 },
+                sage_draws: if quick { 16 } else { 256 },
                 deletion_steps: if quick { 3 } else { 8 },
                 deletion_repeats: if quick { 1 } else { 2 },
             },

@@ -381,8 +381,8 @@ fn design(study: &Study) -> String {
         text,
         "**Effort.** Permutation importance shuffles {} times, deletion curves {} times at {} \
          places between the ends. SHAP explains {} test rows against \
-         {} training rows with {} orders of joining, half of them the reverse of another. LOFO is \
-         left out where there are more than {} players, for the LSTM more than {}. Gradients are \
+         {} training rows with {} orders of joining, half of them the reverse of another; \
+         SAGE draws {} orders. LOFO and leave-one-in are left out where there are more than {} players, for the LSTM more than {}. Gradients are \
          of {} test rows, averaged over {} points where they are averaged.\n",
         e.n_repeats,
         e.deletion_repeats,
@@ -390,6 +390,7 @@ fn design(study: &Study) -> String {
         e.shap_rows,
         e.shap_background,
         e.shap_permutations,
+        e.sage_draws,
         e.lofo_players,
         e.lofo_groups,
         e.gradient_rows,

@@ -79,16 +79,18 @@ impl Score {
                 .worth
                 .as_ref()
                 .zip(quantity)
-                .map(|(worth, quantity)| relative_error(values, &worth.of(quantity))),
+                .and_then(|(worth, quantity)| relative_error(values, &worth.of(quantity))),
             Self::Deletion => deletion,
             Self::Insertion => insertion,
         })
     }
 }
 
-fn relative_error(values: &[f64], truth: &[f64]) -> f64 {
+/// Where all true values are 0 there is nothing to be a share of.
+fn relative_error(values: &[f64], truth: &[f64]) -> Option<f64> {
     let size = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
-    size(&mut values.iter().zip(truth).map(|(a, b)| a - b)) / size(&mut truth.iter().copied())
+    let whole = size(&mut truth.iter().copied());
+    (whole > 0.0).then(|| size(&mut values.iter().zip(truth).map(|(a, b)| a - b)) / whole)
 }
 
 fn auc(values: &[f64], relevant: &[bool]) -> Option<f64> {
@@ -188,6 +190,16 @@ mod tests {
         let found = error([4.0, 1.0, 3.0, 0.0], Some(Quantity::Without)).unwrap();
         assert!((found - 3.0 / 17.0_f64.sqrt()).abs() < 1e-15);
         assert_eq!(error([4.0, 1.0, 0.0, 0.0], None), None);
+        let level =
+            Level { worth: Some(Worth::of_normals(&[0.0; 4], |_, _| 1.0)), ..level.clone() };
+        let found = Ranking {
+            values: &[0.0; 4],
+            level: &level,
+            quantity: Some(Quantity::Alone),
+            deletion: None,
+            insertion: None,
+        };
+        assert_eq!(Score::Error.of(&found).unwrap(), None);
     }
 
     #[test]

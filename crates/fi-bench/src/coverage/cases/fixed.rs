@@ -2,14 +2,16 @@
 //! shuffling.
 
 use anyhow::Result;
+use fi_core::conditional::Gaussian;
 use fi_core::{
-    Dataset, ExactPermutation, Importance, Metric, Model, Occlusion, Permutation, Players, Removal,
-    Rng, Run, shapley,
+    ConditionalPermutation, Conditioning, Dataset, ExactPermutation, Importance, Metric, Model,
+    Occlusion, PairImportance, Permutation, Players, Removal, Rng, Run, Sage, shapley,
 };
+use ndarray::Array2;
 
 use super::population::{
-    CLASS_BETA, CLASS_MODEL, MODEL, NAMES, class_model, classes, grouped_sums, left_to, logistic,
-    model, sums,
+    BETA, CLASS_BETA, CLASS_MODEL, CORRELATION, MODEL, NAMES, class_model, classes,
+    conditional_variance, grouped_sums, left_to, logistic, model, sums,
 };
 use super::{Answer, Asked, CONFIDENCE, Case, POPULATION, interval};
 use crate::truth::quadrature::{Marginal, expectation};
@@ -121,6 +123,84 @@ pub(super) fn all() -> Vec<Case> {
             },
         },
         Case {
+            name: "conditional-gaussian",
+            method: "conditional permutation, drawn, squared error",
+            about: "the rows and the model of permutation importance; values are drawn from their \
+                    true normal distribution given the other features",
+            refits: false,
+            asked: each(drawn_given),
+            ask: |run| {
+                let data = sums(&mut run.rng(0), N_ROWS)?;
+                let gaussian = gaussian()?;
+                given(run, &data, Conditioning::Sampler(&gaussian))
+            },
+        },
+        Case {
+            name: "sage",
+            method: "SAGE, squared error",
+            about: "the rows and the model of permutation importance, a background of 100 rows of \
+                    the same population, 256 orders",
+            refits: false,
+            asked: each(|i| (0..3).map(|j| sage_part(i, j)).sum()),
+            ask: |run| {
+                let mut rng = run.rng(0);
+                let (data, background) = (sums(&mut rng, N_ROWS)?, sums(&mut rng, 100)?);
+                let removal = Removal::marginal(background.rows().to_owned())?;
+                let sage = Sage { n_draws: 256, tolerance: None, ..Sage::default() };
+                let (model, players, metrics) = (model(), players()?, [Metric::Mse]);
+                let found = sage.importance(run, &model, &data, &players, &removal, &metrics)?;
+                Ok(answers(&found[0]))
+            },
+        },
+        Case {
+            name: "pairs",
+            method: "importance of pairs, squared error",
+            about: "the rows and the model of permutation importance",
+            refits: false,
+            asked: [(0, 1, "a × b"), (0, 2, "a × null")]
+                .map(|(i, j, name)| interval(name, POPULATION, pair(i, j)))
+                .into(),
+            ask: |run| {
+                let data = sums(&mut run.rng(0), N_ROWS)?;
+                let shuffle = Permutation { n_repeats: N_REPEATS, ..Permutation::default() };
+                let (model, players, metrics) = (model(), players()?, [Metric::Mse]);
+                let pairs = PairImportance::default();
+                let found = pairs.permutation(run, &shuffle, &model, &data, &players, &metrics)?;
+                let ends = |at: (usize, usize)| {
+                    let interval = found[0].interval.as_ref();
+                    interval.map(|interval| (interval.low[at], interval.high[at]))
+                };
+                let answer = |at: (usize, usize)| Answer {
+                    value: found[0].values[at],
+                    interval: ends(at),
+                    p_value: None,
+                };
+                Ok(vec![answer((0, 1)), answer((0, 2))])
+            },
+        },
+        Case {
+            name: "conditional-null",
+            method: "conditional permutation, its p-value",
+            about: "100 rows of three correlated normal features; the model uses `null`, of which \
+                    the target is independent given the others; values are drawn from their true \
+                    distribution given the others, 99 times",
+            refits: false,
+            asked: vec![Asked::PValue {
+                quantity: "a correlated feature",
+                null: "the feature is independent of the target given the others",
+            }],
+            ask: |run| {
+                let data = sums(&mut run.rng(0), 100)?;
+                let gaussian = gaussian()?;
+                let method =
+                    ConditionalPermutation { n_repeats: 99, ..ConditionalPermutation::default() };
+                let (model, players, metrics) = (model(), players()?, [Metric::Mse]);
+                let how = Conditioning::Sampler(&gaussian);
+                let found = method.importance(run, &model, &data, &players, &metrics, how)?;
+                Ok(vec![Answer::of(&found[0], 2)])
+            },
+        },
+        Case {
             name: "permutation-null",
             method: "permutation importance, its p-value",
             about: "100 rows; the model uses a feature that is independent of the target and of the \
@@ -166,6 +246,41 @@ fn shuffle(
         Permutation { n_repeats: N_REPEATS, confidence: CONFIDENCE, ..Permutation::default() };
     let found = shuffle.importance(run, model, data, &players()?, &[metric])?;
     Ok(answers(&found[0]))
+}
+
+fn gaussian() -> Result<Gaussian> {
+    let covariance = Array2::from(CORRELATION.to_vec());
+    Ok(Gaussian::new(vec![0.0; 3], covariance.view())?)
+}
+
+fn given(run: &Run<'static>, data: &Dataset, how: Conditioning<'_>) -> Result<Vec<Answer>> {
+    let method = ConditionalPermutation {
+        n_repeats: N_REPEATS,
+        confidence: CONFIDENCE,
+        ..Default::default()
+    };
+    let found = method.importance(run, &model(), data, &players()?, &[Metric::Mse], how)?;
+    Ok(answers(&found[0]))
+}
+
+/// As `shuffled`, of a value that is drawn given the other features: it has their part of `xᵢ`, so
+/// only what is left of `xᵢ`, of variance `v`, is exchanged, and only its part in `y − f` is lost.
+fn drawn_given(i: usize) -> f64 {
+    let v = conditional_variance(i);
+    2.0 * MODEL[i] * v * (MODEL[i] + BETA[i] - MODEL[i])
+}
+
+/// What players `i` and `j` add to `i`'s SAGE value: the loss falls by a quadratic form in what is
+/// known, `E[(y − μ)²] − E[(y − f_S)²]` with `f_S` the sum over the known features.
+fn sage_part(i: usize, j: usize) -> f64 {
+    let c = CORRELATION[i][j];
+    // 2 Cov(y, f_S) − Var f_S: the first is additive, the products of the second are halved.
+    2.0 * MODEL[i] * c * BETA[j] - MODEL[i] * c * MODEL[j]
+}
+
+/// What shuffling both adds to what shuffling each does: `2 bᵢ bⱼ E[(xᵢ − xᵢ')(xⱼ − xⱼ')]`.
+fn pair(i: usize, j: usize) -> f64 {
+    4.0 * MODEL[i] * MODEL[j] * CORRELATION[i][j]
 }
 
 /// `E[(y − f + bᵢ (xᵢ − xᵢ'))²] − E[(y − f)²]`.

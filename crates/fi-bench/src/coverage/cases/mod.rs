@@ -87,6 +87,7 @@ impl Answer {
 const CONFIDENCE: f64 = 0.95;
 /// The estimands' names in the tables.
 const POPULATION: &str = "this model on the population";
+const FITTED_MODELS: &str = "these two models on the population";
 const TRAINING_SETS: &str = "this learner over training sets";
 const THESE_VALUES: &str = "these Shapley values; draws vary";
 

@@ -5,7 +5,7 @@ use fi_core::{Dataset, Function, Model, Output, Rng, Target};
 use ndarray::{Array2, ArrayView2, Axis};
 
 /// The correlations of `a`, `b` and `null`; all variances are 1.
-const CORRELATION: [[f64; 3]; 3] = [[1.0, 0.5, 0.6], [0.5, 1.0, 0.0], [0.6, 0.0, 1.0]];
+pub(super) const CORRELATION: [[f64; 3]; 3] = [[1.0, 0.5, 0.6], [0.5, 1.0, 0.0], [0.6, 0.0, 1.0]];
 /// Its Cholesky factor by rows: `√(1 − ½²)` and what is left of `null`.
 fn factor() -> [[f64; 3]; 3] {
     let second = 0.75_f64.sqrt();

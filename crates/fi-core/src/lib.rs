@@ -7,6 +7,7 @@
 //! | [`Learner`] | settings that can be trained into a model |
 //! | [`Dataset`] | rows, a [`Target`], and if there are any: weights, groups of rows, names of features |
 //! | [`Players`] | what is scored: single features, groups, pairs, or what is correlated |
+//! | [`SensorPairs`] | features that belong to two sensors each, and the players they make |
 //! | [`Metric`] | how well predictions fit a target, and which way is better |
 //! | [`Removal`] | what stands in for a feature that is taken away |
 //! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it |
@@ -100,6 +101,7 @@ mod rng;
 mod run;
 mod sampling_noise;
 mod scorer;
+mod sensor_pairs;
 mod sequence;
 mod statistics;
 
@@ -123,6 +125,7 @@ pub use permutation::{Permutation, Shuffle, Shuffled};
 pub use players::Players;
 pub use rng::Rng;
 pub use run::{Progress, Run};
+pub use sensor_pairs::{PairFeature, SensorPairs};
 pub use sequence::{Masked, MaskedLearner, Over, Pooling, Sequence};
 pub use statistics::quantile;
 

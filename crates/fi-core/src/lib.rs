@@ -8,6 +8,7 @@
 //! | [`Dataset`] | rows, a [`Target`], and if there are any: weights, groups of rows, names of features |
 //! | [`Players`] | what is scored: single features, groups, pairs, one-hot blocks, lags, or what is correlated |
 //! | [`Hierarchy`] | the tree of what is correlated, at every threshold at once |
+//! | [`SensorPairs`] | features that belong to two sensors each, and the players they make |
 //! | [`Metric`] | how well predictions fit a target, and which way is better |
 //! | [`Removal`] | what stands in for a feature that is taken away |
 //! | [`Game`] | what a coalition of players is worth; Shapley values are computed from it: of a row's prediction ([`PredictionGame`]) or of the loss ([`LossGame`]) |
@@ -129,6 +130,7 @@ mod run;
 mod sage;
 mod sampling_noise;
 mod scorer;
+mod sensor_pairs;
 mod sequence;
 mod statistics;
 mod target_permutation;
@@ -165,6 +167,7 @@ pub use restricted::Restricted;
 pub use rng::Rng;
 pub use run::{Progress, Run};
 pub use sage::{LossGame, Sage, SageEstimator};
+pub use sensor_pairs::{PairFeature, SensorPairs};
 pub use sequence::{Masked, MaskedLearner, Over, Pooling, Sequence};
 pub use statistics::quantile;
 pub use target_permutation::{NullDistribution, TargetPermutation, TargetPermuted};

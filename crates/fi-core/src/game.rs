@@ -148,14 +148,14 @@ impl Removal {
         weights.map_or(Ok(()), |weights| check_weights(weights, rows.nrows()))
     }
 
-    fn rows(&self) -> ArrayView2<'_, f64> {
+    pub(crate) fn rows(&self) -> ArrayView2<'_, f64> {
         match self {
             Self::Baseline(values) => ArrayView1::from(values).insert_axis(Axis(0)),
             Self::Marginal { rows, .. } => rows.view(),
         }
     }
 
-    fn weights(&self) -> Array1<f64> {
+    pub(crate) fn weights(&self) -> Array1<f64> {
         match self {
             Self::Marginal { weights: Some(weights), .. } => Array1::from(weights.clone()),
             Self::Marginal { .. } | Self::Baseline(_) => Array1::ones(self.rows().nrows()),

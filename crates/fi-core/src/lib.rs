@@ -14,6 +14,7 @@
 //! | [`Attribution`] | the local result: a score per row, output and player |
 //! | [`Interaction`], [`Interactions`] | the same for pairs of players, global and local |
 //! | [`Run`] | the seed, progress and cancellation of a call |
+//! | [`Checkpoint`] | what a call has finished; a [`Keeper`] keeps it, a later call goes on from it |
 //!
 //! A method is a struct of its settings, with one entry point:
 //!
@@ -77,6 +78,7 @@ pub mod invariants;
 pub mod shapley;
 
 mod attribution;
+mod checkpoint;
 mod correlation_groups;
 mod dataset;
 mod donor;
@@ -89,6 +91,7 @@ mod interaction;
 mod lofo;
 mod metric;
 mod model;
+mod moments;
 mod occlusion;
 mod permutation;
 mod players;
@@ -100,6 +103,7 @@ mod sequence;
 mod statistics;
 
 pub use attribution::Attribution;
+pub use checkpoint::{Checkpoint, Keeper};
 pub use dataset::{Dataset, Target};
 pub use donor::Donors;
 pub use error::{Error, Result, require, require_shape};
@@ -111,6 +115,7 @@ pub use interaction::{Interaction, Interactions};
 pub use lofo::Lofo;
 pub use metric::{Average, Custom, Direction, Metric, MultiClass, Score};
 pub use model::{Function, Learner, Model, Output, check_columns, predict_checked};
+pub use moments::{Moments, Node};
 pub use occlusion::Occlusion;
 pub use permutation::{Permutation, Shuffle, Shuffled};
 pub use players::Players;

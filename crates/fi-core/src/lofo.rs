@@ -19,7 +19,7 @@ use crate::scorer::{check_parts, check_score, describe};
 use crate::statistics::{check_confidence, mean, t_quantile, t_tail};
 
 /// The streams of the folds, beside those of the learners.
-const SPLIT: u64 = u64::MAX;
+pub(crate) const SPLIT: u64 = u64::MAX;
 
 /// Scores players by the loss of a learner that is trained without them.
 ///
@@ -191,14 +191,10 @@ impl Lofo {
             return Err(Error::Cancelled { done: scores.len(), total: n_tasks });
         }
         let score = |fold: usize, place: usize, m| scores[&((fold * per_fold + place) as u64)][m];
-        let kept = || finished.iter().map(|&fold| &folds[fold]);
-        let constants = kept().map(|fold| constant_scores(data, fold, metrics));
+        let kept: Vec<Fold> = finished.iter().map(|&fold| folds[fold].clone()).collect();
+        let constants = kept.iter().map(|fold| constant_scores(data, fold, metrics));
         let constants = constants.collect::<Result<Vec<_>>>()?;
-        let count = |rows: &[usize]| {
-            let counts = |&&row: &&usize| data.weights().is_none_or(|weights| weights[row] > 0.0);
-            rows.iter().filter(counts).count() as f64
-        };
-        let ratios: Vec<f64> = kept().map(|fold| count(&fold.test) / count(&fold.train)).collect();
+        let test_per_train = test_per_train(data, &kept);
         let result = |(m, metric): (usize, &Metric)| {
             let base: Vec<f64> = finished.iter().map(|&fold| score(fold, 0, m)).collect();
             let replicates = Array2::from_shape_fn((players.len(), base.len()), |(player, k)| {
@@ -212,7 +208,7 @@ impl Lofo {
             let constant: Option<Vec<f64>> = constants.iter().map(|of_fold| of_fold[m]).collect();
             let constant = constant.map(|of_folds| mean(of_folds.iter()));
             describe(&mut importance, metric, mean(base.iter()), constant);
-            corrected_t_test(&mut importance, mean(ratios.iter()), self.confidence);
+            corrected_t_test(&mut importance, test_per_train, self.confidence);
             if finished.len() < folds.len() {
                 let (done, total) = (finished.len(), folds.len());
                 importance.warnings.push(Warning::Unfinished { done, total });
@@ -266,11 +262,28 @@ fn constant_scores(data: &Dataset, fold: &Fold, metrics: &[Metric]) -> Result<Ve
     Ok(metrics.iter().map(score).collect())
 }
 
+/// The mean over folds of test rows per training row, rows of weight 0 not counted.
+pub(crate) fn test_per_train(data: &Dataset, folds: &[Fold]) -> f64 {
+    let count = |rows: &[usize]| {
+        let counts = |&&row: &&usize| data.weights().is_none_or(|weights| weights[row] > 0.0);
+        rows.iter().filter(counts).count() as f64
+    };
+    let ratios: Vec<f64> =
+        folds.iter().map(|fold| count(&fold.test) / count(&fold.train)).collect();
+    mean(ratios.iter())
+}
+
+/// What Nadeau and Bengio multiply the standard deviation of the folds' values with, to have the
+/// standard error of their mean although training sets overlap.
+pub(crate) fn corrected_factor(n_folds: usize, test_per_train: f64) -> f64 {
+    (1.0 / n_folds as f64 + test_per_train).sqrt()
+}
+
 /// Interval and p-value over folds whose training sets overlap.
 fn corrected_t_test(importance: &mut Importance, test_per_train: f64, confidence: f64) {
     let Some(std) = &importance.std else { return };
     let n_folds = importance.replicates.ncols();
-    let factor = (1.0 / n_folds as f64 + test_per_train).sqrt();
+    let factor = corrected_factor(n_folds, test_per_train);
     let quantile = t_quantile(confidence, n_folds - 1);
     let pairs = || importance.values.iter().zip(std);
     let end = |sign: f64| pairs().map(|(value, s)| value + sign * quantile * factor * s).collect();

@@ -6,14 +6,16 @@
 //! with the same permutation of the rows, so that scores of players, groups and pairs can be
 //! subtracted from each other.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use ndarray::{Array2, ArrayView2, s};
 
+use crate::checkpoint::{Checkpoint, Fingerprint, Work};
 use crate::dataset::Dataset;
 use crate::donor::Donors;
 use crate::error::{Error, Result, require, require_shape};
-use crate::importance::{Importance, Replicate};
+use crate::importance::{Importance, Replicate, Warning};
 use crate::metric::Metric;
 use crate::model::{Model, predict_checked};
 use crate::players::Players;
@@ -22,10 +24,15 @@ use crate::sampling_noise::{Noise, Units};
 use crate::scorer::{
     Answer, Scorer, check_parts, interval, only, predict_in_batches, rows_that_count,
 };
-use crate::statistics::check_confidence;
+use crate::statistics::{check_confidence, mean, sample_std};
 
 /// Tasks whose answers wait at once to be added up; fixed, so that it does not depend on threads.
-const TASKS_AT_ONCE: usize = 16;
+pub(crate) const TASKS_AT_ONCE: usize = 16;
+/// A call predicts no more repeats than it takes to predict so many rows: a stop loses what calls
+/// have begun.
+const CALL_ROWS: usize = 1 << 18;
+/// Repeats between two looks at the tolerance; fixed, so that it does not depend on the calls.
+const LOOK: usize = 8;
 /// Streams beside those of the repeats.
 const ROWS: u64 = u64::MAX;
 const BLOCKS: u64 = u64::MAX - 1;
@@ -56,7 +63,8 @@ const BLOCKS: u64 = u64::MAX - 1;
 /// too wide.) Metrics that are no mean over rows take `cᵣ` from a jackknife that
 /// deletes one of at most 25 random blocks of rows, as targets and donors. Rows with
 /// [`Dataset::groups`] count one unit per group. There are `n − 1` (or blocks − 1) degrees of
-/// freedom.
+/// freedom. Where there are more than `2¹⁹ / n_players` units (and 25), they are joined at random
+/// to so many blocks, each a unit: 5,242 with 100 players.
 ///
 /// **p-value**: `(1 + #{r: the shuffled score is at least as good}) / (R + 1)`, for the null
 /// hypothesis that these rows' values are exchangeable for this model.
@@ -68,9 +76,13 @@ const BLOCKS: u64 = u64::MAX - 1;
 /// # Cost
 ///
 /// `n_rows × (1 + n_players × n_repeats)` predicted rows. Memory: 16 batches of answers, the larger
-/// of `batch_rows` and `n_rows` rows each, whatever the numbers of players and repeats.
+/// of `batch_rows` and `n_rows` rows each, and `2 log₂ n_repeats` sums of contributions, each at
+/// most 4 MB (or 25 numbers per player) per metric, whatever the number of rows.
 /// Metrics that are no mean over rows are scored up to 51 times per player and repeat,
 /// on the whole and on the remainders of the jackknife.
+///
+/// **Stopping** answers with the repeats that are finished for all players; those after a stop, of
+/// another call or machine, make it the result of an uninterrupted run.
 ///
 /// # When it misleads
 ///
@@ -130,11 +142,22 @@ pub struct Permutation {
     /// How many rows the model predicts at once, at least 1; default 16 384. The answer does not
     /// depend on it.
     pub batch_rows: usize,
+    /// Stop when, in every metric, what the shuffles add to a player's standard error
+    /// (`√(Varᵣ(Iᵣ) / R)`, all that more repeats can lower) is at most this share of the range of
+    /// the values and 0; looked at after every 8 repeats, and `n_repeats` is then the most that are
+    /// made. Positive. Default `None`: all repeats.
+    pub tolerance: Option<f64>,
 }
 
 impl Default for Permutation {
     fn default() -> Self {
-        Self { n_repeats: 30, confidence: 0.95, max_rows: None, batch_rows: 16_384 }
+        Self {
+            n_repeats: 30,
+            confidence: 0.95,
+            max_rows: None,
+            batch_rows: 16_384,
+            tolerance: None,
+        }
     }
 }
 
@@ -143,10 +166,12 @@ impl Permutation {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] outside a domain; [`Error::Shape`] if model, data and players have
-    /// different features; [`Error::TooFewRows`] with fewer than 2 rows that count; [`Error::Data`] without metrics;
+    /// [`Error::Parameter`] outside a domain, or for a tolerance in a shard; [`Error::Shape`] if
+    /// model, data and players have different features; [`Error::TooFewRows`] with fewer than 2
+    /// rows that count; [`Error::Data`] without metrics, or for a checkpoint of another call;
     /// [`Error::Metric`] if a metric cannot score this model; [`Error::Task`] that names the
-    /// player and the repeat in which the model failed; [`Error::Cancelled`].
+    /// player and the repeat in which the model failed; [`Error::Cancelled`] if the call was
+    /// stopped without one finished repeat.
     pub fn importance(
         &self,
         run: &Run<'_>,
@@ -174,10 +199,33 @@ impl Permutation {
         metrics: &[Metric],
         shuffled: &dyn Shuffled,
     ) -> Result<Vec<Importance>> {
+        self.prepared(run, model, data, players, metrics, shuffled, |shuffles, scorers| {
+            self.accumulate(run, model, shuffles, scorers, metrics)
+        })
+    }
+
+    /// Checks everything, predicts the untouched rows, and hands both to `work`.
+    #[expect(clippy::too_many_arguments, reason = "those of the entry point, and what to do")]
+    pub(crate) fn prepared<T>(
+        &self,
+        run: &Run<'_>,
+        model: &dyn Model,
+        data: &Dataset,
+        players: &Players,
+        metrics: &[Metric],
+        shuffled: &dyn Shuffled,
+        work: impl FnOnce(&Shuffles<'_>, &[Scorer<'_>]) -> Result<T>,
+    ) -> Result<T> {
         require(self.n_repeats >= 1, "n_repeats", self.n_repeats, "at least 1")?;
         require(self.batch_rows >= 1, "batch_rows", self.batch_rows, "at least 1")?;
         let max_rows = self.max_rows.unwrap_or(usize::MAX);
         require(max_rows >= 2, "max_rows", max_rows, "at least 2")?;
+        if let Some(tolerance) = self.tolerance {
+            let positive = tolerance > 0.0 && tolerance.is_finite();
+            require(positive, "tolerance", tolerance, "positive and finite")?;
+            let requirement = "None in a shard, which does not know the other shards' repeats";
+            require(run.shard().is_none(), "tolerance", tolerance, requirement)?;
+        }
         check_confidence(self.confidence)?;
         check_parts(data, players, metrics)?;
         let mut used = rows_that_count(data);
@@ -195,6 +243,7 @@ impl Permutation {
         let predictions = predict_in_batches(model, rows, self.batch_rows, &used)?;
         let units = Units::new(data);
         let blocks = units.blocks(run.split(BLOCKS).seed());
+        let units = units.for_players(players.len(), run.split(BLOCKS).seed());
         let scorers = metrics
             .iter()
             .map(|metric| Scorer::new(metric, model, data, &units, &blocks, &predictions))
@@ -202,88 +251,193 @@ impl Permutation {
         let shuffles = Shuffles {
             shuffled,
             run: run.split(BLOCKS),
+            seed: *run,
+            data,
+            predictions: &predictions,
             rows,
             players,
-            keys: (0..self.n_repeats as u64).map(|repeat| run.split(repeat).seed()).collect(),
             row_names: &used,
         };
-        self.accumulate(run, &shuffles, &scorers)
+        work(&shuffles, &scorers)
     }
 
-    /// Folds the answers of all (player, repeat) in order, one player's noise at a time.
+    /// Does the missing repeats, each for all players, and scores those that are finished.
     fn accumulate(
         &self,
         run: &Run<'_>,
+        model: &dyn Model,
         shuffles: &Shuffles<'_>,
         scorers: &[Scorer<'_>],
+        metrics: &[Metric],
     ) -> Result<Vec<Importance>> {
-        let (n_players, n_repeats) = (shuffles.players.len(), self.n_repeats);
-        let n_jobs = n_players * n_repeats;
-        let at_once = shuffles.shuffled.at_once(shuffles.rows.nrows());
-        let per_task = at_once.clamp(1, n_jobs);
-        let mut replicates = vec![Array2::zeros((n_players, n_repeats)); scorers.len()];
-        let mut errors: Vec<Option<Vec<(f64, usize)>>> = vec![Some(Vec::new()); scorers.len()];
-        let mut noises: Vec<Option<Noise>> = vec![Some(Noise::default()); scorers.len()];
-        run.fold(
-            n_jobs.div_ceil(per_task),
-            shuffles.shuffled.calls_at_once().max(1),
-            |task, _| shuffles.run(task * per_task..((task + 1) * per_task).min(n_jobs), scorers),
-            |task, answers| {
-                for (offset, answers) in answers.into_iter().enumerate() {
-                    let job = task * per_task + offset;
-                    let (player, repeat) = (job / n_repeats, job % n_repeats);
-                    for (m, answer) in answers.into_iter().enumerate() {
-                        replicates[m][[player, repeat]] = answer.increase;
-                        match (&mut noises[m], answer.contributions) {
-                            (Some(noise), Some(contributions)) => noise.add(&contributions),
-                            (noise, _) => *noise = None,
-                        }
-                        if repeat + 1 < n_repeats {
-                            continue;
-                        }
-                        // The player is complete: keep its standard error, forget its rows.
-                        let noise = noises[m].replace(Noise::default());
-                        let known = noise.and_then(|noise| {
-                            let seen = replicates[m].row(player).to_vec();
-                            Some((noise.standard_error(&seen)?, noise.degrees_of_freedom()))
-                        });
-                        match (&mut errors[m], known) {
-                            (Some(errors), Some(known)) => errors.push(known),
-                            (errors, _) => *errors = None,
-                        }
+        let n_players = shuffles.players.len();
+        let lens: Vec<usize> = scorers.iter().map(|scorer| n_players * scorer.n_units()).collect();
+        let answer_len = n_players * scorers.len();
+        let work = Work::open(run, self.n_repeats, answer_len, &lens, || {
+            Ok(Fingerprint::new(shuffles.shuffled.name(), run)
+                .with_data(shuffles.data)
+                .with_players(shuffles.players)
+                .with_metrics(metrics)
+                .with_table("model", shuffles.predictions.view())
+                .with("what the model predicts", format_args!("{:?}", model.output())))
+        })?;
+        let enough = |within| work.look(|finished| is_within(finished, n_players, within));
+        let mut converged = self.tolerance.is_some_and(enough);
+        let order = if converged { Vec::new() } else { shuffles.in_order(work.missing()) };
+        let per_call = shuffles.per_call(order.len());
+        let calls: Vec<&[Job]> = order.chunks(per_call).collect();
+        let at_once = shuffles.shuffled.calls_at_once().max(1);
+        let mut begun: BTreeMap<usize, Begun> = BTreeMap::new();
+        let mut kept = Ok(());
+        let outcome = work.run().fold_with(
+            calls.len(),
+            at_once,
+            |range| {
+                shuffles
+                    .donors(&order[range.start * per_call..(range.end * per_call).min(order.len())])
+            },
+            |donors, call, _| shuffles.run(calls[call], donors, scorers),
+            |call, answers| {
+                for (&(player, repeat), answers) in calls[call].iter().zip(answers) {
+                    let of_repeat =
+                        begun.entry(repeat).or_insert_with(|| Begun::new(n_players, &lens));
+                    if !of_repeat.add(player, answers) {
+                        continue;
+                    }
+                    if let Some(Begun { increases, draws, .. }) = begun.remove(&repeat) {
+                        work.put(repeat, increases, draws);
+                    }
+                    converged = self.tolerance.is_some_and(enough);
+                    if converged {
+                        return ControlFlow::Break(());
                     }
                 }
-                ControlFlow::Continue(())
+                kept = work.keep();
+                if kept.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             },
-        )?;
-        let n_rows = shuffles.rows.nrows();
-        let results = scorers.iter().zip(replicates).zip(errors);
-        results
-            .map(|((scorer, replicates), errors)| {
-                let at_least_as_good = |player: usize| {
-                    replicates.row(player).iter().filter(|&&increase| increase <= 0.0).count()
-                };
-                let p_value = |player| (1 + at_least_as_good(player)) as f64;
-                let p_values: Vec<f64> =
-                    (0..n_players).map(|i| p_value(i) / (n_repeats + 1) as f64).collect();
-                let mut importance = Importance::from_replicates(
-                    "permutation",
-                    shuffles.players.names(),
-                    replicates,
-                    Replicate::Repeat,
-                )?;
-                importance.p_values = Some(p_values);
-                importance.seed = Some(run.seed());
-                importance.n_evaluations = n_rows * (1 + n_jobs);
-                scorer.describe(&mut importance);
-                importance.interval =
-                    errors.map(|errors| interval(&importance.values, &errors, self.confidence));
-                if importance.interval.is_none() {
-                    importance.warnings.push(scorer.no_interval());
-                }
-                Ok(importance)
+        );
+        let finished = work.close(outcome.map(|_| ()).and(kept))?;
+        let n_finished = finished.answers.len();
+        if n_finished == 0 {
+            return Err(Error::Cancelled { done: 0, total: self.n_repeats });
+        }
+        let result = |(m, scorer): (usize, &Scorer<'_>)| {
+            let mut importance = self.summarize(&finished, m, shuffles.players, scorer)?;
+            importance.seed = Some(run.seed());
+            importance.n_evaluations = shuffles.rows.nrows() * (1 + n_players * n_finished);
+            if n_finished < self.n_repeats && !converged {
+                let (done, total) = (n_finished, self.n_repeats);
+                importance.warnings.push(Warning::Unfinished { done, total });
+            } else if let Some(tolerance) = self.tolerance.filter(|_| !converged) {
+                importance.warnings.push(Warning::Note(format!(
+                    "the tolerance of {tolerance} was not reached in {n_finished} repeats"
+                )));
+            }
+            Ok(importance)
+        };
+        scorers.iter().enumerate().map(result).collect()
+    }
+
+    /// The result of the finished repeats in one metric.
+    fn summarize(
+        &self,
+        finished: &Checkpoint,
+        m: usize,
+        players: &Players,
+        scorer: &Scorer<'_>,
+    ) -> Result<Importance> {
+        let n_players = players.len();
+        let replicates = replicates(finished, m, n_players);
+        let noise = finished.moments[m].total();
+        let errors: Option<Vec<(f64, usize)>> = (0..n_players)
+            .map(|player| {
+                let noise = Noise::of_player(noise.as_ref()?, player, n_players)?;
+                let seen = replicates.row(player).to_vec();
+                Some((noise.standard_error(&seen)?, noise.degrees_of_freedom()))
             })
-            .collect()
+            .collect();
+        let p_value = |of_player: ndarray::ArrayView1<'_, f64>| {
+            let at_least_as_good = of_player.iter().filter(|&&increase| increase <= 0.0).count();
+            (1 + at_least_as_good) as f64 / (of_player.len() + 1) as f64
+        };
+        let p_values = replicates.rows().into_iter().map(p_value).collect();
+        let (names, kind) = (players.names(), Replicate::Repeat);
+        let mut importance = Importance::from_replicates("permutation", names, replicates, kind)?;
+        importance.p_values = Some(p_values);
+        scorer.describe(&mut importance);
+        importance.interval =
+            errors.map(|errors| interval(&importance.values, &errors, self.confidence));
+        if importance.interval.is_none() {
+            importance.warnings.push(scorer.no_interval());
+        }
+        Ok(importance)
+    }
+}
+
+/// `(n_players, n_finished)` increases of a metric, in the order of the repeats.
+fn replicates(finished: &Checkpoint, m: usize, n_players: usize) -> Array2<f64> {
+    let mut replicates = Array2::zeros((n_players, finished.answers.len()));
+    for (mut of_repeat, answer) in
+        replicates.columns_mut().into_iter().zip(finished.answers.values())
+    {
+        of_repeat
+            .iter_mut()
+            .zip(&answer[m * n_players..])
+            .for_each(|(to, &increase)| *to = increase);
+    }
+    replicates
+}
+
+/// Whether, after a multiple of [`LOOK`] repeats without a gap, the shuffles' noise is at most this
+/// share of the range of the values and 0.
+fn is_within(finished: &Checkpoint, n_players: usize, share: f64) -> bool {
+    let n = finished.answers.len();
+    let in_a_row = finished.answers.last_key_value().map(|(&last, _)| last + 1) == Some(n as u64);
+    let look = n > 0 && n.is_multiple_of(LOOK) && in_a_row;
+    look && (0..finished.moments.len()).all(|m| {
+        let replicates = replicates(finished, m, n_players);
+        let players = || replicates.rows().into_iter().map(|of_player| of_player.to_vec());
+        let (low, high) = players().fold((0.0_f64, 0.0_f64), |(low, high), of_player| {
+            let value = mean(of_player.iter());
+            (low.min(value), high.max(value))
+        });
+        let noise = players().map(|of_player| sample_std(of_player.iter()) / (n as f64).sqrt());
+        noise.fold(0.0, f64::max) <= share * (high - low)
+    })
+}
+
+/// A repeat of which some players are answered.
+struct Begun {
+    n_missing: usize,
+    /// Of each metric, and in it each player.
+    increases: Vec<f64>,
+    /// The contributions of each metric's players, one after another; `None` once one is not known.
+    draws: Vec<Option<Vec<f64>>>,
+}
+
+impl Begun {
+    fn new(n_players: usize, lens: &[usize]) -> Self {
+        Self {
+            n_missing: n_players,
+            increases: vec![0.0; n_players * lens.len()],
+            draws: lens.iter().map(|&len| Some(vec![0.0; len])).collect(),
+        }
+    }
+
+    /// Takes in a player's answer in each metric; whether it was the last.
+    fn add(&mut self, player: usize, answers: Vec<Answer>) -> bool {
+        let n_players = self.increases.len() / self.draws.len().max(1);
+        for (m, (answer, draws)) in answers.into_iter().zip(&mut self.draws).enumerate() {
+            self.increases[m * n_players + player] = answer.increase;
+            match (draws.as_mut(), answer.contributions) {
+                (Some(all), Some(own)) if own.len() * n_players == all.len() => {
+                    all[player * own.len()..][..own.len()].copy_from_slice(&own);
+                }
+                _ => *draws = None,
+            }
+        }
+        self.n_missing -= 1;
+        self.n_missing == 0
     }
 }
 
@@ -311,6 +465,14 @@ impl Shuffle<'_> {
 ///
 /// The predictions must be those of the model that goes with it.
 pub trait Shuffled: Sync {
+    /// What tells it apart from other ways, whose predictions may have other last bits: work that
+    /// one has finished is not the other's to go on from.
+    fn name(&self) -> &'static str;
+
+    /// How many repeats of a player to ask for one after another, before the next player's; 1 for
+    /// a way that gains nothing from it.
+    fn repeats_together(&self) -> usize;
+
     /// How many shuffles of so many rows to ask for in one call; all of their predictions are held.
     fn at_once(&self, n_rows: usize) -> usize;
 
@@ -319,7 +481,9 @@ pub trait Shuffled: Sync {
     fn calls_at_once(&self) -> usize;
 
     /// Predicts all rows once per shuffle, shuffle after shuffle:
-    /// `(n_shuffles · n_rows, n_outputs)`. The shuffles are ordered by player, then repeat.
+    /// `(n_shuffles · n_rows, n_outputs)`. The shuffles come in groups of
+    /// [`Shuffled::repeats_together`] repeats, in each ordered by player, then repeat; a call may
+    /// begin and end inside a group.
     ///
     /// # Errors
     ///
@@ -333,12 +497,21 @@ pub trait Shuffled: Sync {
 }
 
 /// The plain way, for any model: builds the rows and predicts them.
-struct PredictAgain<'a> {
-    model: &'a dyn Model,
-    batch_rows: usize,
+pub(crate) struct PredictAgain<'a> {
+    pub(crate) model: &'a dyn Model,
+    pub(crate) batch_rows: usize,
 }
 
 impl Shuffled for PredictAgain<'_> {
+    fn name(&self) -> &'static str {
+        "permutation"
+    }
+
+    /// A stop then loses the least.
+    fn repeats_together(&self) -> usize {
+        1
+    }
+
     /// Copies of a small table are predicted together.
     fn at_once(&self, n_rows: usize) -> usize {
         (self.batch_rows / n_rows).max(1)
@@ -382,40 +555,76 @@ impl Shuffled for PredictAgain<'_> {
 }
 
 /// What the tasks share.
-struct Shuffles<'a> {
-    shuffled: &'a dyn Shuffled,
+pub(crate) struct Shuffles<'a> {
+    pub(crate) shuffled: &'a dyn Shuffled,
     /// For the threads of a task; silent.
     run: Run<'static>,
-    rows: ArrayView2<'a, f64>,
+    /// The call's own, for the repeats' seeds.
+    seed: Run<'a>,
+    data: &'a Dataset,
+    /// Of the untouched rows.
+    predictions: &'a Array2<f64>,
+    pub(crate) rows: ArrayView2<'a, f64>,
     players: &'a Players,
-    /// One per repeat.
-    keys: Vec<u64>,
     /// The rows' numbers in the caller's table.
     row_names: &'a [usize],
 }
 
+/// A player and a repeat.
+pub(crate) type Job = (usize, usize);
+
 impl Shuffles<'_> {
-    /// Predicts and scores some (player, repeat), numbered player by player.
-    fn run(
+    /// All players of these repeats, as [`Shuffled::predict`] says.
+    fn in_order(&self, repeats: &[usize]) -> Vec<Job> {
+        let together = self.shuffled.repeats_together().max(1);
+        let players = || 0..self.players.len();
+        let group = |group: &[usize]| {
+            let of_player = |player| group.iter().map(move |&repeat| (player, repeat));
+            players().flat_map(of_player).collect::<Vec<Job>>()
+        };
+        repeats.chunks(together).flat_map(group).collect()
+    }
+
+    /// How many jobs a call has: as many as are predicted at once, without parting the repeats that
+    /// go together, and not more repeats than are worth a stop.
+    fn per_call(&self, n_jobs: usize) -> usize {
+        let n_rows = self.rows.nrows();
+        let together = self.shuffled.repeats_together().max(1);
+        let group = together.saturating_mul(self.players.len());
+        let worth = (CALL_ROWS / n_rows).max(group);
+        let most = self.shuffled.at_once(n_rows).min(worth);
+        let whole = if most >= group { group } else { together };
+        let most = if most >= whole { most - most % whole } else { most };
+        most.clamp(1, n_jobs.max(1))
+    }
+
+    /// The donors of the repeats that these jobs are of; all players of a repeat have the same.
+    pub(crate) fn donors(&self, jobs: &[Job]) -> Result<BTreeMap<usize, Vec<usize>>> {
+        let mut repeats: Vec<usize> = jobs.iter().map(|&(_, repeat)| repeat).collect();
+        repeats.sort_unstable();
+        repeats.dedup();
+        let donors = self.run.map(repeats.len(), |place, _| {
+            let key = self.seed.split(repeats[place] as u64).seed();
+            Ok(Donors::new(self.rows.nrows(), key).all())
+        })?;
+        Ok(repeats.into_iter().zip(donors).collect())
+    }
+
+    /// Predicts and scores some jobs, whose repeats' donors are among these.
+    pub(crate) fn run(
         &self,
-        jobs: std::ops::Range<usize>,
+        jobs: &[Job],
+        donors: &BTreeMap<usize, Vec<usize>>,
         scorers: &[Scorer<'_>],
     ) -> Result<Vec<Vec<Answer>>> {
-        let (n_rows, n_repeats) = (self.rows.nrows(), self.keys.len());
-        // All players of a repeat have the same donors.
-        let n_drawn = jobs.len().min(n_repeats);
-        let donors = |offset: usize, _: &mut _| {
-            Ok(Donors::new(n_rows, self.keys[(jobs.start + offset) % n_repeats]).all())
+        let n_rows = self.rows.nrows();
+        let shuffle = |&(player, repeat): &Job| Shuffle {
+            name: &self.players.names()[player],
+            members: self.players.members(player),
+            repeat,
+            donors: &donors[&repeat],
         };
-        let donors: Vec<Vec<usize>> = self.run.map(n_drawn, donors)?;
-        let shuffle = |job: usize| Shuffle {
-            name: &self.players.names()[job / n_repeats],
-            members: self.players.members(job / n_repeats),
-            repeat: job % n_repeats,
-            // Either few jobs, each with donors of its own, or all repeats in turn.
-            donors: &donors[(job - jobs.start) % n_drawn],
-        };
-        let shuffles: Vec<Shuffle<'_>> = jobs.clone().map(shuffle).collect();
+        let shuffles: Vec<Shuffle<'_>> = jobs.iter().map(shuffle).collect();
         let predictions = self
             .shuffled
             .predict(&self.run, self.rows, &shuffles)

@@ -222,6 +222,18 @@ impl<'a> Run<'a> {
         n_tasks: usize,
         batch: usize,
         task: impl Fn(usize, &mut Rng) -> Result<T> + Sync,
+        merge: impl FnMut(usize, T) -> ControlFlow<()>,
+    ) -> Result<usize> {
+        self.fold_with(n_tasks, batch, |_| Ok(()), |(), i, rng| task(i, rng), merge)
+    }
+
+    /// As [`Run::fold`], where `prepare` makes what the tasks of a batch share.
+    pub(crate) fn fold_with<S: Sync, T: Send>(
+        &self,
+        n_tasks: usize,
+        batch: usize,
+        prepare: impl Fn(std::ops::Range<usize>) -> Result<S>,
+        task: impl Fn(&S, usize, &mut Rng) -> Result<T> + Sync,
         mut merge: impl FnMut(usize, T) -> ControlFlow<()>,
     ) -> Result<usize> {
         crate::error::require(batch > 0, "batch", batch, "at least 1")?;
@@ -230,9 +242,10 @@ impl<'a> Run<'a> {
         let mut done = 0;
         while done < n_tasks {
             let end = (done + batch).min(n_tasks);
+            let shared = prepare(done..end)?;
             let mut answers: Vec<Result<T>> = (done..end)
                 .into_par_iter()
-                .map(|i| steps.take(i, || task(i, &mut Rng::new(self.seed, i as u64))))
+                .map(|i| steps.take(i, || task(&shared, i, &mut Rng::new(self.seed, i as u64))))
                 .collect();
             let ready = answers.iter().position(Result::is_err).unwrap_or(answers.len());
             let rest = answers.split_off(ready);

@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, Target};
 use crate::error::{Error, Result, require};
+use crate::game::Removal;
 use crate::metric::Metric;
 use crate::moments::Moments;
 use crate::players::Players;
@@ -225,6 +226,20 @@ impl Fingerprint {
             .with_hash("categorical columns", places(data.categorical()))
             .with_hash("weights", data.weights().into_iter().flatten().map(bits))
             .with_hash("groups of rows", places(data.groups().unwrap_or(&[])))
+    }
+
+    /// What stands in the place of removed features; samplers are told apart by how they print.
+    pub(crate) fn with_removal(self, removal: &Removal) -> Self {
+        match removal {
+            Removal::Baseline(values) => self.with_hash("baseline", values.iter().map(bits)),
+            Removal::Marginal { rows, weights } => self
+                .with_table("background", rows.view())
+                .with_hash("background weights", weights.iter().flatten().map(bits)),
+            Removal::Conditional { sampler, n_samples, seed } => self
+                .with_text("sampler", &format!("{sampler:?}"))
+                .with("draws per coalition", n_samples)
+                .with("seed of the draws", seed),
+        }
     }
 
     pub(crate) fn with_players(self, players: &Players) -> Self {

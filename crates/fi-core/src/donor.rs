@@ -4,6 +4,7 @@
 //! rows and the key, so that blocks, threads and machines that each see a part of the table
 //! all draw the same permutation.
 
+use crate::folds::numbered;
 use crate::rng::mix;
 
 /// Few rows need more rounds until every order is equally likely: there are fewer numbers to mix.
@@ -95,6 +96,44 @@ impl Donors {
     }
 }
 
+/// Rows in cells, within which values are exchanged.
+#[derive(Debug)]
+pub(crate) struct Cells {
+    /// The cell of each row, from 0, and the rows of each cell.
+    of_row: Vec<usize>,
+    rows: Vec<Vec<usize>>,
+}
+
+impl Cells {
+    /// The cells that bear these names.
+    pub(crate) fn new(names: &[usize]) -> Self {
+        let (of_row, sizes) = numbered(names);
+        let mut rows: Vec<Vec<usize>> = sizes.into_iter().map(Vec::with_capacity).collect();
+        of_row.iter().enumerate().for_each(|(row, &cell)| rows[cell].push(row));
+        Self { of_row, rows }
+    }
+
+    /// The cell of each row, from 0 without gaps.
+    pub(crate) fn of_row(&self) -> &[usize] {
+        &self.of_row
+    }
+
+    /// How many rows are alone in their cell: they can only give their values to themselves.
+    pub(crate) fn n_alone(&self) -> usize {
+        self.rows.iter().filter(|rows| rows.len() == 1).count()
+    }
+
+    /// The donor of every row: a permutation within each cell, drawn by `key`.
+    pub(crate) fn donors(&self, key: u64) -> Vec<usize> {
+        let mut donors = vec![0; self.of_row.len()];
+        for (cell, rows) in self.rows.iter().enumerate() {
+            let within = Donors::new(rows.len(), mix(key, cell as u64));
+            rows.iter().enumerate().for_each(|(k, &row)| donors[row] = rows[within.of(k)]);
+        }
+        donors
+    }
+}
+
 /// `(x + y) mod n` for `x, y < n`.
 fn add(x: u64, y: u64, n: u64) -> u64 {
     let sum = x + y;
@@ -180,6 +219,25 @@ mod tests {
             );
             let share = inverted / (n_keys as usize * (n - 1)) as f64;
             assert!((share - 0.5).abs() < 0.01, "{n}: {share}");
+        }
+    }
+
+    #[test]
+    fn within_cells_every_row_is_as_likely_a_donor_as_any_other() {
+        let cells = Cells::new(&[7, 3, 7, 3, 7, 9]);
+        assert_eq!((cells.of_row(), cells.n_alone()), (&[1, 0, 1, 0, 1, 2][..], 1));
+        let mut counts = [[0.0_f64; 6]; 6];
+        for key in 0..6_000 {
+            let donors = cells.donors(mix(3, key));
+            (0..6).for_each(|row| counts[row][donors[row]] += 1.0);
+        }
+        for (row, counts) in counts.iter().enumerate() {
+            for (donor, &count) in counts.iter().enumerate() {
+                let size = [3.0, 2.0, 3.0, 2.0, 3.0, 1.0][row];
+                let same = cells.of_row()[row] == cells.of_row()[donor];
+                let expected = if same { 6_000.0 / size } else { 0.0 };
+                assert!((count - expected).abs() < 160.0, "{row} {donor}: {count}");
+            }
         }
     }
 

@@ -262,7 +262,7 @@ fn groups(data: &Dataset) -> Result<(Vec<usize>, Vec<usize>)> {
 }
 
 /// The names numbered in ascending order, and how often each occurs.
-fn numbered(all: &[usize]) -> (Vec<usize>, Vec<usize>) {
+pub(crate) fn numbered(all: &[usize]) -> (Vec<usize>, Vec<usize>) {
     let mut names = all.to_vec();
     names.sort_unstable();
     names.dedup();

@@ -3,12 +3,18 @@
 //! [`PredictionGame`] asks what one row's prediction becomes when the model knows only some of
 //! the features; [`Removal`] says what *not knowing* means.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 
 use crate::error::{Error, Result, require_shape};
 use crate::model::{Model, predict_checked};
 use crate::players::Players;
 use crate::rng::Rng;
+
+mod drawn;
+mod removal;
+
+pub use removal::Removal;
+use removal::Rest;
 
 /// A pure function from coalitions to values.
 ///
@@ -63,126 +69,6 @@ pub trait Game: Sync {
     }
 }
 
-/// What stands in the place of a feature that is removed.
-///
-/// # When it misleads
-///
-/// Both kinds break the dependence between the removed features and those that stay: with
-/// dependent features the model is asked about rows that cannot occur. A baseline is also a
-/// choice of the reference point, and another baseline gives other scores.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Removal {
-    /// One fixed value per feature.
-    Baseline(Vec<f64>),
-    /// The mean over background rows, whatever the other features are (also called
-    /// *interventional*).
-    Marginal {
-        /// `(n_background, n_features)`; NaN where a value is missing.
-        rows: Array2<f64>,
-        /// A weight per background row; `None` weighs all the same.
-        weights: Option<Vec<f64>>,
-    },
-}
-
-impl Removal {
-    /// Removed features take these values.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotFinite`] for an infinite value; [`Error::Data`] without features.
-    pub fn baseline(values: Vec<f64>) -> Result<Self> {
-        let removal = Self::Baseline(values);
-        removal.check()?;
-        Ok(removal)
-    }
-
-    /// Removed features are averaged over these background rows.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TooFewRows`] without rows; [`Error::Data`] without features;
-    /// [`Error::NotFinite`] for an infinite value.
-    pub fn marginal(rows: Array2<f64>) -> Result<Self> {
-        let removal = Self::Marginal { rows, weights: None };
-        removal.check()?;
-        Ok(removal)
-    }
-
-    /// Removed features are averaged over these background rows with these weights.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Removal::marginal`]; [`Error::Shape`] for another number of weights;
-    /// [`Error::Data`] for a negative weight or if all are 0.
-    pub fn weighted_marginal(rows: Array2<f64>, weights: Vec<f64>) -> Result<Self> {
-        let removal = Self::Marginal { rows, weights: Some(weights) };
-        removal.check()?;
-        Ok(removal)
-    }
-
-    /// How many columns its rows have.
-    pub fn n_features(&self) -> usize {
-        match self {
-            Self::Baseline(values) => values.len(),
-            Self::Marginal { rows, .. } => rows.ncols(),
-        }
-    }
-
-    /// The fields are public, so a game checks them again.
-    fn check(&self) -> Result<()> {
-        let (what, weights) = match self {
-            Self::Baseline(_) => ("the baseline", None),
-            Self::Marginal { weights, .. } => ("the background", weights.as_ref()),
-        };
-        let rows = self.rows();
-        if rows.nrows() == 0 {
-            return Err(Error::TooFewRows { what: what.to_owned(), needed: 1, got: 0 });
-        }
-        if rows.ncols() == 0 {
-            return Err(Error::Data(format!("{what} has no features, give at least one column")));
-        }
-        if let Some(((row, column), &value)) = rows.indexed_iter().find(|(_, x)| x.is_infinite()) {
-            let column = Some(column.to_string());
-            return Err(Error::NotFinite { what: what.to_owned(), row, column, value });
-        }
-        weights.map_or(Ok(()), |weights| check_weights(weights, rows.nrows()))
-    }
-
-    pub(crate) fn rows(&self) -> ArrayView2<'_, f64> {
-        match self {
-            Self::Baseline(values) => ArrayView1::from(values).insert_axis(Axis(0)),
-            Self::Marginal { rows, .. } => rows.view(),
-        }
-    }
-
-    pub(crate) fn weights(&self) -> Array1<f64> {
-        match self {
-            Self::Marginal { weights: Some(weights), .. } => Array1::from(weights.clone()),
-            Self::Marginal { .. } | Self::Baseline(_) => Array1::ones(self.rows().nrows()),
-        }
-    }
-}
-
-fn check_weights(weights: &[f64], n_rows: usize) -> Result<()> {
-    require_shape("the list of background weights", &[n_rows], &[weights.len()])?;
-    if let Some(row) = weights.iter().position(|weight| !weight.is_finite()) {
-        let what = "the background weight".to_owned();
-        return Err(Error::NotFinite { what, row, column: None, value: weights[row] });
-    }
-    if let Some(row) = weights.iter().position(|&weight| weight < 0.0) {
-        let weight = weights[row];
-        return Err(Error::Data(format!(
-            "the background weight is `{weight}` in row {row}, weights must not be negative"
-        )));
-    }
-    if weights.iter().all(|&weight| weight == 0.0) {
-        return Err(Error::Data(
-            "all background weights are 0, give at least one row a weight".to_owned(),
-        ));
-    }
-    Ok(())
-}
-
 /// One row's prediction as a game: what the model says when it knows only a coalition's features.
 ///
 /// ```text
@@ -191,10 +77,12 @@ fn check_weights(weights: &[f64], n_rows: usize) -> Result<()> {
 /// f    the model, all its outputs at once
 /// x    the row
 /// S    the features of the players present, and the features of no player
-/// z_b  background row b, with weight w_b; one row for a baseline
+/// z_b  background row b, with weight w_b; one row for a baseline; for a conditional removal the
+///      b-th row that is drawn given x on S, from a stream of the seed and S alone
 /// ```
 ///
-/// Where players overlap, a feature is present if any player that holds it is.
+/// Where players overlap, a feature is present if any player that holds it is. A missing value
+/// of the row that is present stays missing, and tells a conditional sampler nothing.
 ///
 /// # Units
 ///
@@ -202,7 +90,8 @@ fn check_weights(weights: &[f64], n_rows: usize) -> Result<()> {
 ///
 /// # Cost
 ///
-/// One predicted row per coalition and background row. The synthetic rows are made in blocks of
+/// One predicted row per coalition and background row, or per draw (and one if all is present).
+/// A single completion of a conditional removal costs one predicted row and all of its draws. The synthetic rows are made in blocks of
 /// at most 2¹⁴ rows and 8 MiB, in one buffer, in which only the columns that change from one
 /// coalition to the next are written.
 ///
@@ -228,10 +117,7 @@ pub struct PredictionGame<'a> {
     model: &'a dyn Model,
     players: &'a Players,
     row: Vec<f64>,
-    background: ArrayView2<'a, f64>,
-    /// Weights of the background rows, and their running sum.
-    weights: Array1<f64>,
-    cumulative: Vec<f64>,
+    rest: Rest<'a>,
     /// The features of no player: always present.
     always: Vec<bool>,
 }
@@ -257,6 +143,7 @@ impl<'a> PredictionGame<'a> {
         let what = match removal {
             Removal::Baseline(_) => "the baseline row",
             Removal::Marginal { .. } => "the background row",
+            Removal::Conditional { .. } => "the sampler's row",
         };
         require_shape(what, &[n_features], &[removal.n_features()])?;
         if let Some(column) = row.iter().position(|value| value.is_infinite()) {
@@ -266,16 +153,7 @@ impl<'a> PredictionGame<'a> {
         }
         let mut always = vec![true; n_features];
         (0..players.len()).flat_map(|i| players.members(i)).for_each(|&f| always[f] = false);
-        let weights = removal.weights();
-        let cumulative = weights
-            .iter()
-            .scan(0.0, |sum, weight| {
-                *sum += weight;
-                Some(*sum)
-            })
-            .collect();
-        let background = removal.rows();
-        Ok(Self { model, players, row: row.to_vec(), background, weights, cumulative, always })
+        Ok(Self { model, players, row: row.to_vec(), rest: removal.rest(), always })
     }
 
     fn show(&self, coalition: ArrayView1<'_, bool>, present: &mut [bool]) {
@@ -310,17 +188,21 @@ impl Game for PredictionGame<'_> {
 
     fn values(&self, coalitions: ArrayView2<'_, bool>) -> Result<Array2<f64>> {
         self.check(coalitions)?;
+        let background = match &self.rest {
+            Rest::Background(background) => background,
+            Rest::Drawn(drawn) => return drawn.values(self, coalitions),
+        };
         let (n_coalitions, n_features) = (coalitions.nrows(), self.row.len());
         let mut values = Array2::zeros((n_coalitions, self.n_outputs()));
         // A block holds `slots` coalitions times one chunk of the background.
-        let chunk_len = self.background.nrows().min(self.block());
+        let chunk_len = background.rows.nrows().min(self.block());
         let slots = (self.block() / chunk_len).min(n_coalitions).max(1);
         let mut block = Array2::zeros((slots * chunk_len, n_features));
         let mut shown = vec![false; slots * n_features];
         let mut present = vec![false; n_features];
         let mut changed = Vec::with_capacity(n_features);
         for (chunk, first) in
-            self.background.axis_chunks_iter(Axis(0), chunk_len).zip((0..).step_by(chunk_len))
+            background.rows.axis_chunks_iter(Axis(0), chunk_len).zip((0..).step_by(chunk_len))
         {
             let len = chunk.nrows();
             for slot in 0..slots {
@@ -349,23 +231,30 @@ impl Game for PredictionGame<'_> {
                 let predictions =
                     predict_checked(self.model, block.slice(s![..group.nrows() * len, ..]))?;
                 for (i, prediction) in predictions.outer_iter().enumerate() {
-                    let weight = self.weights[first + i % len];
+                    let weight = background.weights[first + i % len];
                     values.row_mut(start + i / len).scaled_add(weight, &prediction);
                 }
             }
         }
-        values /= self.cumulative[self.cumulative.len() - 1];
+        values /= background.cumulative[background.cumulative.len() - 1];
         Ok(values)
     }
 
     fn cost(&self) -> usize {
-        self.background.nrows()
+        match &self.rest {
+            Rest::Background(background) => background.rows.nrows(),
+            Rest::Drawn(drawn) => drawn.n_samples,
+        }
     }
 
     fn draw_completion(&self, rng: &mut Rng) -> usize {
-        let last = self.cumulative.len() - 1;
-        let at = rng.uniform() * self.cumulative[last];
-        self.cumulative.partition_point(|&sum| sum <= at).min(last)
+        let cumulative = match &self.rest {
+            Rest::Background(background) => &background.cumulative,
+            Rest::Drawn(drawn) => return rng.below(drawn.n_samples),
+        };
+        let last = cumulative.len() - 1;
+        let at = rng.uniform() * cumulative[last];
+        cumulative.partition_point(|&sum| sum <= at).min(last)
     }
 
     fn complete(
@@ -375,10 +264,14 @@ impl Game for PredictionGame<'_> {
     ) -> Result<Array2<f64>> {
         self.check(coalitions)?;
         require_shape("the list of completions", &[coalitions.nrows()], &[completions.len()])?;
-        let n_rows = self.background.nrows();
+        let n_rows = self.cost();
         if let Some(row) = completions.iter().find(|&&row| row >= n_rows) {
+            let kind = match &self.rest {
+                Rest::Background(_) => "background rows",
+                Rest::Drawn(_) => "draws",
+            };
             return Err(Error::Data(format!(
-                "completion {row} does not exist, there are only {n_rows} background rows"
+                "completion {row} does not exist, there are only {n_rows} {kind}"
             )));
         }
         let mut values = Array2::zeros((coalitions.nrows(), self.n_outputs()));
@@ -389,7 +282,10 @@ impl Game for PredictionGame<'_> {
             let end = (start + block_len).min(coalitions.nrows());
             for (k, mut row) in (start..end).zip(block.outer_iter_mut()) {
                 self.show(coalitions.row(k), &mut present);
-                let removed = self.background.row(completions[k]);
+                let removed = match &self.rest {
+                    Rest::Background(background) => background.rows.row(completions[k]).to_owned(),
+                    Rest::Drawn(drawn) => drawn.completion(&self.row, &present, completions[k])?,
+                };
                 for f in 0..present.len() {
                     row[f] = if present[f] { self.row[f] } else { removed[f] };
                 }

@@ -73,12 +73,14 @@
 //! scores near 0 what another feature can stand in for.
 
 pub mod agreement;
+pub mod conditional;
 #[cfg(feature = "proptest")]
 pub mod invariants;
 pub mod shapley;
 
 mod attribution;
 mod checkpoint;
+mod conditional_permutation;
 mod correlation_groups;
 mod dataset;
 mod donor;
@@ -104,6 +106,8 @@ mod statistics;
 
 pub use attribution::Attribution;
 pub use checkpoint::{Checkpoint, Keeper};
+pub use conditional::Conditional;
+pub use conditional_permutation::{ConditionalPermutation, Conditioning, Subgroups};
 pub use dataset::{Dataset, Target};
 pub use donor::Donors;
 pub use error::{Error, Result, require, require_shape};

@@ -6,33 +6,31 @@
 //! with the same permutation of the rows, so that scores of players, groups and pairs can be
 //! subtracted from each other.
 
+mod repeats;
+mod shuffles;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::ArrayView1;
 
+use self::repeats::{Begun, is_within, replicates};
+use self::shuffles::Job;
 use crate::checkpoint::{Checkpoint, Fingerprint, Work};
 use crate::dataset::Dataset;
-use crate::donor::Donors;
-use crate::error::{Error, Result, require, require_shape};
+use crate::error::{Error, Result, require};
 use crate::importance::{Importance, Replicate, Warning};
 use crate::metric::Metric;
-use crate::model::{Model, predict_checked};
+use crate::model::Model;
 use crate::players::Players;
 use crate::run::Run;
 use crate::sampling_noise::{Noise, Units};
-use crate::scorer::{
-    Answer, Scorer, check_parts, interval, only, predict_in_batches, rows_that_count,
-};
-use crate::statistics::{check_confidence, mean, sample_std};
+use crate::scorer::{Scorer, check_parts, interval, only, predict_in_batches, rows_that_count};
+use crate::statistics::check_confidence;
 
-/// Tasks whose answers wait at once to be added up; fixed, so that it does not depend on threads.
-pub(crate) const TASKS_AT_ONCE: usize = 16;
-/// A call predicts no more repeats than it takes to predict so many rows: a stop loses what calls
-/// have begun.
-const CALL_ROWS: usize = 1 << 18;
-/// Repeats between two looks at the tolerance; fixed, so that it does not depend on the calls.
-const LOOK: usize = 8;
+pub(crate) use self::shuffles::{Exchange, PlanExchange, PredictAgain, Shuffles, from_donor};
+pub use self::shuffles::{Shuffle, Shuffled};
+
 /// Streams beside those of the repeats.
 const ROWS: u64 = u64::MAX;
 const BLOCKS: u64 = u64::MAX - 1;
@@ -180,7 +178,7 @@ impl Permutation {
         players: &Players,
         metrics: &[Metric],
     ) -> Result<Vec<Importance>> {
-        let predict = PredictAgain { model, batch_rows: self.batch_rows };
+        let predict = PredictAgain { model, batch_rows: self.batch_rows, replace: &from_donor };
         self.importance_by(run, model, data, players, metrics, &predict)
     }
 
@@ -199,7 +197,25 @@ impl Permutation {
         metrics: &[Metric],
         shuffled: &dyn Shuffled,
     ) -> Result<Vec<Importance>> {
-        self.prepared(run, model, data, players, metrics, shuffled, |shuffles, scorers| {
+        let everywhere = |_: &Dataset| Ok(Exchange::Everywhere);
+        let how = ("permutation", &everywhere as &PlanExchange<'_>);
+        self.importance_in(run, model, data, players, metrics, shuffled, how)
+    }
+
+    /// As [`Permutation::importance_by`], under the name of another method, which says from the
+    /// rows that are used where values come from.
+    #[expect(clippy::too_many_arguments, reason = "those of the method, and what another changes")]
+    pub(crate) fn importance_in(
+        &self,
+        run: &Run<'_>,
+        model: &dyn Model,
+        data: &Dataset,
+        players: &Players,
+        metrics: &[Metric],
+        shuffled: &dyn Shuffled,
+        how: (&'static str, &PlanExchange<'_>),
+    ) -> Result<Vec<Importance>> {
+        self.prepared(run, model, data, players, metrics, shuffled, how, |shuffles, scorers| {
             self.accumulate(run, model, shuffles, scorers, metrics)
         })
     }
@@ -214,6 +230,7 @@ impl Permutation {
         players: &Players,
         metrics: &[Metric],
         shuffled: &dyn Shuffled,
+        (method, exchange): (&'static str, &PlanExchange<'_>),
         work: impl FnOnce(&Shuffles<'_>, &[Scorer<'_>]) -> Result<T>,
     ) -> Result<T> {
         require(self.n_repeats >= 1, "n_repeats", self.n_repeats, "at least 1")?;
@@ -256,6 +273,8 @@ impl Permutation {
             predictions: &predictions,
             rows,
             players,
+            method,
+            exchange: exchange(data)?,
             row_names: &used,
         };
         work(&shuffles, &scorers)
@@ -274,7 +293,11 @@ impl Permutation {
         let lens: Vec<usize> = scorers.iter().map(|scorer| n_players * scorer.n_units()).collect();
         let answer_len = n_players * scorers.len();
         let work = Work::open(run, self.n_repeats, answer_len, &lens, || {
-            Ok(Fingerprint::new(shuffles.shuffled.name(), run)
+            let (method, by) = (shuffles.method, shuffles.shuffled.name());
+            let print = Fingerprint::new(format_args!("{method} by {by}"), run);
+            Ok(shuffles
+                .exchange
+                .print(print)
                 .with_data(shuffles.data)
                 .with_players(shuffles.players)
                 .with_metrics(metrics)
@@ -322,7 +345,7 @@ impl Permutation {
             return Err(Error::Cancelled { done: 0, total: self.n_repeats });
         }
         let result = |(m, scorer): (usize, &Scorer<'_>)| {
-            let mut importance = self.summarize(&finished, m, shuffles.players, scorer)?;
+            let mut importance = self.summarize(&finished, m, shuffles, scorer)?;
             importance.seed = Some(run.seed());
             importance.n_evaluations = shuffles.rows.nrows() * (1 + n_players * n_finished);
             if n_finished < self.n_repeats && !converged {
@@ -343,10 +366,10 @@ impl Permutation {
         &self,
         finished: &Checkpoint,
         m: usize,
-        players: &Players,
+        shuffles: &Shuffles<'_>,
         scorer: &Scorer<'_>,
     ) -> Result<Importance> {
-        let n_players = players.len();
+        let n_players = shuffles.players.len();
         let replicates = replicates(finished, m, n_players);
         let noise = finished.moments[m].total();
         let errors: Option<Vec<(f64, usize)>> = (0..n_players)
@@ -356,13 +379,13 @@ impl Permutation {
                 Some((noise.standard_error(&seen)?, noise.degrees_of_freedom()))
             })
             .collect();
-        let p_value = |of_player: ndarray::ArrayView1<'_, f64>| {
+        let p_value = |of_player: ArrayView1<'_, f64>| {
             let at_least_as_good = of_player.iter().filter(|&&increase| increase <= 0.0).count();
             (1 + at_least_as_good) as f64 / (of_player.len() + 1) as f64
         };
         let p_values = replicates.rows().into_iter().map(p_value).collect();
-        let (names, kind) = (players.names(), Replicate::Repeat);
-        let mut importance = Importance::from_replicates("permutation", names, replicates, kind)?;
+        let (names, kind) = (shuffles.players.names(), Replicate::Repeat);
+        let mut importance = Importance::from_replicates(shuffles.method, names, replicates, kind)?;
         importance.p_values = Some(p_values);
         scorer.describe(&mut importance);
         importance.interval =
@@ -370,287 +393,7 @@ impl Permutation {
         if importance.interval.is_none() {
             importance.warnings.push(scorer.no_interval());
         }
+        shuffles.exchange.warn(&mut importance);
         Ok(importance)
-    }
-}
-
-/// `(n_players, n_finished)` increases of a metric, in the order of the repeats.
-fn replicates(finished: &Checkpoint, m: usize, n_players: usize) -> Array2<f64> {
-    let mut replicates = Array2::zeros((n_players, finished.answers.len()));
-    for (mut of_repeat, answer) in
-        replicates.columns_mut().into_iter().zip(finished.answers.values())
-    {
-        of_repeat
-            .iter_mut()
-            .zip(&answer[m * n_players..])
-            .for_each(|(to, &increase)| *to = increase);
-    }
-    replicates
-}
-
-/// Whether, after a multiple of [`LOOK`] repeats without a gap, the shuffles' noise is at most this
-/// share of the range of the values and 0.
-fn is_within(finished: &Checkpoint, n_players: usize, share: f64) -> bool {
-    let n = finished.answers.len();
-    let in_a_row = finished.answers.last_key_value().map(|(&last, _)| last + 1) == Some(n as u64);
-    let look = n > 0 && n.is_multiple_of(LOOK) && in_a_row;
-    look && (0..finished.moments.len()).all(|m| {
-        let replicates = replicates(finished, m, n_players);
-        let players = || replicates.rows().into_iter().map(|of_player| of_player.to_vec());
-        let (low, high) = players().fold((0.0_f64, 0.0_f64), |(low, high), of_player| {
-            let value = mean(of_player.iter());
-            (low.min(value), high.max(value))
-        });
-        let noise = players().map(|of_player| sample_std(of_player.iter()) / (n as f64).sqrt());
-        noise.fold(0.0, f64::max) <= share * (high - low)
-    })
-}
-
-/// A repeat of which some players are answered.
-struct Begun {
-    n_missing: usize,
-    /// Of each metric, and in it each player.
-    increases: Vec<f64>,
-    /// The contributions of each metric's players, one after another; `None` once one is not known.
-    draws: Vec<Option<Vec<f64>>>,
-}
-
-impl Begun {
-    fn new(n_players: usize, lens: &[usize]) -> Self {
-        Self {
-            n_missing: n_players,
-            increases: vec![0.0; n_players * lens.len()],
-            draws: lens.iter().map(|&len| Some(vec![0.0; len])).collect(),
-        }
-    }
-
-    /// Takes in a player's answer in each metric; whether it was the last.
-    fn add(&mut self, player: usize, answers: Vec<Answer>) -> bool {
-        let n_players = self.increases.len() / self.draws.len().max(1);
-        for (m, (answer, draws)) in answers.into_iter().zip(&mut self.draws).enumerate() {
-            self.increases[m * n_players + player] = answer.increase;
-            match (draws.as_mut(), answer.contributions) {
-                (Some(all), Some(own)) if own.len() * n_players == all.len() => {
-                    all[player * own.len()..][..own.len()].copy_from_slice(&own);
-                }
-                _ => *draws = None,
-            }
-        }
-        self.n_missing -= 1;
-        self.n_missing == 0
-    }
-}
-
-/// One player, shuffled once.
-#[derive(Debug, Clone, Copy)]
-pub struct Shuffle<'a> {
-    /// The player's name.
-    pub name: &'a str,
-    /// Its columns.
-    pub members: &'a [usize],
-    /// Which of the repeats it is.
-    pub repeat: usize,
-    /// The row that gives its values to each row; the same for all players of a repeat.
-    pub donors: &'a [usize],
-}
-
-impl Shuffle<'_> {
-    /// What an error says that it happened in.
-    pub fn task(&self) -> String {
-        format!("permutation of `{}`, repeat {}", self.name, self.repeat)
-    }
-}
-
-/// Where [`Permutation`] gets the predictions of shuffled rows from.
-///
-/// The predictions must be those of the model that goes with it.
-pub trait Shuffled: Sync {
-    /// What tells it apart from other ways, whose predictions may have other last bits: work that
-    /// one has finished is not the other's to go on from.
-    fn name(&self) -> &'static str;
-
-    /// How many repeats of a player to ask for one after another, before the next player's; 1 for
-    /// a way that gains nothing from it.
-    fn repeats_together(&self) -> usize;
-
-    /// How many shuffles of so many rows to ask for in one call; all of their predictions are held.
-    fn at_once(&self, n_rows: usize) -> usize;
-
-    /// How many calls to make at once, on as many threads as there are; 1 for a way that has
-    /// threads of its own.
-    fn calls_at_once(&self) -> usize;
-
-    /// Predicts all rows once per shuffle, shuffle after shuffle:
-    /// `(n_shuffles · n_rows, n_outputs)`. The shuffles come in groups of
-    /// [`Shuffled::repeats_together`] repeats, in each ordered by player, then repeat; a call may
-    /// begin and end inside a group.
-    ///
-    /// # Errors
-    ///
-    /// An [`Error::NotFinite`] names a row of the answer; other errors come back as they are.
-    fn predict(
-        &self,
-        run: &Run<'_>,
-        rows: ArrayView2<'_, f64>,
-        shuffles: &[Shuffle<'_>],
-    ) -> Result<Array2<f64>>;
-}
-
-/// The plain way, for any model: builds the rows and predicts them.
-pub(crate) struct PredictAgain<'a> {
-    pub(crate) model: &'a dyn Model,
-    pub(crate) batch_rows: usize,
-}
-
-impl Shuffled for PredictAgain<'_> {
-    fn name(&self) -> &'static str {
-        "permutation"
-    }
-
-    /// A stop then loses the least.
-    fn repeats_together(&self) -> usize {
-        1
-    }
-
-    /// Copies of a small table are predicted together.
-    fn at_once(&self, n_rows: usize) -> usize {
-        (self.batch_rows / n_rows).max(1)
-    }
-
-    fn calls_at_once(&self) -> usize {
-        TASKS_AT_ONCE
-    }
-
-    fn predict(
-        &self,
-        _run: &Run<'_>,
-        rows: ArrayView2<'_, f64>,
-        shuffles: &[Shuffle<'_>],
-    ) -> Result<Array2<f64>> {
-        let (n_rows, n_features) = rows.dim();
-        let n_stacked = shuffles.len() * n_rows;
-        let mut predictions = Array2::zeros((n_stacked, self.model.n_outputs()));
-        let mut batch = Array2::zeros((self.batch_rows.min(n_stacked), n_features));
-        for start in (0..n_stacked).step_by(self.batch_rows) {
-            let end = (start + self.batch_rows).min(n_stacked);
-            for stacked in start..end {
-                let (shuffle, row) = (&shuffles[stacked / n_rows], stacked % n_rows);
-                let mut into = batch.row_mut(stacked - start);
-                into.assign(&rows.row(row));
-                for &column in shuffle.members {
-                    into[column] = rows[[shuffle.donors[row], column]];
-                }
-            }
-            let predicted = predict_checked(self.model, batch.slice(s![..end - start, ..]));
-            let predicted = predicted.map_err(|error| match error {
-                Error::NotFinite { what, row, column, value } => {
-                    Error::NotFinite { what, row: start + row, column, value }
-                }
-                error => error.in_task(shuffles[start / n_rows].task()),
-            })?;
-            predictions.slice_mut(s![start..end, ..]).assign(&predicted);
-        }
-        Ok(predictions)
-    }
-}
-
-/// What the tasks share.
-pub(crate) struct Shuffles<'a> {
-    pub(crate) shuffled: &'a dyn Shuffled,
-    /// For the threads of a task; silent.
-    run: Run<'static>,
-    /// The call's own, for the repeats' seeds.
-    seed: Run<'a>,
-    data: &'a Dataset,
-    /// Of the untouched rows.
-    predictions: &'a Array2<f64>,
-    pub(crate) rows: ArrayView2<'a, f64>,
-    players: &'a Players,
-    /// The rows' numbers in the caller's table.
-    row_names: &'a [usize],
-}
-
-/// A player and a repeat.
-pub(crate) type Job = (usize, usize);
-
-impl Shuffles<'_> {
-    /// All players of these repeats, as [`Shuffled::predict`] says.
-    fn in_order(&self, repeats: &[usize]) -> Vec<Job> {
-        let together = self.shuffled.repeats_together().max(1);
-        let players = || 0..self.players.len();
-        let group = |group: &[usize]| {
-            let of_player = |player| group.iter().map(move |&repeat| (player, repeat));
-            players().flat_map(of_player).collect::<Vec<Job>>()
-        };
-        repeats.chunks(together).flat_map(group).collect()
-    }
-
-    /// How many jobs a call has: as many as are predicted at once, without parting the repeats that
-    /// go together, and not more repeats than are worth a stop.
-    fn per_call(&self, n_jobs: usize) -> usize {
-        let n_rows = self.rows.nrows();
-        let together = self.shuffled.repeats_together().max(1);
-        let group = together.saturating_mul(self.players.len());
-        let worth = (CALL_ROWS / n_rows).max(group);
-        let most = self.shuffled.at_once(n_rows).min(worth);
-        let whole = if most >= group { group } else { together };
-        let most = if most >= whole { most - most % whole } else { most };
-        most.clamp(1, n_jobs.max(1))
-    }
-
-    /// The donors of the repeats that these jobs are of; all players of a repeat have the same.
-    pub(crate) fn donors(&self, jobs: &[Job]) -> Result<BTreeMap<usize, Vec<usize>>> {
-        let mut repeats: Vec<usize> = jobs.iter().map(|&(_, repeat)| repeat).collect();
-        repeats.sort_unstable();
-        repeats.dedup();
-        let donors = self.run.map(repeats.len(), |place, _| {
-            let key = self.seed.split(repeats[place] as u64).seed();
-            Ok(Donors::new(self.rows.nrows(), key).all())
-        })?;
-        Ok(repeats.into_iter().zip(donors).collect())
-    }
-
-    /// Predicts and scores some jobs, whose repeats' donors are among these.
-    pub(crate) fn run(
-        &self,
-        jobs: &[Job],
-        donors: &BTreeMap<usize, Vec<usize>>,
-        scorers: &[Scorer<'_>],
-    ) -> Result<Vec<Vec<Answer>>> {
-        let n_rows = self.rows.nrows();
-        let shuffle = |&(player, repeat): &Job| Shuffle {
-            name: &self.players.names()[player],
-            members: self.players.members(player),
-            repeat,
-            donors: &donors[&repeat],
-        };
-        let shuffles: Vec<Shuffle<'_>> = jobs.iter().map(shuffle).collect();
-        let predictions = self
-            .shuffled
-            .predict(&self.run, self.rows, &shuffles)
-            .map_err(|error| self.place(error, &shuffles))?;
-        let shape = [shuffles.len() * n_rows, predictions.ncols()];
-        require_shape("the prediction", &shape, predictions.shape())?;
-        self.run.map(shuffles.len(), |copy, _| {
-            let predictions = predictions.slice(s![copy * n_rows..(copy + 1) * n_rows, ..]);
-            scorers
-                .iter()
-                .map(|scorer| scorer.answer(predictions, Some(shuffles[copy].donors)))
-                .collect::<Result<Vec<Answer>>>()
-                .map_err(|error| error.in_task(shuffles[copy].task()))
-        })
-    }
-
-    /// Says in which player, repeat and row of the caller's table a prediction is not finite.
-    fn place(&self, error: Error, shuffles: &[Shuffle<'_>]) -> Error {
-        let n_rows = self.rows.nrows();
-        match error {
-            Error::NotFinite { what, row: stacked, column, value } => {
-                let row = self.row_names[stacked % n_rows];
-                let error = Error::NotFinite { what, row, column, value };
-                error.in_task(shuffles[stacked / n_rows].task())
-            }
-            error => error,
-        }
     }
 }

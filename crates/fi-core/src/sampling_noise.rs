@@ -34,6 +34,14 @@
 //! the same expansion: `c_r(g) = (G − 1)(I_r − I_r without g)`, where both scores in `I_r without g`
 //! are of the same rows.
 //!
+//! Where values are exchanged within cells of the rows, `d(i, j) = θ_c + a(i) + b(j) + e(i, j)` in
+//! cell `c`, and the importance is the mean of the `θ_c` by the cells' weights. A row's part as a
+//! target still counts from `θ`, because another sample has other cells; its part as a donor
+//! counts from `θ_c`: that a cell's rows are hard to predict is not the merit of its donors. When
+//! blocks are deleted, rows whose donor is gone are gone too, and the others of their cell take
+//! over their weight. Where values come from no row at all, rows are targets only.
+//!
+//! Rows that belong together (`Dataset::groups`) are one unit: their `c` are added up first.
 //! Rows that belong together (`Dataset::groups`) are one unit: their `c` are added up first. So are
 //! those of random blocks of units where there are more than memory should hold for all players:
 //! a sum over units is as well estimated by sums over blocks, with `G − 1` degrees of freedom.
@@ -56,6 +64,15 @@ const MOST_CONTRIBUTIONS: usize = 1 << 19;
 pub(crate) struct Units {
     of_row: Vec<usize>,
     n: usize,
+}
+
+/// Where the values of all rows come from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    /// The row that gave its values to each row.
+    pub(crate) donors: &'a [usize],
+    /// The cell of each row, from 0, if values were exchanged within cells.
+    pub(crate) cells: Option<&'a [usize]>,
 }
 
 impl Units {
@@ -101,25 +118,52 @@ impl Units {
             .collect()
     }
 
-    /// `c_r` of each unit from the rows' increases in loss; without donors rows are only targets.
+    /// The weights of `rows`, those that are left without block `block`: within cells a row that
+    /// is left takes over its part of the rows outside the block whose donors are gone.
+    pub(crate) fn weights_without(
+        &self,
+        block: usize,
+        rows: &[usize],
+        weights: Option<&[f64]>,
+        cells: Option<&[usize]>,
+    ) -> Option<Vec<f64>> {
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+        let Some(cells) = cells else {
+            return weights.map(|_| rows.iter().map(|&row| weight(row)).collect());
+        };
+        let outside = (0..cells.len()).filter(|&row| self.of_row[row] != block);
+        let total = sums_by(cells, outside, weight);
+        let left = sums_by(cells, rows.iter().copied(), weight);
+        let share = |&row: &usize| weight(row) * total[cells[row]] / left[cells[row]];
+        Some(rows.iter().map(share).collect())
+    }
+
+    /// `c_r` of each unit from the rows' increases in loss; without an origin rows are only
+    /// targets.
     pub(crate) fn contributions(
         &self,
         increases: &[f64],
         weights: Option<&[f64]>,
-        donors: Option<&[usize]>,
+        origin: Option<Origin<'_>>,
     ) -> Vec<f64> {
         let n_rows = increases.len();
         let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
         let total: f64 = (0..n_rows).map(weight).sum();
         let mean = (0..n_rows).map(|row| weight(row) * increases[row]).sum::<f64>() / total;
+        let means = origin.and_then(|origin| origin.cells).map(|cells| {
+            let sums = sums_by(cells, 0..n_rows, |row| weight(row) * increases[row]);
+            let totals = sums_by(cells, 0..n_rows, weight);
+            (cells, sums.into_iter().zip(totals).map(|(sum, n)| sum / n).collect::<Vec<f64>>())
+        });
         let mut contributions = vec![0.0; self.n];
         // n / total turns a weight into wᵢ / w̄; n_units / n rows makes a sum over units a mean.
         let scale = self.n as f64 / total;
         for row in 0..n_rows {
-            let part = scale * weight(row) * (increases[row] - mean);
-            contributions[self.of_row[row]] += part;
-            if let Some(donors) = donors {
-                contributions[self.of_row[donors[row]]] += part;
+            let part = |mean: f64| scale * weight(row) * (increases[row] - mean);
+            contributions[self.of_row[row]] += part(mean);
+            if let Some(origin) = origin {
+                let mean = means.as_ref().map_or(mean, |(cells, means)| means[cells[row]]);
+                contributions[self.of_row[origin.donors[row]]] += part(mean);
             }
         }
         contributions
@@ -133,6 +177,17 @@ impl Units {
             contributions[self.of_row[donor]] += scale * (caused - mean);
         }
     }
+}
+
+/// The sums of a number over `rows`, cell by cell.
+fn sums_by(
+    cells: &[usize],
+    rows: impl Iterator<Item = usize>,
+    number: impl Fn(usize) -> f64,
+) -> Vec<f64> {
+    let mut sums = vec![0.0; cells.iter().max().map_or(0, |last| last + 1)];
+    rows.for_each(|row| sums[cells[row]] += number(row));
+    sums
 }
 
 /// `c_r(g)` of each block from the importance without it.
@@ -237,6 +292,36 @@ mod tests {
         let units = Units::new(&data(3));
         let weights = [1.0, 0.0, 1.0];
         assert_eq!(units.contributions(&[1.0, 50.0, 3.0], Some(&weights), None), [-1.5, 0.0, 1.5]);
+    }
+
+    #[test]
+    fn within_cells_a_donor_counts_from_its_cells_mean() {
+        // Two cells of two rows, exchanged, with increases around 2 and around 10.
+        let origin = Origin { donors: &[1, 0, 3, 2], cells: Some(&[0, 0, 1, 1]) };
+        let units = Units::new(&data(4));
+        let of = |origin| units.contributions(&[1.0, 3.0, 10.0, 10.0], None, Some(origin));
+        assert_eq!(of(origin), [-5.0 + 1.0, -3.0 - 1.0, 4.0, 4.0]);
+        assert_eq!(of(Origin { cells: None, ..origin }), [-5.0 - 3.0, -3.0 - 5.0, 8.0, 8.0]);
+        let weighted = units.contributions(&[1.0, 5.0, 4.0, 4.0], Some(&[3.0, 1.0, 2.0, 2.0]), {
+            // Weighted means: 2 in the first cell, 4 in the second, 3 in all.
+            Some(origin)
+        });
+        assert_eq!(weighted, [1.5 * -2.0 + 0.5 * 3.0, 0.5 * 2.0 - 1.5, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn without_a_block_a_cell_keeps_its_weight() {
+        let units = Units::new(&data(4));
+        // Without row 0, row 1 has lost its donor; the rest of its cell, row 2, counts for both.
+        let (cells, donors) = (&[0, 0, 0, 1][..], [2, 0, 1, 3]);
+        let rows = units.rows_without(0, Some(&donors));
+        assert_eq!(rows, [2, 3]);
+        let weights = |weights, cells| units.weights_without(0, &rows, weights, cells);
+        assert_eq!(weights(None, Some(cells)), Some(vec![2.0, 1.0]));
+        let given = [1.0, 2.0, 3.0, 4.0];
+        assert_eq!(weights(Some(&given), Some(cells)), Some(vec![5.0, 4.0]));
+        assert_eq!(weights(Some(&given), None), Some(vec![3.0, 4.0]));
+        assert_eq!(weights(None, None), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::importance::{Estimand, Importance, Interval, Warning};
 use crate::metric::Metric;
 use crate::model::{Model, predict_checked};
 use crate::players::Players;
-use crate::sampling_noise::{Units, jackknife};
+use crate::sampling_noise::{Origin, Units, jackknife};
 use crate::statistics::t_quantile;
 
 /// One metric and what it says of the untouched rows.
@@ -58,16 +58,16 @@ impl<'a> Scorer<'a> {
     fn increases_without_blocks(
         &self,
         predictions: ArrayView2<'_, f64>,
-        donors: Option<&[usize]>,
+        origin: Option<Origin<'_>>,
     ) -> Option<Vec<f64>> {
         let increase = |block: usize| {
-            let rows = self.blocks.rows_without(block, donors);
+            let rows = self.blocks.rows_without(block, origin.map(|origin| origin.donors));
             if rows.is_empty() {
                 return None;
             }
             let target = self.data.target().select(&rows);
-            let weights: Option<Vec<f64>> =
-                self.data.weights().map(|weights| rows.iter().map(|&row| weights[row]).collect());
+            let cells = origin.and_then(|origin| origin.cells);
+            let weights = self.blocks.weights_without(block, &rows, self.data.weights(), cells);
             let score = |predictions: ArrayView2<'_, f64>| {
                 let (kept, output) = (predictions.select(Axis(0), &rows), self.model.output());
                 let score = self.metric.score(kept.view(), output, &target, weights.as_deref());
@@ -82,7 +82,7 @@ impl<'a> Scorer<'a> {
     pub(crate) fn answer(
         &self,
         predictions: ArrayView2<'_, f64>,
-        donors: Option<&[usize]>,
+        origin: Option<Origin<'_>>,
     ) -> Result<Answer> {
         let (target, weights) = (self.data.target(), self.data.weights());
         let output = self.model.output();
@@ -95,9 +95,9 @@ impl<'a> Scorer<'a> {
         };
         let contributions = if let (Some(before), Some(after)) = (&self.losses, losses) {
             let increases: Vec<f64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
-            Some(self.units.contributions(&increases, weights, donors))
+            Some(self.units.contributions(&increases, weights, origin))
         } else {
-            let without = self.increases_without_blocks(predictions, donors);
+            let without = self.increases_without_blocks(predictions, origin);
             without.map(|without| jackknife(increase, &without))
         };
         Ok(Answer { increase, contributions })

@@ -1,6 +1,9 @@
 //! Prediction games by hand, and bad input.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::conditional::Conditional;
 use crate::model::Function;
 use ndarray::array;
 
@@ -163,4 +166,110 @@ fn each_bad_game_gets_its_own_sentence() {
     let game = PredictionGame::new(&model, &players, row.view(), &removal).unwrap();
     let text = game.values(array![[true]].view()).unwrap_err().to_string();
     assert_eq!(text, "the table of coalitions has shape [1, 1], expected [1, 3]");
+}
+
+/// Two features with correlation `r` and variance 1.
+fn correlated(r: f64) -> Arc<dyn Conditional> {
+    let covariance = array![[1.0, r], [r, 1.0]];
+    Arc::new(crate::conditional::Gaussian::new(vec![0.0; 2], covariance.view()).unwrap())
+}
+
+#[test]
+fn a_conditional_game_is_worth_the_conditional_expectation() {
+    let model = Function::new(2, 1, |rows: ArrayView2<'_, f64>| rows.dot(&array![[3.0], [10.0]]));
+    let players = Players::features(["a", "b"]).unwrap();
+    let removal = Removal::conditional(correlated(0.5), 20_000, 7).unwrap();
+    let row = array![2.0, -1.0];
+    let game = PredictionGame::new(&model, &players, row.view(), &removal).unwrap();
+    let coalitions = array![[false, false], [true, false], [false, true], [true, true]];
+    let values = game.values(coalitions.view()).unwrap();
+    // 3 a + 10 b with E[b | a] = a/2 and E[a | b] = b/2.
+    for (value, expected) in values.iter().zip([0.0, 16.0, -11.5, -4.0]) {
+        assert!((value - expected).abs() < 0.4, "{values}");
+    }
+    assert_eq!(values[[3, 0]], -4.0);
+    // Pure: alone, together and again; another seed draws anew.
+    assert_eq!(game.values(coalitions.slice(s![1..2, ..])).unwrap().row(0), values.row(1));
+    assert_eq!(game.cost(), 20_000);
+    let other = Removal::conditional(correlated(0.5), 20_000, 8).unwrap();
+    let other = PredictionGame::new(&model, &players, row.view(), &other).unwrap();
+    assert_ne!(other.values(coalitions.view()).unwrap().row(1), values.row(1));
+    assert_ne!(removal, Removal::conditional(correlated(0.5), 20_000, 7).unwrap());
+    assert_eq!(removal, removal.clone());
+}
+
+#[test]
+fn conditional_completions_average_to_the_value() {
+    let model = Function::new(2, 1, |rows: ArrayView2<'_, f64>| {
+        rows.map_axis(Axis(1), |row| row[0] * row[1].exp()).insert_axis(Axis(1))
+    });
+    let players = Players::features(["a", "b"]).unwrap();
+    let removal = Removal::conditional(correlated(-0.9), 5, 1).unwrap();
+    // A missing value that is present stays missing for the model and is drawn for the sampler.
+    for row in [array![1.0, 2.0], array![f64::NAN, 2.0]] {
+        let game = PredictionGame::new(&model, &players, row.view(), &removal).unwrap();
+        for coalition in [array![false, true], array![false, false], array![true, true]] {
+            let coalitions = Array2::from_shape_fn((5, 2), |(_, player)| coalition[player]);
+            let Ok(whole) = game.values(coalitions.view()) else {
+                assert!(row[0].is_nan() && coalition[0]);
+                continue;
+            };
+            let each = game.complete(coalitions.view(), &[0, 1, 2, 3, 4]).unwrap();
+            assert!((each.mean().unwrap() - whole[[0, 0]]).abs() < 1e-12);
+        }
+    }
+    let row = array![1.0, 2.0];
+    let game = PredictionGame::new(&model, &players, row.view(), &removal).unwrap();
+    let mut rng = Rng::new(0, 0);
+    let mut counts = [0_usize; 5];
+    (0..5000).for_each(|_| counts[game.draw_completion(&mut rng)] += 1);
+    assert!(counts.iter().all(|count| count.abs_diff(1000) < 150), "{counts:?}");
+    let text = game.complete(array![[true, false]].view(), &[5]).unwrap_err().to_string();
+    assert_eq!(text, "completion 5 does not exist, there are only 5 draws");
+}
+
+/// Breaks its word.
+#[derive(Debug)]
+struct Bad;
+impl Conditional for Bad {
+    fn n_features(&self) -> usize {
+        3
+    }
+    fn sample(
+        &self,
+        row: ArrayView1<'_, f64>,
+        _: &[bool],
+        n: usize,
+        _: &mut Rng,
+    ) -> Result<Array2<f64>> {
+        let n = if row[0] > 0.0 { n } else { n + 1 };
+        Ok(Array2::from_elem((n, 3), f64::INFINITY))
+    }
+}
+
+#[test]
+fn each_bad_conditional_removal_gets_its_own_sentence() {
+    let text = |n| Removal::conditional(correlated(0.0), n, 0).unwrap_err().to_string();
+    assert_eq!(text(0), "`n_samples` is `0`, it must be from 1 to 1048576");
+    assert_eq!(
+        text(usize::MAX),
+        format!("`n_samples` is `{}`, it must be from 1 to 1048576", usize::MAX)
+    );
+    let (model, players) = (digits(), Players::features(["a", "b", "c"]).unwrap());
+    let removal = Removal::conditional(correlated(0.0), 1, 0).unwrap();
+    let row = array![1.0, 2.0, 3.0];
+    let error = PredictionGame::new(&model, &players, row.view(), &removal).err().unwrap();
+    assert_eq!(error.to_string(), "the sampler's row has shape [2], expected [3]");
+
+    let removal = Removal::conditional(Arc::new(Bad), 2, 0).unwrap();
+    let text = |first: f64| {
+        let row = array![first, 2.0, 3.0];
+        let game = PredictionGame::new(&model, &players, row.view(), &removal).unwrap();
+        game.values(array![[true, false, true]].view()).unwrap_err().to_string()
+    };
+    assert_eq!(text(-1.0), "the table of drawn rows has shape [3, 3], expected [2, 3]");
+    assert_eq!(
+        text(1.0),
+        "the drawn row is `inf` in row 0, column `1`, only finite numbers have a meaning there"
+    );
 }

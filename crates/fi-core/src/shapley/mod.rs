@@ -158,8 +158,7 @@ pub fn explain(
             .with("estimator", format_args!("{estimator:?}"))
             .with_table("rows", rows)
             .with_players(players)
-            .with_table("background", removal.rows())
-            .with_table("background weights", removal.weights().insert_axis(Axis(0)).view())
+            .with_removal(removal)
             .with_table("model", predict_checked(model, rows)?.view()))
     })?;
     let outcome = work.map(|i, _| {

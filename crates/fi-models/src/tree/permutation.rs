@@ -121,7 +121,7 @@ struct OnePass<'a, C: Code> {
 
 impl<C: Code> Shuffled for OnePass<'_, C> {
     fn name(&self) -> &'static str {
-        "permutation of trees in one pass"
+        "one pass through the trees"
     }
 
     fn repeats_together(&self) -> usize {

@@ -364,6 +364,3 @@ impl<'a> Work<'a> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

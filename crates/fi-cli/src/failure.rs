@@ -9,6 +9,8 @@ pub(crate) enum Failure {
     Call(String),
     /// The work failed: exit code 1, or 130 if it was interrupted.
     Work(anyhow::Error),
+    /// It was interrupted, and what was finished is kept: exit code 130.
+    Interrupted(String),
 }
 
 /// What every command answers.
@@ -24,6 +26,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Call(_) => 2,
+            Self::Interrupted(_) => 130,
             Self::Work(error) if is_interrupt(error) => 130,
             Self::Work(_) => 1,
         })
@@ -37,7 +40,7 @@ fn is_interrupt(error: &anyhow::Error) -> bool {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Call(sentence) => f.write_str(sentence),
+            Self::Call(sentence) | Self::Interrupted(sentence) => f.write_str(sentence),
             Self::Work(error) => write!(f, "{error}"),
         }
     }

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use fi_core::{Dataset, Importance, Metric, Occlusion, Permutation, Players};
+use fi_core::{Dataset, Importance, Metric, Occlusion, Permutation, Players, Run, Warning};
 use fi_models::Fitted;
 use fi_models::network::Viann;
 use fi_models::store::Stored;
 use fi_models::tree;
 
+use crate::anytime::AnytimeArgs;
 use crate::data::{DataArgs, GroupsArg, LayersArg};
 use crate::failure::{Done, Failure};
 use crate::network::{Local, NetworkArgs, Weights, of_weights};
@@ -135,6 +136,12 @@ pub(crate) struct Command {
     /// The intervals' coverage [default: 0.95]
     #[arg(long, value_name = "SHARE")]
     confidence: Option<f64>,
+    /// Stop shuffling when its noise is at most this share of the range of the scores; --repeats
+    /// is then the most that are made
+    #[arg(long, value_name = "SHARE")]
+    tolerance: Option<f64>,
+    #[command(flatten)]
+    anytime: AnytimeArgs,
     #[command(flatten)]
     shap: crate::local::ShapArgs,
     /// Where to write: .csv, .json, .npy (feature order) [default: a table on stdout]
@@ -149,9 +156,12 @@ impl Command {
         let sink = Sink::new(self.output.as_deref(), &["csv", "json", "npy"])?;
         self.picture.check()?;
         self.check()?;
-        let importances = self.scores(session)?;
+        let Some(importances) = self.scores(session)? else { return Ok(()) };
         for warning in importances.iter().flat_map(|importance| &importance.warnings) {
-            session.note(format!("Note: {warning}."));
+            // What is unfinished is said last, with how to go on.
+            if !matches!(warning, Warning::Unfinished { .. }) {
+                session.note(format!("Note: {warning}."));
+            }
         }
         if let Some(first) = importances.first() {
             self.picture.draw(first)?;
@@ -175,7 +185,7 @@ impl Command {
             }
             Sink::File { path, .. } => fi_io::write_importance_csv(path, &importances)?,
         }
-        Ok(())
+        self.anytime.finish(session, &importances)
     }
 
     /// Options that the method does not know are no options.
@@ -195,6 +205,10 @@ impl Command {
         known(self.weights_history.is_some(), "weights-history", method == Method::Viann)?;
         known(self.repeats.is_some(), "repeats", shuffles)?;
         known(!self.metric.is_empty(), "metric", scored)?;
+        known(self.tolerance.is_some(), "tolerance", method == Method::Permutation)?;
+        if let Some(name) = self.anytime.given() {
+            known(true, name, method == Method::Permutation)?;
+        }
         let rows = method == Method::Shap || method.of_rows().is_some();
         known(self.confidence.is_some(), "confidence", method == Method::Permutation || rows)?;
         if let Some(name) = self.shap.given() {
@@ -208,28 +222,39 @@ impl Command {
         known(self.sequence.is_given(), "over", players || method.of_rows().is_some())
     }
 
-    fn scores(&self, session: &Session) -> Done<Vec<Importance>> {
+    /// `None` if there is nothing to write.
+    fn scores(&self, session: &Session) -> Done<Option<Vec<Importance>>> {
         let Some(path) = &self.model else {
             let history = self.weights_history.as_deref().unwrap_or(Path::new(""));
-            return Ok(vec![self.of_history(history)?]);
+            return Ok(Some(vec![self.of_history(history)?]));
         };
         let model = self.layers.load(path)?;
+        if self.method == Method::Permutation {
+            let players = self.sequence.players(&self.groups, &model.feature_names)?;
+            let data = self.data.to_score(&model)?;
+            let work = |run: &Run<'_>| self.permutation(run, &model, data, players);
+            return self.anytime.scores(session, work);
+        }
+        self.of_model(session, &model).map(Some)
+    }
+
+    fn of_model(&self, session: &Session, model: &Stored) -> Done<Vec<Importance>> {
         if let Some(read) = self.method.of_trees() {
-            return Ok(vec![read(self.trees(&model)?.ensemble(), &model.feature_names)?]);
+            return Ok(vec![read(self.trees(model)?.ensemble(), &model.feature_names)?]);
         }
         if let Some(method) = self.method.of_weights() {
-            return Ok(vec![of_weights(method, &model)?]);
+            return Ok(vec![of_weights(method, model)?]);
         }
         if let Some(method) = self.method.of_rows() {
-            let background = self.shap.background(&model, &self.data)?;
+            let background = self.shap.background(model, &self.data)?;
             let (data, sequence) = (&self.data, &self.sequence);
             let confidence = self.confidence();
             let importance = self
                 .network
-                .importance(session, method, &model, data, background, sequence, confidence)?;
+                .importance(session, method, model, data, background, sequence, confidence)?;
             return Ok(vec![importance]);
         }
-        self.of_predictions(session, &model)
+        self.of_predictions(session, model)
     }
 
     /// VIANN of weights that another framework wrote down.
@@ -263,7 +288,8 @@ impl Command {
                 let (run, repeats) = (session.run(), self.repeats());
                 Ok(tree::oob_permutation(&run, trees, &data, &players, &metrics, repeats)?)
             }
-            Method::Occlusion => {
+            // Permutation has gone another way.
+            _ => {
                 let data = data.to_score(model)?;
                 let names = &model.feature_names;
                 let view = Swappable::new(model, names, players, data.rows())?;
@@ -273,7 +299,6 @@ impl Command {
                 let (run, model) = (session.run(), view.model.as_ref());
                 Ok(occlusion.importance(&run, model, &data, &view.players, &metrics)?)
             }
-            _ => self.permutation(session, model, data.to_score(model)?, players),
         }
     }
 
@@ -287,7 +312,7 @@ impl Command {
 
     fn permutation(
         &self,
-        session: &Session,
+        run: &Run<'_>,
         model: &Stored,
         data: Dataset,
         players: Players,
@@ -296,16 +321,16 @@ impl Command {
         let settings = Permutation {
             n_repeats: self.repeats(),
             confidence: self.confidence(),
+            tolerance: self.tolerance,
             ..Permutation::default()
         };
-        let run = session.run();
         let view = Swappable::new(model, &model.feature_names, players, data.rows())?;
         if let (Fitted::Trees(trees), None, false) = (&model.model, &model.scaler, view.is_filled())
         {
-            return Ok(tree::permutation(&run, &settings, trees, &data, &view.players, &metrics)?);
+            return Ok(tree::permutation(run, &settings, trees, &data, &view.players, &metrics)?);
         }
         let data = view.data(data)?;
-        Ok(settings.importance(&run, view.model.as_ref(), &data, &view.players, &metrics)?)
+        Ok(settings.importance(run, view.model.as_ref(), &data, &view.players, &metrics)?)
     }
 
     fn trees<'a>(&self, model: &'a Stored) -> Done<&'a tree::Trees> {

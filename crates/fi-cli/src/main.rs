@@ -4,6 +4,7 @@
 //! computes what a library user could not. `fi --help` lists the commands.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its user")]
 
+mod anytime;
 mod data;
 mod failure;
 mod importance;

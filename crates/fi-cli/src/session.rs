@@ -1,9 +1,10 @@
-//! What lasts for one call of the command: threads, progress, Ctrl-C.
+//! What lasts for one call of the command: threads, progress, Ctrl-C, a budget of time.
 
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use fi_core::{Progress, Run};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,6 +19,8 @@ pub(crate) struct Session {
     pool: rayon::ThreadPool,
     bar: ProgressBar,
     stopped: Arc<AtomicBool>,
+    begun: Instant,
+    budget: OnceLock<Duration>,
 }
 
 impl Session {
@@ -37,7 +40,9 @@ impl Session {
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len}, {eta} left") {
             bar.set_style(style);
         }
-        Ok(Self { quiet: everywhere.quiet, seed: everywhere.seed, pool, bar, stopped })
+        let (quiet, seed) = (everywhere.quiet, everywhere.seed);
+        let (begun, budget) = (Instant::now(), OnceLock::new());
+        Ok(Self { quiet, seed, pool, bar, stopped, begun, budget })
     }
 
     /// Does the work on this session's threads.
@@ -52,6 +57,22 @@ impl Session {
         Run::new(self.seed).with_progress(self)
     }
 
+    /// Stops the work so long after the call began; the first budget counts.
+    pub(crate) fn stop_after(&self, budget: Duration) {
+        self.budget.get_or_init(|| budget);
+    }
+
+    /// Whether somebody pressed Ctrl-C.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Whether the work is to stop: Ctrl-C, or the time is over.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let over = self.budget.get().is_some_and(|&budget| self.begun.elapsed() >= budget);
+        self.is_interrupted() || over
+    }
+
     /// Says something on stderr, unless the session is quiet.
     pub(crate) fn note(&self, sentence: impl std::fmt::Display) {
         if !self.quiet {
@@ -62,7 +83,7 @@ impl Session {
 
 impl Progress for Session {
     fn advance(&self, done: usize, total: usize) -> ControlFlow<()> {
-        if self.stopped.load(Ordering::Relaxed) {
+        if self.is_stopped() {
             return ControlFlow::Break(());
         }
         self.bar.set_length(total as u64);

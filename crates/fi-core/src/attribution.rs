@@ -28,6 +28,10 @@ pub struct Attribution {
     /// prediction and that looked.
     #[serde(default)]
     pub additivity_error: Option<f64>,
+    /// Which of the rows that were asked for these are, ascending, if the call was stopped before
+    /// all were explained. `None`: all of them.
+    #[serde(default)]
+    pub finished_rows: Option<Vec<usize>>,
 }
 
 impl Attribution {
@@ -53,6 +57,7 @@ impl Attribution {
             std_error: None,
             n_evaluations: 0,
             additivity_error: None,
+            finished_rows: None,
         })
     }
 

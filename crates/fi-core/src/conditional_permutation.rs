@@ -159,7 +159,8 @@ pub struct ConditionalPermutation {
 
 impl Default for ConditionalPermutation {
     fn default() -> Self {
-        let Permutation { n_repeats, confidence, max_rows, batch_rows } = Permutation::default();
+        let Permutation { n_repeats, confidence, max_rows, batch_rows, .. } =
+            Permutation::default();
         Self { n_repeats, confidence, max_rows, batch_rows }
     }
 }
@@ -182,7 +183,8 @@ impl ConditionalPermutation {
         given: Conditioning<'_>,
     ) -> Result<Vec<Importance>> {
         let Self { n_repeats, confidence, max_rows, batch_rows } = *self;
-        let permutation = Permutation { n_repeats, confidence, max_rows, batch_rows };
+        let permutation =
+            Permutation { n_repeats, confidence, max_rows, batch_rows, tolerance: None };
         match given {
             Conditioning::Subgroups(subgroups) => {
                 let exchange =
@@ -202,7 +204,7 @@ impl ConditionalPermutation {
                     draw(sampler, shuffle.members, rows, row, stream, into)
                 };
                 let predict = PredictAgain { model, batch_rows, replace: &replace };
-                let exchange = |_: &Dataset| Ok(Exchange::Drawn);
+                let exchange = |_: &Dataset| Ok(Exchange::Drawn(format!("{sampler:?}")));
                 let how = ("conditional permutation (sampler)", &exchange as _);
                 permutation.importance_in(run, model, data, players, metrics, &predict, how)
             }

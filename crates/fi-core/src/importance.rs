@@ -136,6 +136,14 @@ pub enum Warning {
         /// The metric's name.
         metric: String,
     },
+    /// The call was stopped: this is the result of the replicates that were finished, the same
+    /// as that of a call that asks for just these.
+    Unfinished {
+        /// How many are finished.
+        done: usize,
+        /// How many were asked for.
+        total: usize,
+    },
     /// Any other warning, as one sentence.
     Note(String),
 }
@@ -151,6 +159,10 @@ impl std::fmt::Display for Warning {
             Self::MetricDidNotMove { metric } => write!(
                 f,
                 "{metric} did not move for any feature: take a finer metric such as log loss"
+            ),
+            Self::Unfinished { done, total } => write!(
+                f,
+                "stopped after {done} of {total} replicates: the rest would make this more certain"
             ),
             Self::Note(text) => f.write_str(text),
         }

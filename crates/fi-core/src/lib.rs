@@ -18,6 +18,7 @@
 //! | [`Curve`], [`Surface`] | the prediction as a function of one feature, or of two |
 //! | [`Interaction`], [`Interactions`] | the same for pairs of players, global and local |
 //! | [`Run`] | the seed, progress and cancellation of a call |
+//! | [`Checkpoint`] | what a call has finished; a [`Keeper`] keeps it, a later call goes on from it |
 //!
 //! A method is a struct of its settings, with one entry point:
 //!
@@ -98,6 +99,7 @@ pub mod selection;
 pub mod shapley;
 
 mod attribution;
+mod checkpoint;
 mod conditional_permutation;
 mod corrected_t_test;
 mod correlation_groups;
@@ -120,6 +122,7 @@ mod loco;
 mod lofo;
 mod metric;
 mod model;
+mod moments;
 mod occlusion;
 mod pair_importance;
 mod permutation;
@@ -136,6 +139,7 @@ mod statistics;
 mod target_permutation;
 
 pub use attribution::Attribution;
+pub use checkpoint::{Checkpoint, Keeper};
 pub use conditional::Conditional;
 pub use conditional_permutation::{ConditionalPermutation, Conditioning, Subgroups};
 pub use corrected_t_test::{CorrectedTTest, corrected_t_test};
@@ -159,6 +163,7 @@ pub use loco::{Location, Loco};
 pub use lofo::Lofo;
 pub use metric::{Average, Custom, Direction, Metric, MultiClass, Score};
 pub use model::{Function, Learner, Model, Output, check_columns, predict_checked};
+pub use moments::{Moments, Node};
 pub use occlusion::Occlusion;
 pub use pair_importance::PairImportance;
 pub use permutation::{Permutation, Shuffle, Shuffled};

@@ -6,11 +6,12 @@
 
 use ndarray::Array2;
 
+use crate::checkpoint::{Fingerprint, Work};
 use crate::corrected_t_test::{corrected_t_test, test_per_train};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::folds::{Fold, Folds};
-use crate::importance::{Estimand, Importance, Interval, Replicate};
+use crate::importance::{Estimand, Importance, Interval, Replicate, Warning};
 use crate::metric::Metric;
 use crate::model::{Learner, Output, predict_checked};
 use crate::players::Players;
@@ -52,7 +53,10 @@ pub(crate) const SPLIT: u64 = u64::MAX;
 ///
 /// # Cost
 ///
-/// `(n_players + 1) × n_folds` fits. Memory: one copy of the training rows per thread.
+/// `(n_players + 1) × n_folds` fits, one more with a keeper, which tells the learner by what it
+/// learns. Memory: one copy of the training rows per thread.
+///
+/// **Stopping** keeps each single fit, and answers with the folds that are whole for all players.
 ///
 /// # When it misleads
 ///
@@ -134,8 +138,9 @@ impl Lofo {
     ///
     /// [`Error::Parameter`] outside a domain; [`Error::Shape`] if data and players have different
     /// features; [`Error::Data`] without metrics, for a player that holds every feature, or for
-    /// folds that cannot be made; [`Error::Task`] that names player and fold, both from 0, if the
-    /// learner, its model or a metric failed there; [`Error::Cancelled`].
+    /// folds that cannot be made, or a checkpoint of another call; [`Error::Task`] that names player
+    /// and fold, both from 0, if the learner, its model or a metric failed there;
+    /// [`Error::Cancelled`] if the call was stopped, or does a shard, without one whole fold.
     pub fn importance(
         &self,
         run: &Run<'_>,
@@ -150,35 +155,62 @@ impl Lofo {
         let folds = self.folds.split(&run.split(SPLIT), data)?;
         // Task 0 of each fold keeps all features.
         let per_fold = players.len() + 1;
-        let scores = run.map(folds.len() * per_fold, |task, _| {
+        let refit = |task: usize| {
             let (number, removed) = (task / per_fold, (task % per_fold).checked_sub(1));
             let without = removed.map(|player| players.members(player));
             let seed = run.split(number as u64);
-            let refit = Refit::new(&seed, learner, data, &folds[number], without);
-            refit.and_then(|refit| refit.scores(metrics)).map_err(|error| {
+            let in_task = |error: Error| {
                 let what = removed.map_or("all features".to_owned(), |player| {
                     format!("`{}`", players.names()[player])
                 });
                 error.in_task(format!("lofo of {what}, fold {number}"))
-            })
+            };
+            let refit = Refit::new(&seed, learner, data, &folds[number], without);
+            refit.and_then(|refit| Ok((refit.scores(metrics)?, refit))).map_err(in_task)
+        };
+        let n_tasks = folds.len() * per_fold;
+        let work = Work::open(run, n_tasks, metrics.len(), &[], || {
+            Ok(Fingerprint::new("LOFO", run)
+                .with_data(data)
+                .with_text("folds", &format!("{folds:?}"))
+                .with_players(players)
+                .with_metrics(metrics)
+                .with_table("what the learner learns", refit(0)?.1.predictions.view()))
         })?;
-        let constants = folds.iter().map(|fold| constant_scores(data, fold, metrics));
+        let outcome = work.map(|task, _| Ok(refit(task)?.0));
+        let scores = work.close(outcome)?.answers;
+        // The folds that are whole, and what was scored there.
+        let whole = |&fold: &usize| {
+            let tasks = (fold * per_fold) as u64..((fold + 1) * per_fold) as u64;
+            scores.range(tasks).count() == per_fold
+        };
+        let finished: Vec<usize> = (0..folds.len()).filter(whole).collect();
+        if finished.is_empty() {
+            return Err(Error::Cancelled { done: scores.len(), total: n_tasks });
+        }
+        let score = |fold: usize, place: usize, m| scores[&((fold * per_fold + place) as u64)][m];
+        let kept: Vec<Fold> = finished.iter().map(|&fold| folds[fold].clone()).collect();
+        let constants = kept.iter().map(|fold| constant_scores(data, fold, metrics));
         let constants = constants.collect::<Result<Vec<_>>>()?;
-        let test_per_train = test_per_train(data, &folds);
+        let test_per_train = test_per_train(data, &kept);
         let result = |(m, metric): (usize, &Metric)| {
-            let base: Vec<f64> = scores.chunks(per_fold).map(|fold| fold[0][m]).collect();
-            let replicates = Array2::from_shape_fn((players.len(), folds.len()), |(player, k)| {
-                metric.worse(base[k], scores[k * per_fold + 1 + player][m])
+            let base: Vec<f64> = finished.iter().map(|&fold| score(fold, 0, m)).collect();
+            let replicates = Array2::from_shape_fn((players.len(), base.len()), |(player, k)| {
+                metric.worse(base[k], score(finished[k], 1 + player, m))
             });
             let kind = Replicate::Fold;
             let mut importance =
                 Importance::from_replicates("LOFO", players.names(), replicates, kind)?;
             importance.seed = Some(run.seed());
-            importance.n_evaluations = scores.len();
+            importance.n_evaluations = finished.len() * per_fold;
             let constant: Option<Vec<f64>> = constants.iter().map(|of_fold| of_fold[m]).collect();
             let constant = constant.map(|of_folds| mean(of_folds.iter()));
             describe(&mut importance, metric, mean(base.iter()), constant);
             add_t_tests(&mut importance, test_per_train, self.confidence)?;
+            if finished.len() < folds.len() {
+                let (done, total) = (finished.len(), folds.len());
+                importance.warnings.push(Warning::Unfinished { done, total });
+            }
             Ok(importance)
         };
         metrics.iter().enumerate().map(result).collect()

@@ -16,7 +16,7 @@ use crate::lofo::{Lofo, SPLIT};
 use crate::metric::Metric;
 use crate::model::{Learner, Model};
 use crate::permutation::{
-    Permutation, PlanExchange, PredictAgain, Shuffles, everywhere, from_donor,
+    Job, Permutation, PlanExchange, PredictAgain, Shuffles, everywhere, from_donor,
 };
 use crate::players::Players;
 use crate::run::Run;
@@ -294,7 +294,11 @@ impl Plan {
         run.fold(
             n_jobs.div_ceil(per_task),
             shuffles.shuffled.calls_at_once().max(1),
-            |task, _| shuffles.run(task * per_task..((task + 1) * per_task).min(n_jobs), scorers),
+            |task, _| {
+                let jobs = task * per_task..((task + 1) * per_task).min(n_jobs);
+                let jobs: Vec<Job> = jobs.map(|job| (job / n_repeats, job % n_repeats)).collect();
+                shuffles.run(&jobs, &shuffles.donors(&jobs)?, scorers)
+            },
             |task, answers| {
                 for (offset, answers) in answers.into_iter().enumerate() {
                     let job = task * per_task + offset;

@@ -6,26 +6,32 @@
 //! with the same permutation of the rows, so that scores of players, groups and pairs can be
 //! subtracted from each other.
 
+mod repeats;
+mod shuffles;
+
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut1, s};
+use ndarray::ArrayView1;
 
+use self::repeats::{Begun, is_within, replicates};
+use crate::checkpoint::{Checkpoint, Fingerprint, Work};
 use crate::dataset::Dataset;
-use crate::donor::{Cells, Donors};
-use crate::error::{Error, Result, require, require_shape};
+use crate::error::{Error, Result, require};
 use crate::importance::{Importance, Replicate, Warning};
 use crate::metric::Metric;
-use crate::model::{Model, predict_checked, rows_at_once};
+use crate::model::Model;
 use crate::players::Players;
 use crate::run::Run;
-use crate::sampling_noise::{Noise, Origin, Units};
-use crate::scorer::{
-    Answer, Scorer, check_parts, interval, only, predict_in_batches, rows_that_count,
-};
+use crate::sampling_noise::{Noise, Units};
+use crate::scorer::{Scorer, check_parts, interval, only, predict_in_batches, rows_that_count};
 use crate::statistics::check_confidence;
 
-/// Tasks whose answers wait at once to be added up; fixed, so that it does not depend on threads.
-pub(crate) const TASKS_AT_ONCE: usize = 16;
+pub(crate) use self::shuffles::{
+    Exchange, Job, PlanExchange, PredictAgain, Shuffles, everywhere, from_donor,
+};
+pub use self::shuffles::{Shuffle, Shuffled};
+
 /// Streams beside those of the repeats.
 const ROWS: u64 = u64::MAX;
 const BLOCKS: u64 = u64::MAX - 1;
@@ -59,7 +65,8 @@ const BLOCKS: u64 = u64::MAX - 1;
 /// too wide.) Metrics that are no mean over rows take `cᵣ` from a jackknife that
 /// deletes one of at most 25 random blocks of rows, as targets and donors. Rows with
 /// [`Dataset::groups`] count one unit per group. There are `n − 1` (or blocks − 1) degrees of
-/// freedom.
+/// freedom. Where there are more than `2¹⁹ / n_players` units (and 25), they are joined at random
+/// to so many blocks, each a unit: 5,242 with 100 players.
 ///
 /// **p-value**: `(1 + #{r: the shuffled score is at least as good}) / (R + 1)`, for the null
 /// hypothesis that these rows' values are exchangeable for this model.
@@ -71,9 +78,13 @@ const BLOCKS: u64 = u64::MAX - 1;
 /// # Cost
 ///
 /// `n_rows × (1 + n_players × n_repeats)` predicted rows. Memory: 16 batches of answers, the larger
-/// of `batch_rows` and `n_rows` rows each, whatever the numbers of players and repeats.
+/// of `batch_rows` and `n_rows` rows each, and `2 log₂ n_repeats` sums of contributions, each at
+/// most 4 MB (or 25 numbers per player) per metric, whatever the number of rows.
 /// Metrics that are no mean over rows are scored up to 51 times per player and repeat,
 /// on the whole and on the remainders of the jackknife.
+///
+/// **Stopping** answers with the repeats that are finished for all players; those after a stop, of
+/// another call or machine, make it the result of an uninterrupted run.
 ///
 /// # When it misleads
 ///
@@ -133,11 +144,22 @@ pub struct Permutation {
     /// How many rows are predicted in one task, at least 1, and the most that the model predicts at
     /// once; default 16 384. The answer does not depend on it.
     pub batch_rows: usize,
+    /// Stop when, in every metric, what the shuffles add to a player's standard error
+    /// (`√(Varᵣ(Iᵣ) / R)`, all that more repeats can lower) is at most this share of the range of
+    /// the values and 0; looked at after every 8 repeats, and `n_repeats` is then the most that are
+    /// made. Positive. Default `None`: all repeats.
+    pub tolerance: Option<f64>,
 }
 
 impl Default for Permutation {
     fn default() -> Self {
-        Self { n_repeats: 30, confidence: 0.95, max_rows: None, batch_rows: 16_384 }
+        Self {
+            n_repeats: 30,
+            confidence: 0.95,
+            max_rows: None,
+            batch_rows: 16_384,
+            tolerance: None,
+        }
     }
 }
 
@@ -146,10 +168,12 @@ impl Permutation {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] outside a domain; [`Error::Shape`] if model, data and players have
-    /// different features; [`Error::TooFewRows`] with fewer than 2 rows that count; [`Error::Data`] without metrics;
+    /// [`Error::Parameter`] outside a domain, or for a tolerance in a shard; [`Error::Shape`] if
+    /// model, data and players have different features; [`Error::TooFewRows`] with fewer than 2
+    /// rows that count; [`Error::Data`] without metrics, or for a checkpoint of another call;
     /// [`Error::Metric`] if a metric cannot score this model; [`Error::Task`] that names the
-    /// player and the repeat in which the model failed; [`Error::Cancelled`].
+    /// player and the repeat in which the model failed; [`Error::Cancelled`] if the call was
+    /// stopped without one finished repeat.
     pub fn importance(
         &self,
         run: &Run<'_>,
@@ -195,7 +219,7 @@ impl Permutation {
         how: (&'static str, &PlanExchange<'_>),
     ) -> Result<Vec<Importance>> {
         self.prepared(run, model, data, players, metrics, shuffled, how, |shuffles, scorers| {
-            self.accumulate(run, shuffles, scorers)
+            self.accumulate(run, model, shuffles, scorers, metrics)
         })
     }
 
@@ -216,6 +240,12 @@ impl Permutation {
         require(self.batch_rows >= 1, "batch_rows", self.batch_rows, "at least 1")?;
         let max_rows = self.max_rows.unwrap_or(usize::MAX);
         require(max_rows >= 2, "max_rows", max_rows, "at least 2")?;
+        if let Some(tolerance) = self.tolerance {
+            let positive = tolerance > 0.0 && tolerance.is_finite();
+            require(positive, "tolerance", tolerance, "positive and finite")?;
+            let requirement = "None in a shard, which does not know the other shards' repeats";
+            require(run.shard().is_none(), "tolerance", tolerance, requirement)?;
+        }
         check_confidence(self.confidence)?;
         check_parts(data, players, metrics)?;
         let mut used = rows_that_count(data);
@@ -233,6 +263,7 @@ impl Permutation {
         let predictions = predict_in_batches(model, rows, self.batch_rows, &used)?;
         let units = Units::new(data);
         let blocks = units.blocks(run.split(BLOCKS).seed());
+        let units = units.for_players(players.len(), run.split(BLOCKS).seed());
         let scorers = metrics
             .iter()
             .map(|metric| Scorer::new(metric, model, data, &units, &blocks, &predictions))
@@ -240,325 +271,132 @@ impl Permutation {
         let shuffles = Shuffles {
             shuffled,
             run: run.split(BLOCKS),
+            seed: *run,
+            data,
+            predictions: &predictions,
             rows,
             players,
             method,
             exchange: exchange(data)?,
-            keys: (0..self.n_repeats as u64).map(|repeat| run.split(repeat).seed()).collect(),
             row_names: &used,
         };
         work(&shuffles, &scorers)
     }
 
-    /// Folds the answers of all (player, repeat) in order, one player's noise at a time.
+    /// Does the missing repeats, each for all players, and scores those that are finished.
     fn accumulate(
         &self,
         run: &Run<'_>,
+        model: &dyn Model,
         shuffles: &Shuffles<'_>,
         scorers: &[Scorer<'_>],
+        metrics: &[Metric],
     ) -> Result<Vec<Importance>> {
-        let (n_players, n_repeats) = (shuffles.players.len(), self.n_repeats);
-        let n_jobs = n_players * n_repeats;
-        let at_once = shuffles.shuffled.at_once(shuffles.rows.nrows());
-        let per_task = at_once.clamp(1, n_jobs);
-        let mut replicates = vec![Array2::zeros((n_players, n_repeats)); scorers.len()];
-        let mut errors: Vec<Option<Vec<(f64, usize)>>> = vec![Some(Vec::new()); scorers.len()];
-        let mut noises: Vec<Option<Noise>> = vec![Some(Noise::default()); scorers.len()];
-        run.fold(
-            n_jobs.div_ceil(per_task),
-            shuffles.shuffled.calls_at_once().max(1),
-            |task, _| shuffles.run(task * per_task..((task + 1) * per_task).min(n_jobs), scorers),
-            |task, answers| {
-                for (offset, answers) in answers.into_iter().enumerate() {
-                    let job = task * per_task + offset;
-                    let (player, repeat) = (job / n_repeats, job % n_repeats);
-                    for (m, answer) in answers.into_iter().enumerate() {
-                        replicates[m][[player, repeat]] = answer.increase;
-                        match (&mut noises[m], answer.contributions) {
-                            (Some(noise), Some(contributions)) => noise.add(&contributions),
-                            (noise, _) => *noise = None,
-                        }
-                        if repeat + 1 < n_repeats {
-                            continue;
-                        }
-                        // The player is complete: keep its standard error, forget its rows.
-                        let noise = noises[m].replace(Noise::default());
-                        let known = noise.and_then(|noise| {
-                            let seen = replicates[m].row(player).to_vec();
-                            Some((noise.standard_error(&seen)?, noise.degrees_of_freedom()))
-                        });
-                        match (&mut errors[m], known) {
-                            (Some(errors), Some(known)) => errors.push(known),
-                            (errors, _) => *errors = None,
-                        }
+        let n_players = shuffles.players.len();
+        let lens: Vec<usize> = scorers.iter().map(|scorer| n_players * scorer.n_units()).collect();
+        let answer_len = n_players * scorers.len();
+        let work = Work::open(run, self.n_repeats, answer_len, &lens, || {
+            let (method, by) = (shuffles.method, shuffles.shuffled.name());
+            let print = Fingerprint::new(format_args!("{method} by {by}"), run);
+            Ok(shuffles
+                .exchange
+                .print(print)
+                .with_data(shuffles.data)
+                .with_players(shuffles.players)
+                .with_metrics(metrics)
+                .with_table("model", shuffles.predictions.view())
+                .with("what the model predicts", format_args!("{:?}", model.output())))
+        })?;
+        let enough = |within| work.look(|finished| is_within(finished, n_players, within));
+        let mut converged = self.tolerance.is_some_and(enough);
+        let order = if converged { Vec::new() } else { shuffles.in_order(work.missing()) };
+        let per_call = shuffles.per_call(order.len());
+        let calls: Vec<&[Job]> = order.chunks(per_call).collect();
+        let at_once = shuffles.shuffled.calls_at_once().max(1);
+        let mut begun: BTreeMap<usize, Begun> = BTreeMap::new();
+        let mut kept = Ok(());
+        let outcome = work.run().fold_with(
+            calls.len(),
+            at_once,
+            |range| {
+                shuffles
+                    .donors(&order[range.start * per_call..(range.end * per_call).min(order.len())])
+            },
+            |donors, call, _| shuffles.run(calls[call], donors, scorers),
+            |call, answers| {
+                for (&(player, repeat), answers) in calls[call].iter().zip(answers) {
+                    let of_repeat =
+                        begun.entry(repeat).or_insert_with(|| Begun::new(n_players, &lens));
+                    if !of_repeat.add(player, answers) {
+                        continue;
+                    }
+                    if let Some(Begun { increases, draws, .. }) = begun.remove(&repeat) {
+                        work.put(repeat, increases, draws);
+                    }
+                    converged = self.tolerance.is_some_and(enough);
+                    if converged {
+                        return ControlFlow::Break(());
                     }
                 }
-                ControlFlow::Continue(())
+                kept = work.keep();
+                if kept.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             },
-        )?;
-        let n_rows = shuffles.rows.nrows();
-        let results = scorers.iter().zip(replicates).zip(errors);
-        results
-            .map(|((scorer, replicates), errors)| {
-                let at_least_as_good = |player: usize| {
-                    replicates.row(player).iter().filter(|&&increase| increase <= 0.0).count()
-                };
-                let p_value = |player| (1 + at_least_as_good(player)) as f64;
-                let p_values: Vec<f64> =
-                    (0..n_players).map(|i| p_value(i) / (n_repeats + 1) as f64).collect();
-                let mut importance = Importance::from_replicates(
-                    shuffles.method,
-                    shuffles.players.names(),
-                    replicates,
-                    Replicate::Repeat,
-                )?;
-                importance.p_values = Some(p_values);
-                importance.seed = Some(run.seed());
-                importance.n_evaluations = n_rows * (1 + n_jobs);
-                scorer.describe(&mut importance);
-                importance.interval =
-                    errors.map(|errors| interval(&importance.values, &errors, self.confidence));
-                if importance.interval.is_none() {
-                    importance.warnings.push(scorer.no_interval());
-                }
-                shuffles.exchange.warn(&mut importance);
-                Ok(importance)
-            })
-            .collect()
-    }
-}
-
-/// Between which rows values are exchanged.
-pub(crate) enum Exchange {
-    /// Between all, in the same way for all players of a repeat.
-    Everywhere,
-    /// Within the cells of each player.
-    Within(Vec<Cells>),
-    /// Between none: values come from elsewhere, and rows are targets only.
-    Drawn,
-}
-
-impl Exchange {
-    /// Says where rows cannot be exchanged.
-    fn warn(&self, importance: &mut Importance) {
-        let Self::Within(cells) = self else { return };
-        for (name, cells) in importance.features.iter().zip(cells) {
-            if cells.n_alone() > 0 {
+        );
+        let finished = work.close(outcome.map(|_| ()).and(kept))?;
+        let n_finished = finished.answers.len();
+        if n_finished == 0 {
+            return Err(Error::Cancelled { done: 0, total: self.n_repeats });
+        }
+        let result = |(m, scorer): (usize, &Scorer<'_>)| {
+            let mut importance = self.summarize(&finished, m, shuffles, scorer)?;
+            importance.seed = Some(run.seed());
+            importance.n_evaluations = shuffles.rows.nrows() * (1 + n_players * n_finished);
+            if n_finished < self.n_repeats && !converged {
+                let (done, total) = (n_finished, self.n_repeats);
+                importance.warnings.push(Warning::Unfinished { done, total });
+            } else if let Some(tolerance) = self.tolerance.filter(|_| !converged) {
                 importance.warnings.push(Warning::Note(format!(
-                    "{} rows are alone in their cell of `{name}` and keep their values: take \
-                     larger cells",
-                    cells.n_alone()
+                    "the tolerance of {tolerance} was not reached in {n_finished} repeats"
                 )));
             }
-        }
-    }
-}
-
-/// Plans the exchange from the rows that are used.
-pub(crate) type PlanExchange<'a> = dyn Fn(&Dataset) -> Result<Exchange> + 'a;
-
-/// One player, shuffled once.
-#[derive(Debug, Clone, Copy)]
-pub struct Shuffle<'a> {
-    /// The player's name.
-    pub name: &'a str,
-    /// Its columns.
-    pub members: &'a [usize],
-    /// Which of the repeats it is.
-    pub repeat: usize,
-    /// The row that gives its values to each row; the same for all players of a repeat, unless
-    /// the permutation is conditional.
-    pub donors: &'a [usize],
-}
-
-impl Shuffle<'_> {
-    /// What an error says that it happened in.
-    pub fn task(&self) -> String {
-        format!("permutation of `{}`, repeat {}", self.name, self.repeat)
-    }
-}
-
-/// Where [`Permutation`] gets the predictions of shuffled rows from.
-///
-/// The predictions must be those of the model that goes with it.
-pub trait Shuffled: Sync {
-    /// How many shuffles of so many rows to ask for in one call; all of their predictions are held.
-    fn at_once(&self, n_rows: usize) -> usize;
-
-    /// How many calls to make at once, on as many threads as there are; 1 for a way that has
-    /// threads of its own.
-    fn calls_at_once(&self) -> usize;
-
-    /// Predicts all rows once per shuffle, shuffle after shuffle:
-    /// `(n_shuffles · n_rows, n_outputs)`. The shuffles are ordered by player, then repeat.
-    ///
-    /// # Errors
-    ///
-    /// An [`Error::NotFinite`] names a row of the answer; other errors come back as they are.
-    fn predict(
-        &self,
-        run: &Run<'_>,
-        rows: ArrayView2<'_, f64>,
-        shuffles: &[Shuffle<'_>],
-    ) -> Result<Array2<f64>>;
-}
-
-/// The plain way, for any model: builds the rows and predicts them.
-pub(crate) struct PredictAgain<'a> {
-    pub(crate) model: &'a dyn Model,
-    pub(crate) batch_rows: usize,
-    /// Puts other values of the player's columns into a copy of this row of the table.
-    pub(crate) replace: &'a Replace<'a>,
-}
-
-/// The shuffle, the table, the number of the row, and its copy.
-pub(crate) type Replace<'a> = dyn Fn(&Shuffle<'_>, ArrayView2<'_, f64>, usize, ArrayViewMut1<'_, f64>) -> Result<()>
-    + Sync
-    + 'a;
-
-/// Donors are drawn from all rows.
-#[expect(clippy::unnecessary_wraps, reason = "it is a `PlanExchange`")]
-pub(crate) fn everywhere(_: &Dataset) -> Result<Exchange> {
-    Ok(Exchange::Everywhere)
-}
-
-/// Replaces values by those of the row's donor.
-#[expect(clippy::unnecessary_wraps, reason = "it is a `Replace`")]
-pub(crate) fn from_donor(
-    shuffle: &Shuffle<'_>,
-    rows: ArrayView2<'_, f64>,
-    row: usize,
-    mut into: ArrayViewMut1<'_, f64>,
-) -> Result<()> {
-    for &column in shuffle.members {
-        into[column] = rows[[shuffle.donors[row], column]];
-    }
-    Ok(())
-}
-
-impl Shuffled for PredictAgain<'_> {
-    /// Copies of a small table are predicted together.
-    fn at_once(&self, n_rows: usize) -> usize {
-        (self.batch_rows / n_rows).max(1)
-    }
-
-    fn calls_at_once(&self) -> usize {
-        TASKS_AT_ONCE
-    }
-
-    fn predict(
-        &self,
-        _run: &Run<'_>,
-        rows: ArrayView2<'_, f64>,
-        shuffles: &[Shuffle<'_>],
-    ) -> Result<Array2<f64>> {
-        let (n_rows, n_features) = rows.dim();
-        let n_stacked = shuffles.len() * n_rows;
-        let mut predictions = Array2::zeros((n_stacked, self.model.n_outputs()));
-        let n_batch = self.batch_rows.min(rows_at_once(n_features));
-        let mut batch = Array2::zeros((n_batch.min(n_stacked), n_features));
-        for start in (0..n_stacked).step_by(n_batch) {
-            let end = (start + n_batch).min(n_stacked);
-            for stacked in start..end {
-                let (shuffle, row) = (&shuffles[stacked / n_rows], stacked % n_rows);
-                let mut into = batch.row_mut(stacked - start);
-                into.assign(&rows.row(row));
-                (self.replace)(shuffle, rows, row, into)
-                    .map_err(|error| error.in_task(shuffle.task()))?;
-            }
-            let predicted = predict_checked(self.model, batch.slice(s![..end - start, ..]));
-            let predicted = predicted.map_err(|error| match error {
-                Error::NotFinite { what, row, column, value } => {
-                    Error::NotFinite { what, row: start + row, column, value }
-                }
-                error => error.in_task(shuffles[start / n_rows].task()),
-            })?;
-            predictions.slice_mut(s![start..end, ..]).assign(&predicted);
-        }
-        Ok(predictions)
-    }
-}
-
-/// What the tasks share.
-pub(crate) struct Shuffles<'a> {
-    pub(crate) shuffled: &'a dyn Shuffled,
-    /// For the threads of a task; silent.
-    run: Run<'static>,
-    pub(crate) rows: ArrayView2<'a, f64>,
-    players: &'a Players,
-    method: &'static str,
-    exchange: Exchange,
-    /// One per repeat.
-    keys: Vec<u64>,
-    /// The rows' numbers in the caller's table.
-    row_names: &'a [usize],
-}
-
-impl Shuffles<'_> {
-    /// Predicts and scores some (player, repeat), numbered player by player.
-    pub(crate) fn run(
-        &self,
-        jobs: std::ops::Range<usize>,
-        scorers: &[Scorer<'_>],
-    ) -> Result<Vec<Vec<Answer>>> {
-        let (n_rows, n_repeats) = (self.rows.nrows(), self.keys.len());
-        let n_drawn = match self.exchange {
-            // All players of a repeat have the same donors.
-            Exchange::Everywhere => jobs.len().min(n_repeats),
-            Exchange::Within(_) | Exchange::Drawn => jobs.len(),
+            Ok(importance)
         };
-        let donors = |offset: usize, _: &mut _| {
-            let (player, repeat) =
-                ((jobs.start + offset) / n_repeats, (jobs.start + offset) % n_repeats);
-            Ok(match &self.exchange {
-                Exchange::Everywhere => Donors::new(n_rows, self.keys[repeat]).all(),
-                Exchange::Within(cells) => cells[player].donors(self.keys[repeat]),
-                Exchange::Drawn => Vec::new(),
+        scorers.iter().enumerate().map(result).collect()
+    }
+
+    /// The result of the finished repeats in one metric.
+    fn summarize(
+        &self,
+        finished: &Checkpoint,
+        m: usize,
+        shuffles: &Shuffles<'_>,
+        scorer: &Scorer<'_>,
+    ) -> Result<Importance> {
+        let n_players = shuffles.players.len();
+        let replicates = replicates(finished, m, n_players);
+        let noise = finished.moments[m].total();
+        let errors: Option<Vec<(f64, usize)>> = (0..n_players)
+            .map(|player| {
+                let noise = Noise::of_player(noise.as_ref()?, player, n_players)?;
+                let seen = replicates.row(player).to_vec();
+                Some((noise.standard_error(&seen)?, noise.degrees_of_freedom()))
             })
+            .collect();
+        let p_value = |of_player: ArrayView1<'_, f64>| {
+            let at_least_as_good = of_player.iter().filter(|&&increase| increase <= 0.0).count();
+            (1 + at_least_as_good) as f64 / (of_player.len() + 1) as f64
         };
-        let donors: Vec<Vec<usize>> = self.run.map(n_drawn, donors)?;
-        let shuffle = |job: usize| Shuffle {
-            name: &self.players.names()[job / n_repeats],
-            members: self.players.members(job / n_repeats),
-            repeat: job % n_repeats,
-            // Either few jobs, each with donors of its own, or all repeats in turn.
-            donors: &donors[(job - jobs.start) % n_drawn],
-        };
-        let shuffles: Vec<Shuffle<'_>> = jobs.clone().map(shuffle).collect();
-        let predictions = self
-            .shuffled
-            .predict(&self.run, self.rows, &shuffles)
-            .map_err(|error| self.place(error, &shuffles))?;
-        let shape = [shuffles.len() * n_rows, predictions.ncols()];
-        require_shape("the prediction", &shape, predictions.shape())?;
-        self.run.map(shuffles.len(), |copy, _| {
-            let predictions = predictions.slice(s![copy * n_rows..(copy + 1) * n_rows, ..]);
-            let (donors, player) = (shuffles[copy].donors, (jobs.start + copy) / n_repeats);
-            let origin = match &self.exchange {
-                Exchange::Everywhere => Some(Origin { donors, cells: None }),
-                Exchange::Within(cells) => {
-                    Some(Origin { donors, cells: Some(cells[player].of_row()) })
-                }
-                Exchange::Drawn => None,
-            };
-            scorers
-                .iter()
-                .map(|scorer| scorer.answer(predictions, origin))
-                .collect::<Result<Vec<Answer>>>()
-                .map_err(|error| error.in_task(shuffles[copy].task()))
-        })
-    }
-
-    /// Says in which player, repeat and row of the caller's table a prediction is not finite.
-    fn place(&self, error: Error, shuffles: &[Shuffle<'_>]) -> Error {
-        let n_rows = self.rows.nrows();
-        match error {
-            Error::NotFinite { what, row: stacked, column, value } => {
-                let row = self.row_names[stacked % n_rows];
-                let error = Error::NotFinite { what, row, column, value };
-                error.in_task(shuffles[stacked / n_rows].task())
-            }
-            error => error,
+        let p_values = replicates.rows().into_iter().map(p_value).collect();
+        let (names, kind) = (shuffles.players.names(), Replicate::Repeat);
+        let mut importance = Importance::from_replicates(shuffles.method, names, replicates, kind)?;
+        importance.p_values = Some(p_values);
+        scorer.describe(&mut importance);
+        importance.interval =
+            errors.map(|errors| interval(&importance.values, &errors, self.confidence));
+        if importance.interval.is_none() {
+            importance.warnings.push(scorer.no_interval());
         }
+        shuffles.exchange.warn(&mut importance);
+        Ok(importance)
     }
 }

@@ -1,4 +1,4 @@
-//! The only door to threads and randomness: seed, progress and cancellation of one call.
+//! The only door to threads and randomness: seed, progress, cancellation and kept work of one call.
 //!
 //! Tasks run on the current rayon pool, task `i` draws from the stream `(seed, i)`, and answers,
 //! like the first error, come back in task order. A caller who wants another number of threads
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+use crate::checkpoint::{Keeper, Shard};
 use crate::error::{Error, Result};
 use crate::rng::{Rng, mix};
 
@@ -16,11 +17,15 @@ use crate::rng::{Rng, mix};
 ///
 /// Called from worker threads, so that steps may be heard out of order. A library never draws bars: the program that calls it does.
 pub trait Progress: Sync {
-    /// `done` of `total` steps are finished; `Break` stops the call with [`Error::Cancelled`].
+    /// `done` of the `total` steps that this call has to do are finished. `Break` stops it: a method
+    /// that can answers with what is finished ([`Warning::Unfinished`](crate::Warning::Unfinished)),
+    /// any other, and any with nothing finished, with [`Error::Cancelled`].
+    ///
+    /// So a budget of time is an `advance` that looks at a clock.
     fn advance(&self, done: usize, total: usize) -> ControlFlow<()>;
 }
 
-/// The seed, progress and cancellation of one call.
+/// The seed, progress and cancellation of one call, and where its finished work is kept.
 ///
 /// # Example
 ///
@@ -31,10 +36,44 @@ pub trait Progress: Sync {
 /// assert_eq!(draws, Run::new(42).map(4, |_task, rng| Ok(rng.uniform()))?);
 /// # Ok::<(), fi_core::Error>(())
 /// ```
+///
+/// A call that stops early, and one that goes on from there:
+///
+/// ```
+/// use fi_core::{Dataset, Function, Metric, Permutation, Players, Progress, Run, Target, Warning};
+/// use ndarray::{Array2, ArrayView2, Axis};
+/// use std::ops::ControlFlow;
+/// use std::sync::Mutex;
+///
+/// /// Stops after so many steps; a program would look at a clock.
+/// struct Budget(usize);
+/// impl Progress for Budget {
+///     fn advance(&self, done: usize, _total: usize) -> ControlFlow<()> {
+///         if done >= self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+///     }
+/// }
+///
+/// let rows = Array2::from_shape_fn((50, 2), |(i, j)| ((i * (3 + j)) % 11) as f64);
+/// let model = Function::new(2, 1, |x: ArrayView2<f64>| x.sum_axis(Axis(1)).insert_axis(Axis(1)));
+/// let data = Dataset::new(rows.clone(), Target::Values(rows.column(0).to_vec()))?;
+/// let players = Players::features(["a", "b"])?;
+/// let method = Permutation { batch_rows: 100, ..Permutation::default() };
+/// let importance = |run: &Run| method.importance(run, &model, &data, &players, &[Metric::Mse]);
+///
+/// let kept = Mutex::new(None);
+/// let run = Run::new(7).with_keeper(&kept);
+/// let part = importance(&run.with_progress(&Budget(3)))?;
+/// assert!(matches!(part[0].warnings[..], [Warning::Unfinished { total: 30, .. }]));
+/// // The rest, and the same bits as without a stop.
+/// assert_eq!(importance(&run)?, importance(&Run::new(7))?);
+/// # Ok::<(), fi_core::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
     seed: u64,
     progress: Option<&'a dyn Progress>,
+    keeper: Option<&'a dyn Keeper>,
+    shard: Option<Shard>,
 }
 
 impl std::fmt::Debug for Run<'_> {
@@ -46,14 +85,67 @@ impl std::fmt::Debug for Run<'_> {
 impl Run<'static> {
     /// A silent run with this seed.
     pub fn new(seed: u64) -> Self {
-        Self { seed, progress: None }
+        Self { seed, progress: None, keeper: None, shard: None }
     }
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// The same run, heard by `progress`.
-    pub fn with_progress(self, progress: &dyn Progress) -> Run<'_> {
-        Run { seed: self.seed, progress: Some(progress) }
+    pub fn with_progress<'b>(self, progress: &'b dyn Progress) -> Run<'b>
+    where
+        'a: 'b,
+    {
+        Run { progress: Some(progress), ..self }
+    }
+
+    /// The same run, which goes on from what `keeper` holds and keeps there what it finishes.
+    ///
+    /// A method that cannot says so.
+    pub fn with_keeper<'b>(self, keeper: &'b dyn Keeper) -> Run<'b>
+    where
+        'a: 'b,
+    {
+        Run { keeper: Some(keeper), ..self }
+    }
+
+    /// The same run, which does part `index` of `count` nearly equal parts of the call's tasks, in
+    /// their order, for other calls or machines to do the rest. The tasks are a method's repeats,
+    /// pairs of fold and player, or rows.
+    ///
+    /// Give it a keeper: [`Checkpoint::merge`](crate::Checkpoint::merge) puts the parts together,
+    /// and a whole run that goes on from the merged checkpoint has nothing left to do. The parts
+    /// fit only where the model's predictions are the same to the bit on all machines.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Parameter`] unless `index < count`.
+    pub fn with_shard(self, index: usize, count: usize) -> Result<Self> {
+        Ok(Self { shard: Some(Shard::new(index, count)?), ..self })
+    }
+
+    pub(crate) fn keeper(&self) -> Option<&'a dyn Keeper> {
+        self.keeper
+    }
+
+    pub(crate) fn shard(&self) -> Option<Shard> {
+        self.shard
+    }
+
+    /// The same run without keeper and shard.
+    pub(crate) fn alone(&self) -> Self {
+        Self { keeper: None, shard: None, ..*self }
+    }
+
+    /// A method that keeps finished work asks for tasks through a run that does not.
+    fn refuse_to_keep(&self) -> Result<()> {
+        if self.keeper.is_none() && self.shard.is_none() {
+            return Ok(());
+        }
+        Err(Error::Data(
+            "this method cannot keep finished work or do a part of it, run it whole and without a \
+             checkpoint"
+                .to_owned(),
+        ))
     }
 
     /// The seed.
@@ -63,7 +155,7 @@ impl Run<'_> {
 
     /// A nested run with streams of its own, silent because its caller counts the steps.
     pub fn split(&self, label: u64) -> Run<'static> {
-        Run { seed: mix(self.seed, label), progress: None }
+        Run::new(mix(self.seed, label))
     }
 
     /// The stream `stream` of this run, for work that is not split into tasks.
@@ -82,6 +174,7 @@ impl Run<'_> {
         n_tasks: usize,
         task: impl Fn(usize, &mut Rng) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
+        self.refuse_to_keep()?;
         let steps = Steps::new(self.progress, n_tasks);
         let answers: Vec<Result<T>> = (0..n_tasks)
             .into_par_iter()
@@ -104,6 +197,7 @@ impl Run<'_> {
         use rayon::iter::IndexedParallelIterator;
         use rayon::slice::ParallelSliceMut;
         crate::error::require(chunk_len > 0, "chunk_len", chunk_len, "at least 1")?;
+        self.refuse_to_keep()?;
         let steps = Steps::new(self.progress, output.len().div_ceil(chunk_len));
         let answers: Vec<Result<()>> = output
             .par_chunks_mut(chunk_len)
@@ -116,36 +210,53 @@ impl Run<'_> {
     /// Folds the answers of `n_tasks` tasks into `state`, in task order, `batch` tasks at a time,
     /// so that no more than one batch of answers is alive.
     ///
-    /// `merge` may stop early, between batches only, by answering `Break` for the last task of
-    /// a batch; the number of tasks folded comes back.
+    /// `merge` may stop early by answering `Break`; the number of tasks folded comes back, and what
+    /// else the batch answered is dropped. So where to stop may depend on the tasks and must not on
+    /// the batches.
     ///
     /// # Errors
     ///
-    /// As for [`Run::map`].
+    /// As for [`Run::map`]; the answers before the first one that is missing are folded.
     pub fn fold<T: Send>(
         &self,
         n_tasks: usize,
         batch: usize,
         task: impl Fn(usize, &mut Rng) -> Result<T> + Sync,
+        merge: impl FnMut(usize, T) -> ControlFlow<()>,
+    ) -> Result<usize> {
+        self.fold_with(n_tasks, batch, |_| Ok(()), |(), i, rng| task(i, rng), merge)
+    }
+
+    /// As [`Run::fold`], where `prepare` makes what the tasks of a batch share.
+    pub(crate) fn fold_with<S: Sync, T: Send>(
+        &self,
+        n_tasks: usize,
+        batch: usize,
+        prepare: impl Fn(std::ops::Range<usize>) -> Result<S>,
+        task: impl Fn(&S, usize, &mut Rng) -> Result<T> + Sync,
         mut merge: impl FnMut(usize, T) -> ControlFlow<()>,
     ) -> Result<usize> {
         crate::error::require(batch > 0, "batch", batch, "at least 1")?;
+        self.refuse_to_keep()?;
         let steps = Steps::new(self.progress, n_tasks);
         let mut done = 0;
         while done < n_tasks {
             let end = (done + batch).min(n_tasks);
-            let answers: Vec<Result<T>> = (done..end)
+            let shared = prepare(done..end)?;
+            let mut answers: Vec<Result<T>> = (done..end)
                 .into_par_iter()
-                .map(|i| steps.take(i, || task(i, &mut Rng::new(self.seed, i as u64))))
+                .map(|i| steps.take(i, || task(&shared, i, &mut Rng::new(self.seed, i as u64))))
                 .collect();
-            let mut flow = ControlFlow::Continue(());
-            for (i, answer) in (done..end).zip(in_order(answers)?) {
-                flow = merge(i, answer);
+            let ready = answers.iter().position(Result::is_err).unwrap_or(answers.len());
+            let rest = answers.split_off(ready);
+            for answer in answers.into_iter().flatten() {
+                let flow = merge(done, answer);
+                done += 1;
+                if flow.is_break() {
+                    return Ok(done);
+                }
             }
-            done = end;
-            if flow.is_break() {
-                break;
-            }
+            in_order(rest)?;
         }
         Ok(done)
     }
@@ -312,21 +423,49 @@ mod tests {
     }
 
     #[test]
-    fn a_fold_merges_in_order_and_stops_between_batches() {
-        let mut seen = Vec::new();
-        let done = Run::new(0)
-            .fold(
-                10,
-                4,
-                |i, _| Ok(i),
-                |i, answer| {
-                    assert_eq!(i, answer);
-                    seen.push(i);
-                    if i >= 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-                },
-            )
-            .unwrap();
-        assert_eq!((done, seen), (8, (0..8).collect()));
+    fn a_fold_merges_in_order_and_stops_where_it_is_told() {
+        let fold = |fails_at: usize| {
+            let mut seen = Vec::new();
+            let task = |i: usize, _: &mut Rng| {
+                if i == fails_at { Err(Error::Data("stop".to_owned())) } else { Ok(i) }
+            };
+            let done = Run::new(0).fold(10, 4, task, |i, answer| {
+                assert_eq!(i, answer);
+                seen.push(i);
+                if i >= 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            (done.map_err(|error| error.to_string()), seen)
+        };
+        assert_eq!(fold(10), (Ok(6), (0..6).collect()));
+        // What comes after the stop is not missed, and what comes before a failure is not lost.
+        assert_eq!(fold(6), (Ok(6), (0..6).collect()));
+        assert_eq!(fold(2), (Err("stop".to_owned()), vec![0, 1]));
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_not_begun() {
+        let kept = std::sync::Mutex::new(None);
+        let shard = Run::new(0).with_shard(1, 2).unwrap();
+        for run in [Run::new(0).with_keeper(&kept), shard] {
+            let map = run.map(1, |_, _| Ok(())).unwrap_err();
+            let fold = run.fold(1, 1, |_, _| Ok(()), |_, ()| ControlFlow::Continue(()));
+            let chunks = run.for_chunks(&mut [0], 1, |_, _, _| Ok(())).unwrap_err();
+            for error in [map, fold.unwrap_err(), chunks] {
+                assert_eq!(
+                    error.to_string(),
+                    "this method cannot keep finished work or do a part of it, run it whole and \
+                     without a checkpoint"
+                );
+            }
+            assert!(run.split(1).map(1, |_, _| Ok(())).is_ok());
+        }
+        let error = Run::new(0).with_shard(2, 2).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`index` is `2`, it must be below the number of shards, 2: the first is 0"
+        );
+        let error = Run::new(0).with_shard(0, 0).unwrap_err().to_string();
+        assert_eq!(error, "`count` is `0`, it must be at least 1 shard");
     }
 
     #[test]

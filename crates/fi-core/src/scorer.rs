@@ -106,6 +106,11 @@ impl<'a> Scorer<'a> {
         Ok(Answer { increase, contributions })
     }
 
+    /// How many units contribute to an answer.
+    pub(crate) fn n_units(&self) -> usize {
+        if self.losses.is_some() { self.units.len() } else { self.blocks.len() }
+    }
+
     /// The losses of the untouched rows, if the metric is a mean over rows.
     pub(crate) fn losses(&self) -> Option<&[f64]> {
         self.losses.as_deref()

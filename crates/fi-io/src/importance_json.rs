@@ -140,6 +140,7 @@ struct Feature {
 enum Note {
     NoBetterThanConstant { metric: String, score: Number, constant: Number },
     MetricDidNotMove { metric: String },
+    Unfinished { done: usize, total: usize },
     Note(String),
 }
 
@@ -156,6 +157,7 @@ impl From<&Warning> for Note {
             Warning::MetricDidNotMove { metric } => {
                 Self::MetricDidNotMove { metric: metric.clone() }
             }
+            Warning::Unfinished { done, total } => Self::Unfinished { done: *done, total: *total },
             other => Self::Note(other.to_string()),
         }
     }
@@ -168,6 +170,7 @@ impl From<Note> for Warning {
                 Self::NoBetterThanConstant { metric, score: score.0, constant: constant.0 }
             }
             Note::MetricDidNotMove { metric } => Self::MetricDidNotMove { metric },
+            Note::Unfinished { done, total } => Self::Unfinished { done, total },
             Note::Note(text) => Self::Note(text),
         }
     }

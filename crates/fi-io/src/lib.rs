@@ -23,9 +23,11 @@
 //! | global importance | [`read_importance_csv`], [`read_importance_json`] | [`write_importance_csv`], [`write_importance_json`] |
 //! | local importance | [`read_npy_2d`], [`read_npy_3d`] | [`write_attribution_npy`], [`attribution_table`] |
 //! | pairs | [`read_pairs`], [`read_npy_3d`] | [`write_interactions_npy`], [`interaction_table`] |
+//! | finished work | [`CheckpointFile`], [`read_checkpoint`] | [`CheckpointFile`], [`write_checkpoint`] |
 //! | any table | [`read_table_csv`] | [`write_table_csv`] |
 
 mod atomic;
+mod checkpoint;
 mod data;
 mod data_csv;
 mod error;
@@ -39,6 +41,7 @@ mod records;
 mod table;
 
 pub use atomic::write_atomic;
+pub use checkpoint::{CheckpointFile, read_checkpoint, write_checkpoint};
 pub use data::{DataOptions, TargetSource, read_data, read_names, read_rows};
 pub use data_csv::{CsvOptions, Task, read_csv, read_csv_from, read_csv_rows};
 pub use error::{Error, Result};

@@ -49,9 +49,10 @@ pub use structure::Structure;
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 
 use crate::attribution::Attribution;
+use crate::checkpoint::{Fingerprint, Work};
 use crate::error::{Error, Result, require, require_shape};
 use crate::game::{Game, PredictionGame, Removal};
-use crate::model::Model;
+use crate::model::{Model, predict_checked};
 use crate::players::Players;
 use crate::run::Run;
 
@@ -76,8 +77,9 @@ pub struct Estimate {
 /// An estimator that knows the number of players and has done what does not depend on the game.
 pub type Prepared<'a> = Box<dyn Fn(&Run<'_>, &dyn Game) -> Result<Estimate> + Sync + 'a>;
 
-/// Turns a game into Shapley values.
-pub trait Estimator: Sync {
+/// Turns a game into Shapley values. How it prints (`Debug`) must say all of its settings: a
+/// checkpoint tells estimators apart by it.
+pub trait Estimator: Sync + std::fmt::Debug {
     /// Its name in the field.
     fn name(&self) -> &str;
 
@@ -106,6 +108,9 @@ pub trait Estimator: Sync {
 /// [`Kernel`] has to solve is solved once. Errors of different rows are therefore correlated:
 /// averaging over rows does not average them away as independent draws would.
 ///
+/// **Stopping** answers with the rows that are finished and says which they are
+/// ([`Attribution::finished_rows`]).
+///
 /// # Shapes
 ///
 /// `rows` is `(n_rows, n_features)`; the values are `(n_rows, n_outputs, n_players)`.
@@ -113,7 +118,8 @@ pub trait Estimator: Sync {
 /// # Errors
 ///
 /// [`Error::TooFewRows`] without rows; what [`PredictionGame::new`] refuses; the estimator's
-/// and the model's, with the row; [`Error::Cancelled`].
+/// and the model's, with the row; [`Error::Data`] for a checkpoint of another call;
+/// [`Error::Cancelled`] if the call was stopped without one finished row.
 ///
 /// # Example
 ///
@@ -151,7 +157,12 @@ pub fn explain(
     let missing = Array1::from_elem(model.n_features(), f64::NAN);
     PredictionGame::new(model, players, missing.view(), removal)?;
     let game = |i: usize| PredictionGame::new(model, players, rows.row(i), removal);
-    explain_games(run, estimator, players, rows.nrows(), game)
+    explain_in(run, estimator, players, rows.nrows(), game, |print| {
+        Ok(print
+            .with_table("rows", rows)
+            .with_removal(removal)
+            .with_table("model", predict_checked(model, rows)?.view()))
+    })
 }
 
 /// Explains rows whose games come from a way of the caller's: as [`explain`] does, where it is
@@ -168,31 +179,73 @@ pub fn explain_games<G: Game>(
     n_rows: usize,
     game: impl Fn(usize) -> Result<G> + Sync,
 ) -> Result<Attribution> {
+    explain_in(run, estimator, players, n_rows, &game, |print| {
+        (0..n_rows).try_fold(print, |print, row| {
+            let (none, all) = ends(&game(row)?)?;
+            let values: Vec<f64> = none.iter().chain(&all).copied().collect();
+            Ok(print.with_hash("games", values.into_iter().map(f64::to_bits)))
+        })
+    })
+}
+
+/// Explains rows by their games; `print` adds what tells these games from others.
+fn explain_in<G: Game>(
+    run: &Run<'_>,
+    estimator: &dyn Estimator,
+    players: &Players,
+    n_rows: usize,
+    game: impl Fn(usize) -> Result<G> + Sync,
+    print: impl FnOnce(Fingerprint) -> Result<Fingerprint>,
+) -> Result<Attribution> {
     if n_rows == 0 {
         return Err(Error::TooFewRows { what: "an explanation".to_owned(), needed: 1, got: 0 });
     }
     let shared = run.split(0);
     let prepared = estimator.prepare(&shared, players.len())?;
-    let estimates = run.map(n_rows, |i, _| {
-        game(i)
-            .and_then(|game| prepared(&shared, &game))
-            .map_err(|error| error.in_task(format!("row {i}")))
+    let (n_outputs, n_players) = (game(0)?.n_outputs(), players.len());
+    let n_values = n_outputs * n_players;
+    // Values, base values, standard errors (NaN: not known) and the number of predicted rows.
+    let answer_len = 2 * n_values + n_outputs + 1;
+    let work = Work::open(run, n_rows, answer_len, &[], || {
+        let method = Fingerprint::new(format_args!("{} of rows", estimator.name()), run);
+        print(method.with("estimator", format_args!("{estimator:?}")).with_players(players))
     })?;
-    let (n_outputs, n_players) = estimates[0].values.dim();
-    let mut values = Array3::zeros((n_rows, n_outputs, n_players));
-    let mut base_values = Array2::zeros((n_rows, n_outputs));
-    let mut std_error = Array3::zeros(values.dim());
-    for (i, estimate) in estimates.iter().enumerate() {
-        values.index_axis_mut(Axis(0), i).assign(&estimate.values);
-        base_values.row_mut(i).assign(&ArrayView1::from(&estimate.base_values));
-        if let Some(errors) = &estimate.std_error {
-            std_error.index_axis_mut(Axis(0), i).assign(errors);
+    let outcome = work.map(|i, _| {
+        let estimate = game(i)
+            .and_then(|game| prepared(&shared, &game))
+            .map_err(|error| error.in_task(format!("row {i}")))?;
+        let mut answer = Vec::with_capacity(answer_len);
+        answer.extend(&estimate.values);
+        answer.extend(&estimate.base_values);
+        match &estimate.std_error {
+            Some(errors) => answer.extend(errors),
+            None => answer.resize(answer.len() + n_values, f64::NAN),
         }
+        answer.push(estimate.n_evaluations as f64);
+        require_shape("an estimate", &[answer_len], &[answer.len()])?;
+        Ok(answer)
+    });
+    let answers = work.close(outcome)?.answers;
+    if answers.is_empty() {
+        return Err(Error::Cancelled { done: 0, total: n_rows });
     }
-    let known = estimates.iter().all(|estimate| estimate.std_error.is_some());
+    let mut values = Array3::zeros((answers.len(), n_outputs, n_players));
+    let mut base_values = Array2::zeros((answers.len(), n_outputs));
+    let mut std_error = Array3::zeros(values.dim());
+    for (i, answer) in answers.values().enumerate() {
+        let (of_values, rest) = answer.split_at(n_values);
+        let (of_base, rest) = rest.split_at(n_outputs);
+        values.index_axis_mut(Axis(0), i).iter_mut().zip(of_values).for_each(|(to, x)| *to = *x);
+        base_values.row_mut(i).assign(&ArrayView1::from(of_base));
+        std_error.index_axis_mut(Axis(0), i).iter_mut().zip(rest).for_each(|(to, x)| *to = *x);
+    }
+    let known = !std_error.iter().any(|error| error.is_nan());
     let mut attribution = Attribution::new(estimator.name(), players.names(), values, base_values)?;
     attribution.std_error = known.then_some(std_error);
-    attribution.n_evaluations = estimates.iter().map(|estimate| estimate.n_evaluations).sum();
+    attribution.n_evaluations =
+        answers.values().map(|answer| answer[answer_len - 1] as usize).sum();
+    attribution.finished_rows =
+        (answers.len() < n_rows).then(|| answers.keys().map(|&row| row as usize).collect());
     Ok(attribution)
 }
 

@@ -112,7 +112,8 @@ impl Estimator for Owen {
         require_shape("the game's list of players", &[n], &[game.n_players()])?;
         match &self.sampling {
             Some(permutation) => {
-                permutation.walk_orders(run, game, &|rng| self.structure.draw_order(rng))
+                let method = format!("{} of {:?}", self.name(), self.structure);
+                permutation.walk_orders(run, game, &method, &|rng| self.structure.draw_order(rng))
             }
             None => exact(run, game, &self.structure),
         }

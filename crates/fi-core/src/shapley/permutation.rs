@@ -5,8 +5,10 @@ use std::ops::ControlFlow;
 use ndarray::{Array1, Array2, Array3, Axis, s};
 
 use super::{Estimate, Estimator, TASK_ROWS, checked, ends, require_players};
-use crate::error::{Result, require};
+use crate::checkpoint::{Fingerprint, Work};
+use crate::error::{Error, Result, require};
 use crate::game::Game;
+use crate::moments::Moments;
 use crate::rng::Rng;
 use crate::run::Run;
 
@@ -45,10 +47,13 @@ const BATCH: usize = 16;
 /// at the standard errors of the same draws, and stops a little too often where they happen to
 /// be small.
 ///
+/// **Stopping** a call on one game answers with the pairs that are walked, not converged.
+///
 /// # Errors
 ///
 /// [`Error::Parameter`](crate::Error::Parameter) unless `n_permutations` is even and at least 2,
-/// at least 4 with a tolerance, and the tolerance positive; whatever the game returns.
+/// at least 4 with a tolerance, and the tolerance positive, or for a tolerance in a shard; whatever
+/// the game returns.
 ///
 /// # Example
 ///
@@ -118,7 +123,7 @@ impl Estimator for Permutation {
 
     fn estimate(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate> {
         let n = game.n_players();
-        self.walk_orders(run, game, &|rng| {
+        self.walk_orders(run, game, self.name(), &|rng| {
             let mut order: Vec<usize> = (0..n).collect();
             rng.shuffle(&mut order);
             order
@@ -127,14 +132,18 @@ impl Estimator for Permutation {
 }
 
 impl Permutation {
-    /// Walks orders that `draw` draws, and their reverses.
+    /// Walks orders that `draw` draws, and their reverses; `method` says which orders.
     pub(super) fn walk_orders(
         &self,
         run: &Run<'_>,
         game: &dyn Game,
+        method: &str,
         draw: &(dyn Fn(&mut Rng) -> Vec<usize> + Sync),
     ) -> Result<Estimate> {
         self.check()?;
+        let (alone, tolerance) = (run.shard().is_none(), self.tolerance.unwrap_or(0.0));
+        let requirement = "None in a shard, which does not know the other shards' draws";
+        require(alone || self.tolerance.is_none(), "tolerance", tolerance, requirement)?;
         let n = game.n_players();
         require_players(n)?;
         let (none, all) = ends(game)?;
@@ -144,25 +153,57 @@ impl Permutation {
         let per_task = 1 << (TASK_ROWS / pair_rows).clamp(1, BATCH).ilog2();
         // Without a tolerance, a batch only bounds the memory.
         let batch = if self.tolerance.is_some() { BATCH / per_task } else { 64 };
-        let mut moments = Moments::new(game.n_outputs(), n);
-        let mut converged = false;
-        run.fold(
-            n_pairs.div_ceil(per_task),
+        let work = Work::open(run, n_pairs, 0, &[game.n_outputs() * n], || {
+            let worth = ndarray::stack(Axis(0), &[none.view(), all.view()]);
+            let worth = worth.map_err(|error| Error::Data(error.to_string()))?;
+            Ok(Fingerprint::new(method, run)
+                .with("number of players", n)
+                .with_table("worth of no and of all players", worth.view()))
+        })?;
+        let enough = |within: f64| {
+            work.look(|state| {
+                let n = state.answers.len();
+                // Only all pairs up to one are looked at, whoever walked them.
+                let in_a_row = state.answers.last_key_value().map(|(&last, _)| last + 1);
+                (n.is_multiple_of(BATCH) || n == n_pairs)
+                    && in_a_row == Some(n as u64)
+                    && Walked::of(&state.moments[0], game.n_outputs())
+                        .is_some_and(|w| w.within(within))
+            })
+        };
+        let mut converged = self.tolerance.is_some_and(enough);
+        let mut kept = Ok(());
+        let tasks: Vec<&[usize]> = if converged {
+            Vec::new()
+        } else {
+            work.missing().chunk_by(|&a, &b| a / per_task == b / per_task).collect()
+        };
+        let outcome = work.run().fold(
+            tasks.len(),
             batch,
             |task, _| {
-                let first = task * per_task;
-                let pairs = first..(first + per_task).min(n_pairs);
                 // Each pair has a stream of its own: how pairs are dealt to tasks is no matter.
-                let orders = pairs.map(|pair| draw(&mut run.rng(pair as u64))).collect();
+                let orders =
+                    tasks[task].iter().map(|&pair| draw(&mut run.rng(pair as u64))).collect();
                 walk(game, orders, &none, &all)
             },
-            |_, draws| {
-                draws.outer_iter().for_each(|draw| moments.add(draw));
-                let look = moments.n.is_multiple_of(BATCH) || moments.n == n_pairs;
-                converged = look && self.tolerance.is_some_and(|most| moments.within(most));
-                if converged { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            |task, draws| {
+                for (&pair, draw) in tasks[task].iter().zip(draws.outer_iter()) {
+                    work.put(pair, Vec::new(), vec![Some(draw.iter().copied().collect())]);
+                }
+                converged = self.tolerance.is_some_and(enough);
+                kept = work.keep();
+                if converged || kept.is_err() {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
             },
-        )?;
+        );
+        let finished = work.close(outcome.map(|_| ()).and(kept))?;
+        let Some(moments) = Walked::of(&finished.moments[0], game.n_outputs()) else {
+            return Err(Error::Cancelled { done: 0, total: n_pairs });
+        };
         let n_coalitions = 2 + moments.n * 2 * (n - 1);
         Ok(Estimate {
             std_error: if n <= 2 {
@@ -215,29 +256,23 @@ fn walk(
     Ok(draws)
 }
 
-/// Mean and squared deviations of the draws so far (Welford).
-struct Moments {
+/// What the walked pairs say: mean and squared deviations `(n_outputs, n_players)`.
+struct Walked {
     n: usize,
     mean: Array2<f64>,
     squares: Array2<f64>,
 }
 
-impl Moments {
-    fn new(n_outputs: usize, n_players: usize) -> Self {
-        let zeros = Array2::zeros((n_outputs, n_players));
-        Self { n: 0, mean: zeros.clone(), squares: zeros }
-    }
-
-    fn add(&mut self, draw: ndarray::ArrayView2<'_, f64>) {
-        self.n += 1;
-        let n = self.n as f64;
-        ndarray::Zip::from(&mut self.mean).and(&mut self.squares).and(&draw).for_each(
-            |mean, squares, &draw| {
-                let delta = draw - *mean;
-                *mean += delta / n;
-                *squares += delta * (draw - *mean);
-            },
-        );
+impl Walked {
+    /// `None` before any pair is walked.
+    fn of(moments: &Moments, n_outputs: usize) -> Option<Self> {
+        let total = moments.total()?;
+        let shape = (n_outputs, total.mean.len() / n_outputs.max(1));
+        Some(Self {
+            n: total.n as usize,
+            mean: Array2::from_shape_vec(shape, total.mean).ok()?,
+            squares: Array2::from_shape_vec(shape, total.squares).ok()?,
+        })
     }
 
     fn std_error(&self) -> Array2<f64> {
@@ -264,10 +299,11 @@ mod tests {
 
     #[test]
     fn draws_have_the_standard_error_of_their_mean() {
-        let mut moments = Moments::new(1, 2);
-        for draw in [array![[1.0, 5.0]], array![[2.0, 5.0]], array![[6.0, 5.0]]] {
-            moments.add(draw.view());
+        let mut moments = Moments::default();
+        for (pair, draw) in [[1.0, 5.0], [2.0, 5.0], [6.0, 5.0]].into_iter().enumerate() {
+            moments.add(pair as u64, Some(draw.to_vec()));
         }
+        let moments = Walked::of(&moments, 1).unwrap();
         assert_eq!(moments.mean, array![[3.0, 5.0]]);
         // Squares of deviations 4 + 1 + 9, over 3 · 2.
         let errors = moments.std_error();

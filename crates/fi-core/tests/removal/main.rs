@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod anytime;
 mod conditional;
 mod conditional_golden;
 mod coverage;

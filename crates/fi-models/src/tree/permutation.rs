@@ -19,7 +19,7 @@ use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::coded_trees::{CodedTrees, can_be_coded};
 use super::codes::{Code, Ranks};
-use super::one_pass::{Group, shuffled_sums};
+use super::one_pass::{Group, REPEATS, shuffled_sums};
 use super::trees::Trees;
 
 /// So many rows are one task; fixed, so that it does not depend on threads.
@@ -120,6 +120,14 @@ struct OnePass<'a, C: Code> {
 }
 
 impl<C: Code> Shuffled for OnePass<'_, C> {
+    fn name(&self) -> &'static str {
+        "one pass through the trees"
+    }
+
+    fn repeats_together(&self) -> usize {
+        REPEATS
+    }
+
     fn at_once(&self, n_rows: usize) -> usize {
         let n_outputs = self.trees.n_outputs().max(self.trees.ensemble().n_outputs());
         MOST_PREDICTIONS / n_rows.saturating_mul(n_outputs).max(1)

@@ -110,6 +110,15 @@ struct FirstLayerOnce<'a, T> {
 }
 
 impl<T: Computes> Shuffled for FirstLayerOnce<'_, T> {
+    fn name(&self) -> &'static str {
+        "a network's first layer once"
+    }
+
+    /// Any order is as good.
+    fn repeats_together(&self) -> usize {
+        1
+    }
+
     fn at_once(&self, n_rows: usize) -> usize {
         let held = n_rows.saturating_mul(self.n_outputs).max(1);
         (MOST_PREDICTIONS / held).max(SHARE_SUMS)

@@ -95,9 +95,11 @@ fn by<T: Computes>(
     removal: &Removal,
 ) -> Result<Attribution> {
     let plain = || explain(run, estimator, network, rows, players, removal);
-    let background = match removal {
-        Removal::Baseline(values) => ArrayView1::from(values).insert_axis(Axis(0)),
-        Removal::Marginal { rows, .. } => rows.view(),
+    let (background, weights) = match removal {
+        Removal::Baseline(values) => (ArrayView1::from(values).insert_axis(Axis(0)), None),
+        Removal::Marginal { rows, weights } => (rows.view(), weights.as_deref()),
+        // What is drawn for each coalition has no first layer to keep.
+        Removal::Conditional { .. } => return plain(),
     };
     let fits = rows.ncols() == network.n_features() && background.ncols() == rows.ncols();
     // What is wrong with the shapes, or missing in the rows, the plain way says.
@@ -108,6 +110,7 @@ fn by<T: Computes>(
     // Checks what the games' constructor checks.
     let missing = ndarray::Array1::from_elem(rows.ncols(), f64::NAN);
     PredictionGame::new(network, players, missing.view(), removal)?;
+    let weights = shares(weights, background.nrows());
     let shared = Shared {
         sums: hidden.sums(background.outer_iter()),
         numbers: background.iter().map(|&x| T::of(x)).collect(),
@@ -120,7 +123,7 @@ fn by<T: Computes>(
         Ok(FirstLayerGame {
             shared: &shared,
             players,
-            weights: weights(removal),
+            weights: weights.clone(),
             row: rows.row(i).mapv(T::of).to_vec(),
             sums: shared.hidden.sums(std::iter::once(rows.row(i))),
             plain,
@@ -137,13 +140,9 @@ fn always(players: &Players) -> Vec<bool> {
     always
 }
 
-/// The background rows' weights, which add up to 1.
-fn weights(removal: &Removal) -> Vec<f64> {
-    let weights = match removal {
-        Removal::Baseline(_) => vec![1.0],
-        Removal::Marginal { weights: Some(weights), .. } => weights.clone(),
-        Removal::Marginal { rows, weights: None } => vec![1.0; rows.nrows()],
-    };
+/// Weights that add up to 1; all alike if there are none.
+fn shares(weights: Option<&[f64]>, n_rows: usize) -> Vec<f64> {
+    let weights = weights.map_or_else(|| vec![1.0; n_rows], <[f64]>::to_vec);
     let sum: f64 = weights.iter().sum();
     weights.into_iter().map(|weight| weight / sum).collect()
 }

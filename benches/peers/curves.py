@@ -173,7 +173,7 @@ PEERS = {
     "shapiq PermutationSamplingSV": shapiq("PermutationSamplingSV"),
     "shapiq PolySHAP": shapiq("PolySHAP"),
     "shapiq OddSHAP": shapiq("OddSHAP"),
-    "shapiq RegressionMSR": shapiq("RegressionMSR"),
+    "shapiq RegressionMSR": shapiq("RegressionMSR", index="SV"),
     "shapiq ProxySHAP": shapiq("ProxySHAP"),
 }
 

@@ -64,9 +64,9 @@ impl Interactions {
                 if present == 1 { law.white[sizes[pair]] } else { -law.white[n - sizes[pair]] };
             sign * law.of_others[sizes[pair] - present] + WHITE * white
         });
-        let inverse = inverse(covariance)?;
+        let inverse = inverse(&covariance)?;
         let onto = inverse.dot(&signs);
-        let spread = inverse_of_small(signs.t().dot(&onto))?;
+        let spread = inverse_of_small(&signs.t().dot(&onto))?;
         let main = spread.dot(&onto.t());
         let mut precision = inverse;
         precision -= &onto.dot(&main);
@@ -143,8 +143,8 @@ impl Law {
         };
         let mut subsets = 1.0;
         let mut white = vec![0.0; n + 1];
-        for size in 1..=n {
-            white[size] = 2.0 / (n as f64 * subsets);
+        for (size, weight) in white.iter_mut().enumerate().skip(1) {
+            *weight = 2.0 / (n as f64 * subsets);
             subsets *= (n - size) as f64 / size as f64;
         }
         let noise: f64 = white[1..].iter().map(|weight| weight * 2.0 / n as f64).sum();
@@ -170,16 +170,16 @@ fn characters(n: usize, size: usize, rate: f64) -> Vec<f64> {
 }
 
 /// The inverse of a positive definite matrix, by halves: nearly all of the work is products.
-fn inverse(matrix: Array2<f64>) -> Result<Array2<f64>> {
+fn inverse(matrix: &Array2<f64>) -> Result<Array2<f64>> {
     let n = matrix.nrows();
     if n <= SMALL {
         return inverse_of_small(matrix);
     }
     let half = n / 2;
-    let first = inverse(matrix.slice(s![..half, ..half]).to_owned())?;
+    let first = inverse(&matrix.slice(s![..half, ..half]).to_owned())?;
     let across = first.dot(&matrix.slice(s![..half, half..]));
     let rest = &matrix.slice(s![half.., half..]) - &matrix.slice(s![half.., ..half]).dot(&across);
-    let second = inverse(rest)?;
+    let second = inverse(&rest)?;
     let corner = across.dot(&second);
     let first = first + corner.dot(&across.t());
     let upper = concatenate![Axis(1), first, -&corner];
@@ -187,7 +187,7 @@ fn inverse(matrix: Array2<f64>) -> Result<Array2<f64>> {
     Ok(concatenate![Axis(0), upper, lower])
 }
 
-fn inverse_of_small(matrix: Array2<f64>) -> Result<Array2<f64>> {
+fn inverse_of_small(matrix: &Array2<f64>) -> Result<Array2<f64>> {
     let n = matrix.nrows();
     matrix.invc().map_err(|error| {
         Error::Data(format!(
@@ -195,4 +195,111 @@ fn inverse_of_small(matrix: Array2<f64>) -> Result<Array2<f64>> {
              coalitions"
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+
+    const N: usize = 5;
+
+    /// Coalitions of player bits; each stands for its complement, too, and the last for all.
+    fn coalitions(bits: &[usize]) -> Array2<bool> {
+        Array2::from_shape_fn((bits.len(), N), |(k, player)| bits[k] >> player & 1 == 1)
+    }
+
+    /// The law by its definition, one weight per odd set, and those of single players nearly free:
+    /// the posterior mean and variance of the Shapley values.
+    fn posterior(coalitions: &Array2<bool>, halves: &Array1<f64>) -> (Array1<f64>, Array1<f64>) {
+        let free = 1e5;
+        let rate: f64 = (RATE / N as f64).min(MOST_RATE);
+        let odd: Vec<usize> = (1..1 << N).filter(|t: &usize| t.count_ones() % 2 == 1).collect();
+        let unit: f64 = odd
+            .iter()
+            .filter(|t| t.count_ones() > 1)
+            .map(|t| rate.powi(t.count_ones() as i32))
+            .sum();
+        let variance = |t: usize| {
+            if t.count_ones() == 1 { free } else { rate.powi(t.count_ones() as i32) / unit }
+        };
+        let character = |t: usize, k: usize| -> f64 {
+            let common = (0..N).filter(|&i| t >> i & 1 == 1 && coalitions[[k, i]]).count();
+            if common % 2 == 1 { -1.0 } else { 1.0 }
+        };
+        let share = |t: usize, i: usize| {
+            if t >> i & 1 == 1 { -2.0 / f64::from(t.count_ones()) } else { 0.0 }
+        };
+        // What the noise of every pair brings to a player, by the definition of Shapley values.
+        let factorial = |n: usize| (1..=n).product::<usize>() as f64;
+        let noise = |members: &[bool], i: usize| {
+            let size = members.iter().filter(|&&x| x).count();
+            let weight = |s: usize| factorial(s) * factorial(N - s - 1) / factorial(N);
+            if members[i] { 2.0 * weight(size - 1) } else { -2.0 * weight(size) }
+        };
+        let m = coalitions.nrows();
+        let k = Array2::from_shape_fn((m, m), |(a, b)| {
+            let smooth: f64 =
+                odd.iter().map(|&t| variance(t) * character(t, a) * character(t, b)).sum();
+            smooth + if a == b { WHITE } else { 0.0 }
+        });
+        let c = Array2::from_shape_fn((N, m), |(i, a)| {
+            let smooth: f64 =
+                odd.iter().map(|&t| variance(t) * share(t, i) * character(t, a)).sum();
+            smooth + WHITE * noise(&coalitions.row(a).to_vec(), i)
+        });
+        let solved = c.dot(&inverse_of_small(&k).unwrap());
+        let before = Array1::from_shape_fn(N, |i| {
+            let smooth: f64 = odd.iter().map(|&t| variance(t) * share(t, i).powi(2)).sum();
+            // Of each pair, the one that holds player 0.
+            let pairs = (0..1_usize << N).filter(|bits| bits & 1 == 1);
+            let members = |bits: usize| (0..N).map(|i| bits >> i & 1 == 1).collect::<Vec<_>>();
+            smooth + WHITE * pairs.map(|bits| noise(&members(bits), i).powi(2)).sum::<f64>()
+        });
+        (solved.dot(halves), before - (&solved * &c).sum_axis(Axis(1)))
+    }
+
+    #[test]
+    fn the_fit_is_the_posterior_under_the_law() {
+        let coalitions = coalitions(&[1, 2, 4, 8, 16, 3, 12, 20, 31]);
+        let mut rng = Rng::new(3, 0);
+        let halves = Array1::from_shape_simple_fn(coalitions.nrows(), || rng.normal());
+        let fit = Interactions::new(coalitions.view()).unwrap();
+        let (values, _) = fit.values(&halves.clone().insert_axis(Axis(1)));
+        let (mean, variance) = posterior(&coalitions, &halves);
+        for player in 0..N {
+            let (value, expected) = (values[[player, 0]], mean[player]);
+            assert!((value - expected).abs() < 1e-4, "{value} {expected}");
+            let (found, expected) = (fit.variance[player], variance[player]);
+            // The law's variance is taken off a large one.
+            assert!((found - expected).abs() < 1e-4 && found > 1e-3, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn errors_are_those_without_the_pair_itself() {
+        let bits = [1, 2, 4, 8, 16, 3, 12, 20, 24, 31];
+        let all = coalitions(&bits);
+        let mut rng = Rng::new(4, 0);
+        let halves = Array2::from_shape_simple_fn((bits.len(), 1), || rng.normal());
+        let fit = Interactions::new(all.view()).unwrap();
+        let (_, left) = fit.values(&halves);
+        // Changing a pair's own value changes the error by as much, and nothing of what the others
+        // say of it.
+        let error =
+            |left: &Array2<f64>| fit.precision.row(6).dot(&left.column(0)) / fit.precision[[6, 6]];
+        let mut moved = halves.clone();
+        moved[[6, 0]] += 2.5;
+        let (_, moved) = fit.values(&moved);
+        assert!((error(&moved) - error(&left) - 2.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_inverse_by_halves_is_one() {
+        let mut rng = Rng::new(5, 0);
+        let factor = Array2::from_shape_simple_fn((150, 150), || rng.normal());
+        let matrix = factor.dot(&factor.t()) / 150.0 + Array2::<f64>::eye(150);
+        let product = inverse(&matrix).unwrap().dot(&matrix);
+        assert!((product - Array2::<f64>::eye(150)).iter().all(|gap| gap.abs() < 1e-11));
+    }
 }

@@ -37,7 +37,7 @@ impl Exchange {
         match self {
             Self::Everywhere => print,
             Self::Within(cells) => {
-                let of_rows = cells.iter().flat_map(|cells| cells.of_row());
+                let of_rows = cells.iter().flat_map(Cells::of_row);
                 print.with_hash("cells", of_rows.map(|&cell| cell as u64))
             }
             Self::Drawn(from) => print.with_text("sampler", from),

@@ -83,7 +83,7 @@ impl Shuffle<'_> {
     }
 }
 
-/// Where [`Permutation`] gets the predictions of shuffled rows from.
+/// Where [`Permutation`](crate::Permutation) gets the predictions of shuffled rows from.
 ///
 /// The predictions must be those of the model that goes with it.
 pub trait Shuffled: Sync {

@@ -73,7 +73,7 @@ enum Command {
     /// Say what a model file is
     Inspect(inspect::Inspect),
     /// One score per feature: how much each matters to the model as a whole
-    Importance(importance::Command),
+    Importance(Box<importance::Command>),
     /// One score per row and feature: what each adds to each prediction
     Explain(local::Explain),
     /// One score per pair of features: what they add together and not alone

@@ -1,4 +1,5 @@
 //! What lasts for one call of the command: threads, progress, Ctrl-C, a budget of time.
+#![expect(clippy::disallowed_types, reason = "a budget of time needs a clock")]
 
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;

@@ -1,6 +1,7 @@
 //! Long calls of the command: killed, interrupted, out of time, in shards; no bit is lost.
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
+#![expect(clippy::disallowed_types, reason = "calls are killed after a share of their time")]
 #![cfg(unix)]
 
 use std::path::{Path, PathBuf};

@@ -209,13 +209,13 @@ impl Fingerprint {
 
     pub(crate) fn with_table(self, name: &str, table: ArrayView2<'_, f64>) -> Self {
         let shape = [table.nrows() as u64, table.ncols() as u64];
-        self.with_hash(name, shape.into_iter().chain(table.iter().map(bits)))
+        self.with_hash(name, shape.into_iter().chain(table.iter().copied().map(bits)))
     }
 
     pub(crate) fn with_data(self, data: &Dataset) -> Self {
         let places = |list: &[usize]| list.iter().map(|&i| i as u64).collect::<Vec<_>>();
         let print = match data.target() {
-            Target::Values(values) => self.with_hash("target", values.iter().map(bits)),
+            Target::Values(values) => self.with_hash("target", values.iter().copied().map(bits)),
             Target::Classes { labels, names } => {
                 let names = names.iter().flat_map(|name| name.bytes().chain([0]));
                 self.with_hash("target", places(labels).into_iter().chain(names.map(u64::from)))
@@ -224,17 +224,19 @@ impl Fingerprint {
         print
             .with_table("rows", data.rows())
             .with_hash("categorical columns", places(data.categorical()))
-            .with_hash("weights", data.weights().into_iter().flatten().map(bits))
+            .with_hash("weights", data.weights().into_iter().flatten().copied().map(bits))
             .with_hash("groups of rows", places(data.groups().unwrap_or(&[])))
     }
 
     /// What stands in the place of removed features; samplers are told apart by how they print.
     pub(crate) fn with_removal(self, removal: &Removal) -> Self {
         match removal {
-            Removal::Baseline(values) => self.with_hash("baseline", values.iter().map(bits)),
+            Removal::Baseline(values) => {
+                self.with_hash("baseline", values.iter().copied().map(bits))
+            }
             Removal::Marginal { rows, weights } => self
                 .with_table("background", rows.view())
-                .with_hash("background weights", weights.iter().flatten().map(bits)),
+                .with_hash("background weights", weights.iter().flatten().copied().map(bits)),
             Removal::Conditional { sampler, n_samples, seed } => self
                 .with_text("sampler", &format!("{sampler:?}"))
                 .with("draws per coalition", n_samples)
@@ -252,7 +254,7 @@ impl Fingerprint {
 }
 
 /// The bits of a number; all that is missing is the same.
-fn bits(value: &f64) -> u64 {
+fn bits(value: f64) -> u64 {
     if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
 }
 

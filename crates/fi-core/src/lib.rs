@@ -163,7 +163,7 @@ pub use loco::{Location, Loco};
 pub use lofo::Lofo;
 pub use metric::{Average, Custom, Direction, Metric, MultiClass, Score};
 pub use model::{Function, Learner, Model, Output, check_columns, predict_checked};
-pub use moments::{Moments, Node};
+pub use moments::{Moments, MomentsNode};
 pub use occlusion::Occlusion;
 pub use pair_importance::PairImportance;
 pub use permutation::{Permutation, Shuffle, Shuffled};

@@ -52,7 +52,7 @@
 
 use crate::dataset::Dataset;
 use crate::donor::Donors;
-use crate::moments::Node;
+use crate::moments::MomentsNode;
 use crate::statistics::sample_std;
 
 /// More blocks cost more scorings and hardly narrow Student's quantile.
@@ -207,7 +207,7 @@ pub(crate) struct Noise {
 impl Noise {
     /// That of one of the players whose contributions stand one after another; `None` if they are
     /// not known.
-    pub(crate) fn of_player(all: &Node, player: usize, n_players: usize) -> Option<Self> {
+    pub(crate) fn of_player(all: &MomentsNode, player: usize, n_players: usize) -> Option<Self> {
         let n_units = all.mean.len() / n_players;
         let units = player * n_units..(player + 1) * n_units;
         let (mean, m2) = (all.mean.get(units.clone())?, all.squares.get(units)?);

@@ -8,6 +8,10 @@
 //! length and UTF-8), the answers (`u64` of them: task, length, numbers), the moments (`u32` of
 //! them, each `u64` nodes: first, n, and twice a length with numbers). Numbers are bits, so that NaN
 //! and infinities come back too.
+#![expect(
+    clippy::disallowed_types,
+    reason = "how often to write is a question of time, no result is"
+)]
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -15,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use fi_core::{Checkpoint, Keeper, Moments, Node};
+use fi_core::{Checkpoint, Keeper, Moments, MomentsNode};
 use sha2::{Digest as _, Sha256};
 
 use crate::atomic::write_atomic;
@@ -253,7 +257,7 @@ impl<'a> Bytes<'a> {
             for _ in 0..self.u64()? {
                 let (first, n) = (self.u64()?, self.u64()?);
                 let (mean, squares) = (self.numbers()?, self.numbers()?);
-                moments.nodes.push(Node { first, n, mean, squares });
+                moments.nodes.push(MomentsNode { first, n, mean, squares });
             }
             checkpoint.moments.push(moments);
         }
@@ -268,7 +272,7 @@ mod tests {
 
     fn checkpoint() -> Checkpoint {
         let fingerprint = [("method", "LOFO"), ("seed", "42"), ("rows", "é")];
-        let node = |first, n, mean: &[f64]| Node {
+        let node = |first, n, mean: &[f64]| MomentsNode {
             first,
             n,
             mean: mean.to_vec(),

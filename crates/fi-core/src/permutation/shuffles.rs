@@ -37,7 +37,7 @@ impl Exchange {
         match self {
             Self::Everywhere => print,
             Self::Within(cells) => {
-                let of_rows = cells.iter().flat_map(|cells| cells.of_row());
+                let of_rows = cells.iter().flat_map(Cells::of_row);
                 print.with_hash("cells", of_rows.map(|&cell| cell as u64))
             }
             Self::Drawn(from) => print.with_text("sampler", from),
@@ -89,7 +89,7 @@ impl Shuffle<'_> {
     }
 }
 
-/// Where [`Permutation`] gets the predictions of shuffled rows from.
+/// Where [`Permutation`](crate::Permutation) gets the predictions of shuffled rows from.
 ///
 /// The predictions must be those of the model that goes with it.
 pub trait Shuffled: Sync {

@@ -25,6 +25,16 @@ impl Progress for After {
     }
 }
 
+/// Counts steps.
+struct Count<'a>(&'a AtomicUsize);
+
+impl Progress for Count<'_> {
+    fn advance(&self, _done: usize, _total: usize) -> ControlFlow<()> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        ControlFlow::Continue(())
+    }
+}
+
 /// A call of one of the methods, small enough to be made often. What it prints tells all bits.
 #[derive(Debug, Clone, Copy)]
 enum Call {
@@ -196,13 +206,6 @@ proptest! {
         let merged = shards.into_iter().reduce(|a, b| a.merge(b).unwrap()).unwrap();
         let kept = Mutex::new(Some(merged));
         let begun = AtomicUsize::new(0);
-        struct Count<'a>(&'a AtomicUsize);
-        impl Progress for Count<'_> {
-            fn advance(&self, _done: usize, _total: usize) -> ControlFlow<()> {
-                self.0.fetch_add(1, Ordering::Relaxed);
-                ControlFlow::Continue(())
-            }
-        }
         let progress = Count(&begun);
         let run = Run::new(SEED).with_keeper(&kept).with_progress(&progress);
         prop_assert_eq!(call.text(&run).unwrap(), call.text(&Run::new(SEED)).unwrap());

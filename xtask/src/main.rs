@@ -7,6 +7,7 @@ mod ci;
 mod compare;
 mod docs_test;
 mod golden;
+mod methods;
 mod side;
 mod tidy;
 
@@ -33,6 +34,8 @@ enum Command {
     Golden(golden::Golden),
     /// Run the commands and the Python of a page of the documentation
     DocsTest(docs_test::DocsTest),
+    /// Write the tables of docs/methods.md from docs/methods.toml
+    Methods,
     /// Run everything that a change must pass
     Ci,
     /// Check the project's own rules: file lengths, first lines, data sets, links
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Bench(bench) => bench.run(),
         Command::Golden(golden) => golden.run(),
         Command::DocsTest(page) => page.run(),
+        Command::Methods => methods::run(),
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
     };

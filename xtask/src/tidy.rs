@@ -41,6 +41,7 @@ fn problems(root: &Path) -> Result<Vec<String>> {
         }
     }
     problems.extend(data_problems(root)?);
+    problems.extend(crate::methods::problems(root)?);
     Ok(problems)
 }
 
@@ -92,7 +93,7 @@ fn data_problems(root: &Path) -> Result<Vec<String>> {
 }
 
 /// All files below a folder, sorted, without hidden folders and build output.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();

@@ -351,7 +351,7 @@ impl Network {
         let shapes = self.layers.iter().zip(self.shapes.windows(2));
         let widest = shapes.map(|(layer, pair)| layer.footprint(pair[0], pair[1])).max();
         let widest = widest.unwrap_or(1).max(self.shapes[0].len());
-        let block = (BLOCK / widest).clamp(64, 256);
+        let block = (BLOCK / widest).clamp(64, 1024);
         for start in (0..rows.nrows()).step_by(block) {
             let range = start..(start + block).min(rows.nrows());
             let part = rows.slice(s![range.clone(), ..]);

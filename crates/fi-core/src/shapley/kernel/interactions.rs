@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 
 /// The variance of a weight falls by this factor per player, over the number of players: however
 /// many there are, weights of three players come to the same part of the whole.
-const RATE: f64 = 4.0;
+const RATE: f64 = 2.8;
 /// With few players, by this factor.
 const MOST_RATE: f64 = 0.5;
 /// The share of white noise.

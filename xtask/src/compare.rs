@@ -1,6 +1,7 @@
 //! `cargo xtask compare`: what is compared, the options all comparisons share, and the dispatch.
 
 mod data_set;
+mod gait;
 mod truth;
 mod viann;
 
@@ -21,7 +22,8 @@ use crate::root;
 type Experiment = fn(&Compare, &Path) -> Result<()>;
 
 /// The experiments that go over several data sets, a line each; any other name is a data set's.
-const EXPERIMENTS: &[(&str, Experiment)] = &[("truth", truth::run), ("viann", viann::run)];
+const EXPERIMENTS: &[(&str, Experiment)] =
+    &[("gait", gait::run), ("truth", truth::run), ("viann", viann::run)];
 
 /// The options of `cargo xtask compare`.
 #[derive(Args)]

@@ -6,6 +6,7 @@
 
 pub mod compare;
 pub mod data_sets;
+pub mod gait;
 pub mod peers;
 pub mod truth;
 pub mod viann;

@@ -2,6 +2,7 @@
 
 mod coverage;
 mod data_set;
+mod gait;
 mod truth;
 mod viann;
 
@@ -22,8 +23,12 @@ use crate::root;
 type Experiment = fn(&Compare, &Path) -> Result<()>;
 
 /// The experiments that go over several data sets, a line each; any other name is a data set's.
-const EXPERIMENTS: &[(&str, Experiment)] =
-    &[("coverage", coverage::run), ("truth", truth::run), ("viann", viann::run)];
+const EXPERIMENTS: &[(&str, Experiment)] = &[
+    ("coverage", coverage::run),
+    ("gait", gait::run),
+    ("truth", truth::run),
+    ("viann", viann::run),
+];
 
 /// The options of `cargo xtask compare`.
 #[derive(Args)]

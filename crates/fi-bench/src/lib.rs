@@ -7,6 +7,7 @@
 pub mod compare;
 pub mod coverage;
 pub mod data_sets;
+pub mod gait;
 pub mod peers;
 pub mod truth;
 pub mod viann;

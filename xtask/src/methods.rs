@@ -115,7 +115,7 @@ pub(crate) fn problems(root: &Path) -> Result<Vec<String>> {
     match with_tables(&page, &tables, &references) {
         Ok(new) if new == page => {}
         Ok(_) => {
-            problems.push(format!("{PAGE}: not what {TABLES} says, run `cargo xtask methods`"))
+            problems.push(format!("{PAGE}: not what {TABLES} says, run `cargo xtask methods`"));
         }
         Err(error) => problems.push(format!("{error:#}")),
     }
@@ -325,7 +325,8 @@ fn public_methods(root: &Path) -> Result<Vec<(String, String)>> {
     for library in LIBRARIES {
         for path in files(&root.join(library))? {
             let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-            if !name.ends_with(".rs") || name.ends_with("tests.rs") || name.contains("/tests/") {
+            let is_rust = path.extension().is_some_and(|extension| extension == "rs");
+            if !is_rust || name.ends_with("tests.rs") || name.contains("/tests/") {
                 continue;
             }
             let text = std::fs::read_to_string(&path).with_context(|| name.clone())?;
@@ -427,7 +428,7 @@ mod tests {
 
     #[test]
     fn references_become_links() {
-        let text = "@article{a2001,\n  author = {M{\\'u}ller, A. and B, C.},\n  year = {2001},\n  \
+        let text = "@article{a2001,\n  author = {M{\\\"u}ller, A. and B, C.},\n  year = {2001},\n  \
                     doi = {10.1/x}\n}\n@misc{b,\n  author = {A, A and B, B and C, C and D, D},\n  \
                     year = {1999}\n}\n";
         let references = parse_references(text).unwrap();

@@ -30,7 +30,7 @@ pub(super) fn all(study: &Study) -> Result<Vec<(String, Figure)>> {
                  {n_seeds} seeds before they are added up."
             );
             let name = format!("published-{}-{}", metric.replace(' ', "-"), phase.name());
-            figures.push((name, heatmap(&pairs, sums, title, metric, note)?));
+            figures.push((name, heatmap(&pairs, sums, title, metric, &note)?));
         }
         let of_players: Vec<f64> = pairs
             .pair_players()?
@@ -48,7 +48,7 @@ pub(super) fn all(study: &Study) -> Result<Vec<(String, Figure)>> {
         );
         let matrix = pairs.matrix(&of_players)?;
         let name = format!("joint-log-loss-{}", phase.name());
-        figures.push((name, heatmap(&pairs, matrix, title, "log loss", note)?));
+        figures.push((name, heatmap(&pairs, matrix, title, "log loss", &note)?));
     }
     Ok(figures)
 }
@@ -58,7 +58,7 @@ fn heatmap(
     values: Array2<f64>,
     title: String,
     metric: &str,
-    note: String,
+    note: &str,
 ) -> Result<Figure> {
     let names: Vec<String> = pairs.sensors().iter().map(|name| name.replace('_', " ")).collect();
     let unit = if metric == "accuracy" { "decrease in accuracy" } else { "increase in log loss" };

@@ -16,6 +16,7 @@ mod recipe;
 mod report;
 mod summary;
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -104,10 +105,10 @@ impl Manifest {
             command.push_str(" --quick");
         }
         if n_seeds != default {
-            command.push_str(&format!(" --seeds {n_seeds}"));
+            let _ = write!(command, " --seeds {n_seeds}");
         }
         if settings.seed != 0 {
-            command.push_str(&format!(" --seed {}", settings.seed));
+            let _ = write!(command, " --seed {}", settings.seed);
         }
         let ways = WAYS.iter().map(|(way, about)| ((*way).to_owned(), (*about).to_owned()));
         Ok(Self {

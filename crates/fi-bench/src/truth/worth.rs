@@ -121,6 +121,7 @@ fn variance_left(beta: &[f64], covariance: &impl Fn(usize, usize) -> f64, known:
 
 #[cfg(test)]
 mod tests {
+    use super::Quantity::{Alone, DrawnGiven, Sage, SageGiven, Shuffled, Without};
     use super::*;
 
     fn close(found: &[f64], expected: &[f64]) {
@@ -169,7 +170,6 @@ mod tests {
             Worth::of_effects(&effects, 3),
             Worth::of_normals(&[1.0, -3.0, 0.0], |i, j| f64::from(u8::from(i == j))),
         );
-        use Quantity::{Alone, DrawnGiven, Sage, SageGiven, Shuffled, Without};
         for quantity in [Shuffled, DrawnGiven, Without, Alone, Sage, SageGiven] {
             for (a, b) in grid.of(quantity).iter().zip(closed.of(quantity)) {
                 assert!((a - b).abs() < 1e-8, "{quantity:?}");

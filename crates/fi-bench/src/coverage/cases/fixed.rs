@@ -20,6 +20,12 @@ const N_ROWS: usize = 200;
 const N_REPEATS: usize = 10;
 
 pub(super) fn all() -> Vec<Case> {
+    let groups = [shuffled_rows(), classes_shuffled(), other_removals(), pairs(), nulls()];
+    groups.into_iter().flatten().collect()
+}
+
+/// Shuffled features of numbers.
+fn shuffled_rows() -> Vec<Case> {
     vec![
         Case {
             name: "permutation-mse",
@@ -55,6 +61,25 @@ pub(super) fn all() -> Vec<Case> {
             ask: |run| shuffle(run, &sums(&mut run.rng(0), N_ROWS)?, &model(), Metric::R2),
         },
         Case {
+            name: "exact-permutation",
+            method: "permutation importance over all permutations, squared error",
+            about: "as permutation importance, without drawing permutations",
+            refits: false,
+            asked: each(shuffled),
+            ask: |run| {
+                let data = sums(&mut run.rng(0), N_ROWS)?;
+                let method = ExactPermutation { confidence: CONFIDENCE, ..Default::default() };
+                let found = method.importance(run, &model(), &data, &players()?, &[Metric::Mse])?;
+                Ok(answers(&found[0]))
+            },
+        },
+    ]
+}
+
+/// Shuffled features of classes.
+fn classes_shuffled() -> Vec<Case> {
+    vec![
+        Case {
             name: "permutation-log-loss",
             method: "permutation importance, log loss",
             about: "200 rows of three independent normal features and two classes, a logistic model \
@@ -80,19 +105,12 @@ pub(super) fn all() -> Vec<Case> {
                 shuffle(run, &data, &class_model(), Metric::parse("roc_auc")?)
             },
         },
-        Case {
-            name: "exact-permutation",
-            method: "permutation importance over all permutations, squared error",
-            about: "as permutation importance, without drawing permutations",
-            refits: false,
-            asked: each(shuffled),
-            ask: |run| {
-                let data = sums(&mut run.rng(0), N_ROWS)?;
-                let method = ExactPermutation { confidence: CONFIDENCE, ..Default::default() };
-                let found = method.importance(run, &model(), &data, &players()?, &[Metric::Mse])?;
-                Ok(answers(&found[0]))
-            },
-        },
+    ]
+}
+
+/// Features taken away otherwise.
+fn other_removals() -> Vec<Case> {
+    vec![
         Case {
             name: "occlusion",
             method: "occlusion at 0, squared error",
@@ -105,21 +123,6 @@ pub(super) fn all() -> Vec<Case> {
                 let metrics = [Metric::Mse];
                 let found = occlusion.importance(run, &model(), &data, &players()?, &metrics)?;
                 Ok(answers(&found[0]))
-            },
-        },
-        Case {
-            name: "mean-abs-shap",
-            method: "mean |SHAP|, exact",
-            about: "100 of the same rows, the same model, a background of one row of zeros",
-            refits: false,
-            asked: each(|i| MODEL[i].abs() * (2.0 / std::f64::consts::PI).sqrt()),
-            ask: |run| {
-                let data = sums(&mut run.rng(0), 100)?;
-                let removal = Removal::baseline(vec![0.0; 3])?;
-                let (rows, model, players) = (data.rows(), model(), players()?);
-                let found =
-                    shapley::explain(run, &shapley::Exact, &model, rows, &players, &removal)?;
-                Ok(answers(&found.mean_abs(CONFIDENCE)?))
             },
         },
         Case {
@@ -153,31 +156,56 @@ pub(super) fn all() -> Vec<Case> {
             },
         },
         Case {
-            name: "pairs",
-            method: "importance of pairs, squared error",
-            about: "the rows and the model of permutation importance",
+            name: "mean-abs-shap",
+            method: "mean |SHAP|, exact",
+            about: "100 of the same rows, the same model, a background of one row of zeros",
             refits: false,
-            asked: [(0, 1, "a × b"), (0, 2, "a × null")]
-                .map(|(i, j, name)| interval(name, POPULATION, pair(i, j)))
-                .into(),
+            asked: each(|i| MODEL[i].abs() * (2.0 / std::f64::consts::PI).sqrt()),
             ask: |run| {
-                let data = sums(&mut run.rng(0), N_ROWS)?;
-                let shuffle = Permutation { n_repeats: N_REPEATS, ..Permutation::default() };
-                let (model, players, metrics) = (model(), players()?, [Metric::Mse]);
-                let pairs = PairImportance::default();
-                let found = pairs.permutation(run, &shuffle, &model, &data, &players, &metrics)?;
-                let ends = |at: (usize, usize)| {
-                    let interval = found[0].interval.as_ref();
-                    interval.map(|interval| (interval.low[at], interval.high[at]))
-                };
-                let answer = |at: (usize, usize)| Answer {
-                    value: found[0].values[at],
-                    interval: ends(at),
-                    p_value: None,
-                };
-                Ok(vec![answer((0, 1)), answer((0, 2))])
+                let data = sums(&mut run.rng(0), 100)?;
+                let removal = Removal::baseline(vec![0.0; 3])?;
+                let (rows, model, players) = (data.rows(), model(), players()?);
+                let found =
+                    shapley::explain(run, &shapley::Exact, &model, rows, &players, &removal)?;
+                Ok(answers(&found.mean_abs(CONFIDENCE)?))
             },
         },
+    ]
+}
+
+/// Two features at once.
+fn pairs() -> Vec<Case> {
+    vec![Case {
+        name: "pairs",
+        method: "importance of pairs, squared error",
+        about: "the rows and the model of permutation importance",
+        refits: false,
+        asked: [(0, 1, "a × b"), (0, 2, "a × null")]
+            .map(|(i, j, name)| interval(name, POPULATION, pair(i, j)))
+            .into(),
+        ask: |run| {
+            let data = sums(&mut run.rng(0), N_ROWS)?;
+            let shuffle = Permutation { n_repeats: N_REPEATS, ..Permutation::default() };
+            let (model, players, metrics) = (model(), players()?, [Metric::Mse]);
+            let pairs = PairImportance::default();
+            let found = pairs.permutation(run, &shuffle, &model, &data, &players, &metrics)?;
+            let ends = |at: (usize, usize)| {
+                let interval = found[0].interval.as_ref();
+                interval.map(|interval| (interval.low[at], interval.high[at]))
+            };
+            let answer = |at: (usize, usize)| Answer {
+                value: found[0].values[at],
+                interval: ends(at),
+                p_value: None,
+            };
+            Ok(vec![answer((0, 1)), answer((0, 2))])
+        },
+    }]
+}
+
+/// P-values whose null hypothesis is true.
+fn nulls() -> Vec<Case> {
+    vec![
         Case {
             name: "conditional-null",
             method: "conditional permutation, its p-value",
@@ -314,7 +342,7 @@ fn shuffled_log_loss(i: usize) -> f64 {
 fn shuffled_auc() -> [f64; 3] {
     let n = 400_000;
     let mut rng = Rng::new(0, 0);
-    let (mut labels, mut scores) = (Vec::with_capacity(n), vec![Vec::with_capacity(n); 4]);
+    let (mut labels, mut scores) = (Vec::with_capacity(n), vec![Vec::new(); 4]);
     for _ in 0..n {
         let x = [rng.normal(), rng.normal(), rng.normal()];
         let truth: f64 = x.iter().zip(CLASS_BETA).map(|(x, b)| x * b).sum();

@@ -80,6 +80,7 @@
 
 pub mod agreement;
 pub mod conditional;
+pub mod guards;
 #[cfg(feature = "proptest")]
 pub mod invariants;
 pub mod multiple_testing;

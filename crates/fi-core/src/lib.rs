@@ -29,6 +29,7 @@
 //! | [`PartialDependence`] | set to one value after another, in every row | the mean prediction |
 //! | [`AccumulatedLocalEffects`] | moved across short intervals, in the rows there | the change of the prediction |
 //!
+//! [`guards`] look for a misuse that a result does not show, and [`Warning`] says it with its number.
 //! [`selection`] chooses features by any [`LearnerImportance`] of a learner and scores the choice
 //! honestly; [`multiple_testing`] adjusts p-values for being many.
 //!

@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use fi_core::{Dataset, Importance, Metric, Occlusion, Permutation, Players, Run, Warning};
+use fi_core::{
+    Dataset, Importance, Metric, Occlusion, Permutation, Players, Run, Target, Warning, guards,
+};
 use fi_models::Fitted;
 use fi_models::network::Viann;
 use fi_models::store::Stored;
 use fi_models::tree;
+use ndarray::Array2;
 
 use crate::anytime::AnytimeArgs;
 use crate::data::{DataArgs, GroupsArg, LayersArg};
@@ -157,10 +160,14 @@ impl Command {
         self.picture.check()?;
         self.check()?;
         let Some(importances) = self.scores(session)? else { return Ok(()) };
+        // Of several metrics many are the same.
+        let mut said: Vec<String> = Vec::new();
         for warning in importances.iter().flat_map(|importance| &importance.warnings) {
+            let sentence = format!("Note: {warning}.");
             // What is unfinished is said last, with how to go on.
-            if !matches!(warning, Warning::Unfinished { .. }) {
-                session.note(format!("Note: {warning}."));
+            if !matches!(warning, Warning::Unfinished { .. }) && !said.contains(&sentence) {
+                session.note(&sentence);
+                said.push(sentence);
             }
         }
         if let Some(first) = importances.first() {
@@ -277,8 +284,13 @@ impl Command {
             Method::Shap => {
                 let rows = data.rows(model)?;
                 let shap = &self.shap;
-                let importance =
+                // By the path of a tree nothing is replaced by other rows' values.
+                let marginal =
+                    shap.is_background_given() || !matches!(model.model, Fitted::Trees(_));
+                let warning = if marginal { shap_guard(model, &rows, &players)? } else { None };
+                let mut importance =
                     shap.importance(session, model, data, &players, rows, self.confidence())?;
+                importance.warnings.extend(warning);
                 Ok(vec![importance])
             }
             Method::OobPermutation => {
@@ -286,18 +298,23 @@ impl Command {
                 let metrics = self.metrics(&data, &Metric::Accuracy)?;
                 let trees = self.trees(model)?;
                 let (run, repeats) = (session.run(), self.repeats());
-                Ok(tree::oob_permutation(&run, trees, &data, &players, &metrics, repeats)?)
+                let found = tree::oob_permutation(&run, trees, &data, &players, &metrics, repeats)?;
+                // It is asked with the training rows, and scores each tree on others.
+                let warning = guards::correlated(&data, &players, guards::THRESHOLD)?;
+                Ok(warned(found, warning.as_slice()))
             }
             // Permutation has gone another way.
             _ => {
                 let data = data.to_score(model)?;
                 let names = &model.feature_names;
+                let warnings = of_scored_rows(model, &data, &players)?;
                 let view = Swappable::new(model, names, players, data.rows())?;
                 let metrics = self.metrics(&data, &Metric::LogLoss)?;
                 let data = view.data(data)?;
                 let occlusion = Occlusion::at_means(data.rows());
                 let (run, model) = (session.run(), view.model.as_ref());
-                Ok(occlusion.importance(&run, model, &data, &view.players, &metrics)?)
+                let found = occlusion.importance(&run, model, &data, &view.players, &metrics)?;
+                Ok(warned(found, &warnings))
             }
         }
     }
@@ -324,13 +341,17 @@ impl Command {
             tolerance: self.tolerance,
             ..Permutation::default()
         };
+        let warnings = of_scored_rows(model, &data, &players)?;
         let view = Swappable::new(model, &model.feature_names, players, data.rows())?;
         if let (Fitted::Trees(trees), None, false) = (&model.model, &model.scaler, view.is_filled())
         {
-            return Ok(tree::permutation(run, &settings, trees, &data, &view.players, &metrics)?);
+            let found = tree::permutation(run, &settings, trees, &data, &view.players, &metrics)?;
+            return Ok(warned(found, &warnings));
         }
         let data = view.data(data)?;
-        Ok(settings.importance(run, view.model.as_ref(), &data, &view.players, &metrics)?)
+        let found =
+            settings.importance(run, view.model.as_ref(), &data, &view.players, &metrics)?;
+        Ok(warned(found, &warnings))
     }
 
     fn trees<'a>(&self, model: &'a Stored) -> Done<&'a tree::Trees> {
@@ -353,4 +374,30 @@ impl Command {
             |name: &String| Metric::parse(name).map_err(|error| Failure::Call(error.to_string()));
         self.metric.iter().map(parse).collect()
     }
+}
+
+/// What speaks against scoring a model's features on these rows.
+fn of_scored_rows(model: &Stored, data: &Dataset, players: &Players) -> Done<Vec<Warning>> {
+    let seen = match &model.training_rows {
+        Some(trained) => guards::seen_rows(data, trained)?,
+        None => None,
+    };
+    let correlated = guards::correlated(data, players, guards::THRESHOLD)?;
+    Ok(seen.into_iter().chain(correlated).collect())
+}
+
+/// The same of dependence alone, where rows have no target.
+fn shap_guard(model: &Stored, rows: &Array2<f64>, players: &Players) -> Done<Option<Warning>> {
+    let target = Target::Values(vec![0.0; rows.nrows()]);
+    let names = model.feature_names.iter().cloned();
+    let data = Dataset::new(rows.clone(), target)?.with_feature_names(names)?;
+    Ok(guards::correlated(&data, players, guards::THRESHOLD)?)
+}
+
+/// The results with these warnings behind their own.
+fn warned(mut importances: Vec<Importance>, warnings: &[Warning]) -> Vec<Importance> {
+    for importance in &mut importances {
+        importance.warnings.extend_from_slice(warnings);
+    }
+    importances
 }

@@ -79,6 +79,10 @@ pub(crate) struct Train {
     /// trained on all rows. 0 for none
     #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
     test_size: f64,
+    /// Write no fingerprints of the training rows into the file: `fi importance` then cannot say
+    /// that it scores the model on rows it was trained on, and nobody can tell which they were
+    #[arg(long)]
+    no_row_hashes: bool,
     /// How many trees [default: 100]
     #[arg(long, value_name = "N")]
     n_estimators: Option<usize>,
@@ -144,7 +148,11 @@ impl Train {
         if let Fitted::Network(network) = &model.model {
             session.note(course(network, data.target()));
         }
-        save(&self.output, &Stored::new(model.model, &data, model.scaler)?)?;
+        let mut stored = Stored::new(model.model, &data, model.scaler)?;
+        if self.no_row_hashes {
+            stored.training_rows = None;
+        }
+        save(&self.output, &stored)?;
         if !session.quiet {
             let names: Vec<String> = metrics.iter().map(Metric::name).collect();
             let header: Vec<&str> =

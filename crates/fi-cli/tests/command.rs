@@ -275,3 +275,60 @@ fn each_wrong_call_gets_one_sentence_and_leaves_nothing_behind() {
     }
     assert_eq!(desk.files(), before);
 }
+
+/// What the command says on stderr beside its table.
+fn notes(desk: &Desk, words: &str) -> String {
+    let output = desk.call(words);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn misuse_is_said_once_with_its_number_and_good_use_is_not_blamed() {
+    let desk = Desk::new();
+    // Two copies of one measurement but for noise, and one on its own.
+    let mut rng = fi_core::Rng::new(8, 0);
+    let mut table = |name: &str| {
+        let mut text = "a,b,c,y\n".to_owned();
+        for _ in 0..150 {
+            let (a, c) = (rng.normal(), rng.normal());
+            let (b, y) = (a + 0.1 * rng.normal(), 3.0 * a + c + rng.normal());
+            text += &format!("{a},{b},{c},{y}\n");
+        }
+        std::fs::write(desk.path(name), text).unwrap();
+    };
+    table("train.csv");
+    table("test.csv");
+    desk.done("train forest --data train.csv --target y --n-estimators 10 --output m.fi");
+    let on = "importance permutation --repeats 2 --target y --metric r2,neg_mean_squared_error";
+    let seen = "Note: 150 of 150 rows have the values of training rows, where the model scores \
+                what it has memorised: take rows that it has not seen.";
+    let together = "score `a & b` as groups, or conditionally.";
+    let text = notes(&desk, &format!("{on} --model m.fi --data train.csv --output i.json"));
+    assert_eq!((text.matches(seen).count(), text.matches(together).count()), (1, 1), "{text}");
+    assert_eq!(text.lines().count(), 2, "{text}");
+    for found in fi_io::read_importance_json(desk.path("i.json")).unwrap() {
+        assert!(found.warnings.contains(&fi_core::Warning::SeenRows { n_seen: 150, n_rows: 150 }));
+    }
+    let text = notes(&desk, &format!("{on} --model m.fi --data train.csv --quiet"));
+    assert_eq!(text, "");
+    // New rows, and what belongs together as a group.
+    std::fs::write(desk.path("g.toml"), "ab = ['a', 'b']\nc = ['c']\n").unwrap();
+    let text = notes(&desk, &format!("{on} --model m.fi --data test.csv --groups g.toml"));
+    assert_eq!(text, "");
+    // Without fingerprints it cannot be told.
+    desk.done(
+        "train forest --data train.csv --target y --n-estimators 10 --output n.fi --no-row-hashes",
+    );
+    let text = notes(&desk, &format!("{on} --model n.fi --data train.csv --groups g.toml"));
+    assert_eq!(text, "");
+    let occluded = "importance occlusion --model m.fi --data train.csv --target y";
+    assert!(notes(&desk, occluded).contains(seen));
+    // By the path of a tree nothing is replaced; with a background it is.
+    let shap = "importance shap --model m.fi --data train.csv";
+    assert!(!notes(&desk, shap).contains(together));
+    assert!(notes(&desk, &format!("{shap} --background train.csv")).contains(together));
+    let out_of_bag = "importance oob-permutation --model m.fi --data train.csv --target y";
+    let text = notes(&desk, out_of_bag);
+    assert!(text.contains(together) && !text.contains("training rows"), "{text}");
+}

@@ -4,6 +4,7 @@ use ndarray::{Array2, Array3, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, require_shape};
+use crate::guards::of_few_units;
 use crate::importance::{Estimand, Importance, Interval, Replicate};
 use crate::statistics::check_confidence;
 
@@ -119,6 +120,7 @@ impl Attribution {
             let (values, estimand) = (&importance.values, Estimand::ModelOnPopulation);
             let interval = Interval::of_means(estimand, confidence, values, std, n_rows)?;
             importance.interval = Some(interval);
+            importance.warnings.extend(of_few_units(n_rows));
         }
         Ok(importance)
     }

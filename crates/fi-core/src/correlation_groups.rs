@@ -47,23 +47,8 @@ impl Players {
     /// ```
     pub fn correlated(data: &Dataset, threshold: f64) -> Result<Self> {
         require((0.0..=1.0).contains(&threshold), "threshold", threshold, "in [0, 1]")?;
-        let n = data.n_features();
-        let ranks = Ranks::new(data);
-        // The smallest feature of each feature's component.
-        let mut component: Vec<usize> = (0..n).collect();
-        for i in 0..n {
-            for j in i + 1..n {
-                if component[i] == component[j] {
-                    continue;
-                }
-                if ranks.spearman(i, j).abs() > threshold {
-                    let (keep, merge) =
-                        (component[i].min(component[j]), component[i].max(component[j]));
-                    component.iter_mut().filter(|c| **c == merge).for_each(|c| *c = keep);
-                }
-            }
-        }
-        Self::groups(n, components(data.feature_names(), &component))
+        let component = Ranks::new(data).linked(threshold);
+        Self::groups(data.n_features(), components(data.feature_names(), &component))
     }
 }
 
@@ -96,6 +81,25 @@ impl Ranks {
             .map(|column| (!column.iter().any(|x| x.is_nan())).then(|| mean_ranks(column)))
             .collect();
         Self { columns, ranked }
+    }
+
+    /// The smallest feature of each feature's component, of the graph of all `|ρ| > threshold`.
+    pub(crate) fn linked(&self, threshold: f64) -> Vec<usize> {
+        let n = self.columns.len();
+        let mut component: Vec<usize> = (0..n).collect();
+        for i in 0..n {
+            for j in i + 1..n {
+                if component[i] == component[j] {
+                    continue;
+                }
+                if self.spearman(i, j).abs() > threshold {
+                    let (keep, merge) =
+                        (component[i].min(component[j]), component[i].max(component[j]));
+                    component.iter_mut().filter(|c| **c == merge).for_each(|c| *c = keep);
+                }
+            }
+        }
+        component
     }
 
     /// Spearman's ρ of two columns, as [`Players::correlated`] defines it.

@@ -357,6 +357,24 @@ impl Dataset {
         }
     }
 
+    /// The same rows with more columns behind the others: their names, and which of the new places
+    /// are categorical.
+    pub(crate) fn with_columns<'a>(
+        &'a self,
+        columns: &[ArrayView2<'a, f64>],
+        names: Vec<String>,
+        categorical: &[usize],
+    ) -> Result<Self> {
+        let views: Vec<_> = std::iter::once(self.rows()).chain(columns.iter().copied()).collect();
+        let rows = ndarray::concatenate(Axis(1), &views).map_err(Error::model)?;
+        let feature_names = self.feature_names.iter().cloned().chain(names);
+        let categorical = self.categorical.iter().chain(categorical).copied();
+        let (categorical, names) = (categorical.collect(), feature_names.collect::<Vec<_>>());
+        let data = Self { rows, categorical, ..self.clone() }.with_feature_names(names)?;
+        data.check_rows()?;
+        Ok(data)
+    }
+
     /// These features, in this order.
     ///
     /// # Panics

@@ -219,9 +219,8 @@ impl ExactPermutation {
         let errors: Option<Vec<_>> = errors.into_iter().collect();
         importance.interval =
             errors.map(|errors| interval(&importance.values, &errors, self.confidence));
-        if importance.interval.is_none() {
-            importance.warnings.push(scorer.no_interval());
-        }
+        let has_interval = importance.interval.is_some();
+        importance.warnings.extend(scorer.interval_warning(has_interval));
         Ok(importance)
     }
 }

@@ -122,6 +122,59 @@ pub enum Replicate {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Warning {
+    /// Rows that the model was trained on are among those it is scored on:
+    /// [`guards::seen_rows`](crate::guards::seen_rows).
+    SeenRows {
+        /// How many of the rows have the values of a training row.
+        n_seen: usize,
+        /// How many rows there are.
+        n_rows: usize,
+    },
+    /// Rows that belong together are on both sides of folds:
+    /// [`guards::groups_across_folds`](crate::guards::groups_across_folds).
+    GroupsAcrossFolds {
+        /// How many groups are trained and tested on in the same fold.
+        n_groups: usize,
+        /// In how many folds that happens.
+        n_folds: usize,
+    },
+    /// Features that depend on each other are scored one by one:
+    /// [`guards::correlated`](crate::guards::correlated).
+    Correlated {
+        /// The features of each cluster, in column order.
+        clusters: Vec<Vec<String>>,
+        /// The correlation above which two features are in one cluster.
+        threshold: f64,
+        /// The largest correlation in any of them, as a size.
+        strongest: f64,
+    },
+    /// The interval is of few independent rows, and covers less often than it says:
+    /// [`guards::few_units`](crate::guards::few_units).
+    FewUnits {
+        /// How many independent rows, or groups of rows, there are.
+        n_units: usize,
+        /// From how many on there is no warning.
+        enough: usize,
+    },
+    /// Features score no higher than a column of noise:
+    /// [`guards::below_probe`](crate::guards::below_probe).
+    NoHigherThanProbe {
+        /// The score of the noise.
+        probe: f64,
+        /// The names of the features that score no higher, in player order.
+        features: Vec<String>,
+        /// How many features there are, without the noise.
+        n_features: usize,
+    },
+    /// Predictions changed, but not the metric: it is too coarse to see it.
+    MetricTooCoarse {
+        /// The metric's name.
+        metric: String,
+        /// The score, the same every time.
+        score: f64,
+        /// How often it was the same.
+        n_scores: usize,
+    },
     /// The model scores no better than the best constant: its importances say little.
     NoBetterThanConstant {
         /// The metric's name.
@@ -131,7 +184,8 @@ pub enum Warning {
         /// The best constant's score.
         constant: f64,
     },
-    /// The metric did not move for any player: too coarse, or the model ignores its input.
+    /// The metric did not move for any player: the model ignores its input, or the metric is too
+    /// coarse where that was not looked at.
     MetricDidNotMove {
         /// The metric's name.
         metric: String,
@@ -151,6 +205,44 @@ pub enum Warning {
 impl std::fmt::Display for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::SeenRows { n_seen, n_rows } => write!(
+                f,
+                "{n_seen} of {n_rows} rows have the values of training rows, where the model \
+                 scores what it has memorised: take rows that it has not seen"
+            ),
+            Self::GroupsAcrossFolds { n_groups, n_folds } => write!(
+                f,
+                "groups of rows on both sides of a fold, where models are tested on what they have \
+                 seen: {n_groups}, in {n_folds} folds; take folds that keep groups together"
+            ),
+            Self::Correlated { clusters, threshold, strongest } => {
+                let clusters: Vec<String> =
+                    clusters.iter().map(|names| format!("`{}`", listed(names, " & "))).collect();
+                write!(
+                    f,
+                    "features with a rank correlation above {threshold} (up to {strongest:.2}) are \
+                     scored one by one, on rows that cannot occur: score {} as groups, or \
+                     conditionally",
+                    listed(&clusters, ", ")
+                )
+            }
+            Self::FewUnits { n_units, enough } => write!(
+                f,
+                "the intervals are of {n_units} independent rows or groups of rows, and with fewer \
+                 than {enough} they cover less often than they say: take more rows"
+            ),
+            Self::NoHigherThanProbe { probe, features, n_features } => write!(
+                f,
+                "{} of {n_features} features score no higher than a column of noise with its \
+                 {probe:.4}: do not read {} as important",
+                features.len(),
+                listed(features, ", ")
+            ),
+            Self::MetricTooCoarse { metric, score, n_scores } => write!(
+                f,
+                "{metric} stayed at {score:.4} in all {n_scores} scorings although predictions \
+                 changed: take a finer metric such as log loss"
+            ),
             Self::NoBetterThanConstant { metric, score, constant } => write!(
                 f,
                 "the model's {metric} of {score:.4} is no better than a constant's {constant:.4}: \
@@ -167,6 +259,14 @@ impl std::fmt::Display for Warning {
             Self::Note(text) => f.write_str(text),
         }
     }
+}
+
+/// Names for a sentence, which must not be gigantic.
+fn listed(names: &[String], between: &str) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+    let shown = shown.join(between);
+    if names.len() > SHOWN { format!("{shown}, … ({} in all)", names.len()) } else { shown }
 }
 
 impl Importance {

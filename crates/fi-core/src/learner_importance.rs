@@ -8,6 +8,7 @@ use ndarray::Array2;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result, require_shape};
 use crate::folds::Folds;
+use crate::guards::groups_across_folds;
 use crate::importance::{Importance, Replicate};
 use crate::lofo::Lofo;
 use crate::metric::Metric;
@@ -15,6 +16,8 @@ use crate::model::Learner;
 use crate::permutation::Permutation;
 use crate::players::Players;
 use crate::run::Run;
+use crate::scorer::describe;
+use crate::statistics::mean;
 
 /// The streams of the folds, beside those of the learners.
 const SPLIT: u64 = u64::MAX;
@@ -158,7 +161,11 @@ impl LearnerImportance for HeldOut {
         let (names, kind) = (players.names(), Replicate::Fold);
         let mut importance =
             Importance::from_replicates("held-out permutation", names, values, kind)?;
-        importance.metric = Some(metrics[0].name());
+        let score = mean(found.iter().filter_map(|one| one.score).collect::<Vec<_>>().iter());
+        let constants = found.iter().map(|one| one.constant_score).collect::<Option<Vec<_>>>();
+        let constant = constants.map(|constants| mean(constants.iter()));
+        describe(&mut importance, &metrics[0], score, constant);
+        importance.warnings.extend(groups_across_folds(data, &folds));
         importance.seed = Some(run.seed());
         importance.n_evaluations = found.iter().map(|one| one.n_evaluations).sum();
         Ok(importance)

@@ -10,6 +10,7 @@ use crate::corrected_t_test::test_per_train;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::folds::{Fold, Folds};
+use crate::guards::groups_across_folds;
 use crate::importance::{Importance, Replicate};
 use crate::lofo::{Refit, SPLIT, add_t_tests, constant_scores};
 use crate::metric::Metric;
@@ -181,6 +182,7 @@ impl LeaveOneIn {
                 importance.n_evaluations = scores.len();
                 describe(&mut importance, metric, mean(base.iter()), constant);
             }
+            importance.warnings.extend(groups_across_folds(data, &folds));
             add_t_tests(&mut importance, test_per_train, self.confidence)?;
             Ok(importance)
         };

@@ -40,6 +40,7 @@
 //! | [`AccumulatedLocalEffects`] | moved across short intervals, in the rows there | the change of the prediction | in which direction, where there are rows? |
 //! | [`Deletion`] | shuffled together with all that rank above it | the loss on a data set | is a ranking the model's? |
 //!
+//! [`guards`] look for a misuse that a result does not show, and [`Warning`] says it with its number.
 //! [`selection`] chooses features by any [`LearnerImportance`] of a learner and scores the choice
 //! honestly; [`multiple_testing`] adjusts p-values for being many.
 //!
@@ -91,6 +92,7 @@
 
 pub mod agreement;
 pub mod conditional;
+pub mod guards;
 #[cfg(feature = "proptest")]
 pub mod invariants;
 pub mod lime;

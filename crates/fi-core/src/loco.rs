@@ -11,6 +11,7 @@ use ndarray::Array2;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::folds::Folds;
+use crate::guards::{groups_across_folds, of_few_units};
 use crate::importance::{Estimand, Importance, Interval, Replicate, Warning};
 use crate::location::{Located, sign_test, signed_rank_test, student};
 use crate::lofo::{Refit, SPLIT, constant_scores, require_others};
@@ -207,6 +208,7 @@ impl Loco {
             let constant: Option<Vec<f64>> = constants.iter().map(|of_fold| of_fold[m]).collect();
             let constant = constant.map(|of_folds| mean(of_folds.iter()));
             describe(&mut importance, metric, mean(base.iter()), constant);
+            importance.warnings.extend(groups_across_folds(data, &folds));
             importance.p_values = located.iter().map(|located| located.p_value).collect();
             let ends: Option<Vec<(f64, f64)>> =
                 located.iter().map(|located| located.interval).collect();
@@ -214,6 +216,10 @@ impl Loco {
                 let (low, high) = ends.into_iter().unzip();
                 let (estimand, confidence) = (Estimand::FittedModelsOnPopulation, self.confidence);
                 importance.interval = Some(Interval { estimand, confidence, low, high });
+                // The tests of medians are exact.
+                if self.location == Location::Mean {
+                    importance.warnings.extend(of_few_units(rows.units.len()));
+                }
             } else {
                 importance.warnings.push(Warning::Note(format!(
                     "{} test rows or groups of rows are too few for an interval of {}",

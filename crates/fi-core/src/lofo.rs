@@ -11,6 +11,7 @@ use crate::corrected_t_test::{corrected_t_test, test_per_train};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::folds::{Fold, Folds};
+use crate::guards::groups_across_folds;
 use crate::importance::{Estimand, Importance, Interval, Replicate, Warning};
 use crate::metric::Metric;
 use crate::model::{Learner, Output, predict_checked};
@@ -206,6 +207,7 @@ impl Lofo {
             let constant: Option<Vec<f64>> = constants.iter().map(|of_fold| of_fold[m]).collect();
             let constant = constant.map(|of_folds| mean(of_folds.iter()));
             describe(&mut importance, metric, mean(base.iter()), constant);
+            importance.warnings.extend(groups_across_folds(data, &folds));
             add_t_tests(&mut importance, test_per_train, self.confidence)?;
             if finished.len() < folds.len() {
                 let (done, total) = (finished.len(), folds.len());

@@ -193,9 +193,8 @@ impl Occlusion {
             let errors: Option<Vec<_>> = answers.iter().map(|answer| answer[m].1).collect();
             importance.interval =
                 errors.map(|errors| interval(&importance.values, &errors, CONFIDENCE));
-            if importance.interval.is_none() {
-                importance.warnings.push(scorer.no_interval());
-            }
+            let has_interval = importance.interval.is_some();
+            importance.warnings.extend(scorer.interval_warning(has_interval));
             Ok(importance)
         };
         scorers.iter().enumerate().map(result).collect()

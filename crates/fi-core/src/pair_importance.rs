@@ -317,9 +317,8 @@ impl Plan {
                 Importance::from_replicates("permutation", names, increases, kind)?;
             scorer.describe(&mut importance);
             importance.n_evaluations = n_rows * (1 + n_jobs);
-            if collected.errors.is_none() {
-                importance.warnings.push(scorer.no_interval());
-            }
+            let has_interval = collected.errors.is_some();
+            importance.warnings.extend(scorer.interval_warning(has_interval));
             Ok(Part { importance, errors: collected.errors, n_rows })
         };
         scorers.iter().zip(collected).map(part).collect()

@@ -393,9 +393,8 @@ impl Permutation {
         scorer.describe(&mut importance);
         importance.interval =
             errors.map(|errors| interval(&importance.values, &errors, self.confidence));
-        if importance.interval.is_none() {
-            importance.warnings.push(scorer.no_interval());
-        }
+        let has_interval = importance.interval.is_some();
+        importance.warnings.extend(scorer.interval_warning(has_interval));
         shuffles.exchange.warn(&mut importance);
         Ok(importance)
     }

@@ -2,11 +2,13 @@
 //! untouched predictions, and what it puts into a result.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result, require_shape};
+use crate::guards::of_few_units;
 use crate::importance::{Estimand, Importance, Interval, Warning};
 use crate::metric::Metric;
 use crate::model::{Model, predict_checked};
@@ -26,6 +28,8 @@ pub(crate) struct Scorer<'a> {
     constant: Option<f64>,
     losses: Option<Vec<f64>>,
     predictions: &'a Array2<f64>,
+    /// Whether the score ever stayed the same although predictions changed.
+    unmoved: AtomicBool,
 }
 
 /// What one shuffle did to one metric.
@@ -50,7 +54,19 @@ impl<'a> Scorer<'a> {
         let losses = metric.row_losses(predictions.view(), output, target)?;
         // A metric of the user's own need not have a best constant.
         let constant = metric.constant_score(target, data.weights()).ok();
-        Ok(Self { metric, model, data, units, blocks, score, constant, losses, predictions })
+        let unmoved = AtomicBool::new(false);
+        Ok(Self {
+            metric,
+            model,
+            data,
+            units,
+            blocks,
+            score,
+            constant,
+            losses,
+            predictions,
+            unmoved,
+        })
     }
 
     /// The increase without each block, of the same rows before and after; `None` if one of the
@@ -96,6 +112,13 @@ impl<'a> Scorer<'a> {
         };
         check_score(self.metric, score)?;
         let increase = self.metric.worse(self.score, score);
+        // Any order of threads comes to the same answer. A look that found it is the last one.
+        if increase == 0.0
+            && !self.unmoved.load(Ordering::Relaxed)
+            && predictions != *self.predictions
+        {
+            self.unmoved.store(true, Ordering::Relaxed);
+        }
         let contributions = if let (Some(before), Some(after)) = (&self.losses, losses) {
             let increases: Vec<f64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
             Some(self.units.contributions(&increases, weights, origin))
@@ -119,9 +142,25 @@ impl<'a> Scorer<'a> {
     /// Puts the metric, the scores and their warnings into a result.
     pub(crate) fn describe(&self, importance: &mut Importance) {
         describe(importance, self.metric, self.score, self.constant);
+        if !self.unmoved.load(Ordering::Relaxed) {
+            return;
+        }
+        // Now it is known which of both it was.
+        for warning in &mut importance.warnings {
+            if let Warning::MetricDidNotMove { metric } = warning {
+                let n_scores = importance.replicates.len().max(importance.values.len());
+                let metric = std::mem::take(metric);
+                *warning = Warning::MetricTooCoarse { metric, score: self.score, n_scores };
+            }
+        }
     }
 
-    pub(crate) fn no_interval(&self) -> Warning {
+    /// What is wrong with the interval, or that there is none.
+    pub(crate) fn interval_warning(&self, has_interval: bool) -> Option<Warning> {
+        if has_interval { of_few_units(self.units.len()) } else { Some(self.no_interval()) }
+    }
+
+    fn no_interval(&self) -> Warning {
         Warning::Note(format!(
             "{} has no interval: it cannot be scored without some of the rows, or all rows belong \
              to one group",

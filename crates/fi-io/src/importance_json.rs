@@ -133,15 +133,18 @@ struct Feature {
     repeats: Vec<Number>,
 }
 
-/// [`Warning`] with numbers that may be NaN.
+/// [`Warning`], where scores may be NaN.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(clippy::enum_variant_names, reason = "as the variant of `Warning`")]
 enum Note {
-    NoBetterThanConstant { metric: String, score: Number, constant: Number },
-    MetricDidNotMove { metric: String },
-    Unfinished { done: usize, total: usize },
-    Note(String),
+    NoBetterThanConstant {
+        metric: String,
+        score: Number,
+        constant: Number,
+    },
+    /// All others as they are: their numbers are finite.
+    #[serde(untagged)]
+    Other(Warning),
 }
 
 impl From<&Warning> for Note {
@@ -154,11 +157,15 @@ impl From<&Warning> for Note {
                     constant: Number(*constant),
                 }
             }
-            Warning::MetricDidNotMove { metric } => {
-                Self::MetricDidNotMove { metric: metric.clone() }
+            // JSON has no such number, and a file must be read again.
+            Warning::Correlated { strongest: number, .. }
+            | Warning::NoHigherThanProbe { probe: number, .. }
+            | Warning::MetricTooCoarse { score: number, .. }
+                if !number.is_finite() =>
+            {
+                Self::Other(Warning::Note(warning.to_string()))
             }
-            Warning::Unfinished { done, total } => Self::Unfinished { done: *done, total: *total },
-            other => Self::Note(other.to_string()),
+            other => Self::Other(other.clone()),
         }
     }
 }
@@ -169,9 +176,7 @@ impl From<Note> for Warning {
             Note::NoBetterThanConstant { metric, score, constant } => {
                 Self::NoBetterThanConstant { metric, score: score.0, constant: constant.0 }
             }
-            Note::MetricDidNotMove { metric } => Self::MetricDidNotMove { metric },
-            Note::Unfinished { done, total } => Self::Unfinished { done, total },
-            Note::Note(text) => Self::Note(text),
+            Note::Other(warning) => warning,
         }
     }
 }

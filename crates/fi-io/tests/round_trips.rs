@@ -67,6 +67,20 @@ prop_compose! {
                 score: score.unwrap_or(1.0),
                 constant: f64::INFINITY,
             },
+            Warning::SeenRows { n_seen: 3, n_rows: 10 },
+            Warning::GroupsAcrossFolds { n_groups: 2, n_folds: 5 },
+            Warning::Correlated {
+                clusters: vec![vec!["a".to_owned(), "b".to_owned()]],
+                threshold: 0.7,
+                strongest: 0.1 + 0.2,
+            },
+            Warning::FewUnits { n_units: 30, enough: 100 },
+            Warning::NoHigherThanProbe {
+                probe: -0.5,
+                features: vec!["a".to_owned()],
+                n_features: 2,
+            },
+            Warning::MetricTooCoarse { metric: "accuracy".to_owned(), score: 1.0, n_scores: 60 },
         ];
         importance
     }

@@ -15,6 +15,7 @@
 use std::path::PathBuf;
 
 use fi_core::Model;
+use fi_core::guards::RowHashes;
 use fi_models::linear::{LinearModel, Scores, StandardErrors};
 use fi_models::network::{
     Activation, BatchNorm, Conv1d, Dense, Dropout, Embedding, Gru, Input, Layer, Lstm, Network,
@@ -63,6 +64,7 @@ fn forest() -> Stored {
         feature_names: strings(["width", "height"]),
         class_names: Some(strings(["red", "green", "μπλε"])),
         scaler: None,
+        training_rows: None,
     }
 }
 
@@ -78,6 +80,7 @@ fn linear() -> Stored {
         feature_names: strings(["width", "height"]),
         class_names: None,
         scaler: Some(Scaler { mean: vec![1.0, -2.0], scale: vec![0.5, 4.0] }),
+        training_rows: Some(RowHashes::new(array![[3.0, 0.0], [1.0, f64::NAN]].view())),
     }
 }
 
@@ -121,6 +124,7 @@ fn network() -> Stored {
         feature_names: strings(["width", "height"]),
         class_names: None,
         scaler: None,
+        training_rows: None,
     }
 }
 
@@ -157,7 +161,7 @@ fn the_same_models_give_the_committed_bytes() {
     for (name, stored, ..) in models() {
         let path = folder.path().join(name);
         save(&path, &stored).unwrap();
-        let golden = golden(&format!("{name}-3"));
+        let golden = golden(&format!("{name}-4"));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             save(&golden, &stored).unwrap();
         }
@@ -167,7 +171,8 @@ fn the_same_models_give_the_committed_bytes() {
 
 #[test]
 fn committed_files_load_and_predict_what_they_did() {
-    let versions = [1, 2, 3].into_iter().flat_map(|version| models().map(|model| (version, model)));
+    let versions =
+        [1, 2, 3, 4].into_iter().flat_map(|version| models().map(|model| (version, model)));
     for (version, (name, stored, rows, predictions)) in versions {
         let name = format!("{name}-{version}");
         let loaded = load(&golden(&name)).unwrap();
@@ -175,6 +180,8 @@ fn committed_files_load_and_predict_what_they_did() {
         assert_eq!(loaded.feature_names, stored.feature_names, "{name}");
         assert_eq!(loaded.class_names, stored.class_names, "{name}");
         assert_eq!(loaded.scaler, stored.scaler, "{name}");
+        let training_rows = stored.training_rows.filter(|_| version >= 4);
+        assert_eq!(loaded.training_rows, training_rows, "{name}");
         // Everything else too: covers, standard errors, training history.
         match (loaded.model, stored.model) {
             (Fitted::Trees(loaded), Fitted::Trees(made)) => assert_eq!(loaded, made),
@@ -188,7 +195,7 @@ fn committed_files_load_and_predict_what_they_did() {
 #[test]
 fn committed_files_say_their_version() {
     for (name, version) in
-        models().iter().flat_map(|(name, ..)| [1, 2, 3].map(|version| (name, version)))
+        models().iter().flat_map(|(name, ..)| [1, 2, 3, 4].map(|version| (name, version)))
     {
         let bytes = std::fs::read(golden(&format!("{name}-{version}"))).unwrap();
         assert_eq!(bytes[..12], [&b"fi\0model"[..], &[version, 0, 0, 0]].concat(), "{name}");
@@ -257,6 +264,7 @@ fn layers() -> [(&'static str, Stored); 2] {
         feature_names: strings(["first", "second", "third"]),
         class_names: None,
         scaler: None,
+        training_rows: None,
     };
     [
         ("text", stored(Input::Tokens { steps: 3, vocabulary: 3 }, text)),
@@ -268,19 +276,22 @@ fn layers() -> [(&'static str, Stored); 2] {
 fn every_kind_of_layer_keeps_its_bytes() {
     let folder = tempfile::tempdir().unwrap();
     for (name, stored) in layers() {
-        let (path, golden) = (folder.path().join(name), golden(&format!("{name}-3")));
+        let (path, newest) = (folder.path().join(name), golden(&format!("{name}-4")));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            save(&golden, &stored).unwrap();
+            save(&newest, &stored).unwrap();
         }
         save(&path, &stored).unwrap();
-        assert_eq!(std::fs::read(path).unwrap(), std::fs::read(&golden).unwrap(), "{name}");
-        let (Fitted::Network(loaded), Fitted::Network(made)) =
-            (load(&golden).unwrap().model, stored.model)
-        else {
-            panic!("{name} is no network")
-        };
-        assert_eq!(loaded, made);
-        let rows = array![[1.0, 2.0, f64::NAN], [0.0, 1.0, 2.0]];
-        assert_eq!(loaded.predict(rows.view()).unwrap(), made.predict(rows.view()).unwrap());
+        assert_eq!(std::fs::read(path).unwrap(), std::fs::read(&newest).unwrap(), "{name}");
+        let Fitted::Network(made) = stored.model else { panic!("{name} is no network") };
+        for version in [3, 4] {
+            let Fitted::Network(loaded) =
+                load(&golden(&format!("{name}-{version}"))).unwrap().model
+            else {
+                panic!("{name} is no network")
+            };
+            assert_eq!(loaded, made);
+            let rows = array![[1.0, 2.0, f64::NAN], [0.0, 1.0, 2.0]];
+            assert_eq!(loaded.predict(rows.view()).unwrap(), made.predict(rows.view()).unwrap());
+        }
     }
 }

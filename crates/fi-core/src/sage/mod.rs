@@ -20,6 +20,7 @@ use self::tally::Found;
 use crate::dataset::Dataset;
 use crate::error::{Result, require};
 use crate::game::{Game, Removal};
+use crate::guards::of_few_units;
 use crate::importance::{Importance, Warning};
 use crate::metric::Metric;
 use crate::model::Model;
@@ -211,6 +212,8 @@ impl Sage {
                 if importance.interval.is_none() {
                     let text = "SAGE has no interval: all rows that were drawn belong to one group";
                     importance.warnings.push(Warning::Note(text.to_owned()));
+                } else {
+                    importance.warnings.extend(of_few_units(units.len()));
                 }
                 if let (Some(false), Some(tolerance)) = (sampled.converged, self.tolerance) {
                     importance.warnings.push(Warning::Note(format!(

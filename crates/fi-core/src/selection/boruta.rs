@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ndarray::{Axis, concatenate};
+use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
@@ -273,37 +273,27 @@ fn with_shadows(
         n_shadows *= 2;
     }
     let prefix = unused_prefix(data.feature_names(), players.names());
-    let mut names = data.feature_names().to_vec();
+    let mut names: Vec<String> = Vec::new();
     let mut groups: Vec<(String, Vec<usize>)> =
         (0..n).map(|i| (players.names()[i].clone(), players.members(i).to_vec())).collect();
-    let mut categorical = data.categorical().to_vec();
+    let mut categorical = Vec::new();
     let mut copies = Vec::with_capacity(n_shadows);
     for shadow in 0..n_shadows {
         let members = players.members(shadow % n);
         let donors = blocks.draw(&mut run.rng(shadow as u64));
         copies.push(data.rows().select(Axis(1), members).select(Axis(0), &donors));
-        let first = names.len();
+        let first = data.n_features() + names.len();
         groups.push((format!("{prefix}{shadow}"), (first..first + members.len()).collect()));
         for &member in members {
             if data.categorical().binary_search(&member).is_ok() {
-                categorical.push(names.len());
+                categorical.push(data.n_features() + names.len());
             }
             names.push(format!("{prefix}{shadow} of {}", data.feature_names()[member]));
         }
     }
-    let views: Vec<_> =
-        std::iter::once(data.rows()).chain(copies.iter().map(ndarray::Array2::view)).collect();
-    let rows = concatenate(Axis(1), &views).map_err(Error::model)?;
-    let all = Players::groups(rows.ncols(), groups)?;
-    let mut wide = Dataset::new(rows, data.target().clone())?
-        .with_feature_names(names)?
-        .with_categorical(categorical)?;
-    if let Some(weights) = data.weights() {
-        wide = wide.with_weights(weights.to_vec())?;
-    }
-    if let Some(groups) = data.groups() {
-        wide = wide.with_groups(groups.to_vec())?;
-    }
+    let copies: Vec<_> = copies.iter().map(ndarray::Array2::view).collect();
+    let wide = data.with_columns(&copies, names, &categorical)?;
+    let all = Players::groups(wide.n_features(), groups)?;
     Ok((wide, all))
 }
 

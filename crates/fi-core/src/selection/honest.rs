@@ -9,6 +9,7 @@ use crate::corrected_t_test::{corrected_t_test, test_per_train};
 use crate::dataset::Dataset;
 use crate::error::Result;
 use crate::folds::Folds;
+use crate::guards::groups_across_folds;
 use crate::importance::{Estimand, Interval};
 use crate::learner_importance::{LearnerImportance, metric_or_first};
 use crate::metric::Metric;
@@ -127,7 +128,8 @@ impl HonestScore {
                 })
                 .map_err(|error| error.in_task(format!("fold {task}"))),
         })?;
-        let selection = selections.remove(folds.len());
+        let mut selection = selections.remove(folds.len());
+        selection.warnings.extend(groups_across_folds(data, &folds));
         let score = |number: usize, chosen: &Selection| {
             let seed = run.split(number as u64).split(SPLIT);
             score_fold(&seed, learner, data, &folds[number], &chosen.columns(), &metric)

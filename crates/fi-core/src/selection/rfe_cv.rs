@@ -5,6 +5,7 @@ use crate::corrected_t_test::{corrected_t_test, test_per_train};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result, require};
 use crate::folds::{Fold, Folds};
+use crate::guards::groups_across_folds;
 use crate::importance::Warning;
 use crate::learner_importance::{LearnerImportance, metric_or_first};
 use crate::metric::Metric;
@@ -166,6 +167,7 @@ impl Selector for RfeCv {
         selection.n_importances = (folds.len() + 1) * (sizes.len() - 1);
         selection.n_fits = folds.len() * sizes.len();
         selection.history = paths.into_iter().flatten().chain(all_rows).collect();
+        selection.warnings.extend(groups_across_folds(data, &folds));
         if sizes.len() > 1 {
             selection.warnings.push(Warning::Note(format!(
                 "the score of the chosen number is the best of {} on the same rows and too good: \

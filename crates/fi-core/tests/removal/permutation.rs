@@ -134,7 +134,7 @@ fn a_row_sample_has_its_own_baseline_and_names_its_rows() {
 
 #[test]
 fn warnings_name_a_useless_model_and_a_still_metric() {
-    let data = gaussian(4, 60, &[1.0, 1.0], 1.0);
+    let data = gaussian(4, 120, &[1.0, 1.0], 1.0);
     let found = run_on(&few(3), &linear(&[0.0, 0.0], 9.0), &data, &players(2)).remove(0);
     assert!(matches!(found.warnings[0], Warning::NoBetterThanConstant { .. }));
     assert_eq!(found.warnings[1], Warning::MetricDidNotMove { metric: "MSE".to_owned() });
@@ -144,7 +144,7 @@ fn warnings_name_a_useless_model_and_a_still_metric() {
     let good = run_on(&few(3), &linear(&[1.0, 1.0], 0.0), &data, &players(2)).remove(0);
     assert_eq!(good.warnings, []);
     // As good as the best constant is no better.
-    let data = data.with_target(Target::Values((0..60).map(|i| f64::from(i % 2)).collect()));
+    let data = data.with_target(Target::Values((0..120).map(|i| f64::from(i % 2)).collect()));
     let even = run_on(&few(3), &linear(&[0.0, 0.0], 0.5), &data.unwrap(), &players(2)).remove(0);
     assert_eq!(even.score, even.constant_score);
     assert!(matches!(even.warnings[0], Warning::NoBetterThanConstant { .. }));

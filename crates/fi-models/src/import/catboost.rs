@@ -121,7 +121,13 @@ pub fn catboost(bytes: &[u8]) -> Result<Stored, Problem> {
         builder.push_tree(tree)?;
     }
     let model = Trees::new(builder.build()?, link)?.into();
-    let stored = Stored { model, feature_names: columns.names, class_names, scaler: None };
+    let stored = Stored {
+        model,
+        feature_names: columns.names,
+        class_names,
+        scaler: None,
+        training_rows: None,
+    };
     stored.validate()?;
     Ok(stored)
 }

@@ -109,7 +109,7 @@ pub fn lightgbm(bytes: &[u8]) -> Result<Stored, Problem> {
     }
     let model = Trees::new(builder.build()?, link)?.into();
     let feature_names = header.feature_names.into_iter().map(String::from).collect();
-    let stored = Stored { model, feature_names, class_names, scaler: None };
+    let stored = Stored { model, feature_names, class_names, scaler: None, training_rows: None };
     stored.validate()?;
     Ok(stored)
 }

@@ -64,7 +64,13 @@ pub fn onnx(bytes: &[u8]) -> Result<Stored, Problem> {
     };
     let feature_names = (0..n_features).map(|feature| format!("x{feature}")).collect();
     let class_names = attributes.classes;
-    let stored = Stored { model: trees.into(), feature_names, class_names, scaler: None };
+    let stored = Stored {
+        model: trees.into(),
+        feature_names,
+        class_names,
+        scaler: None,
+        training_rows: None,
+    };
     stored.validate()?;
     Ok(stored)
 }

@@ -56,7 +56,13 @@ pub fn scikit_learn(bytes: &[u8]) -> Result<Stored, Problem> {
         .feature_names
         .unwrap_or_else(|| (0..n_features).map(|feature| format!("x{feature}")).collect());
     let class_names = if kind.classifier { document.class_names } else { None };
-    let stored = Stored { model: trees.into(), feature_names, class_names, scaler: None };
+    let stored = Stored {
+        model: trees.into(),
+        feature_names,
+        class_names,
+        scaler: None,
+        training_rows: None,
+    };
     stored.validate()?;
     Ok(stored)
 }

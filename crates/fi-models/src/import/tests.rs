@@ -28,7 +28,13 @@ fn the_contents_decide_and_not_the_name() {
     }
     let model = LinearModel::new(array![[2.0]], array![1.0], Scores::Values).unwrap();
     let feature_names = vec!["width".to_owned()];
-    let stored = Stored { model: model.into(), feature_names, class_names: None, scaler: None };
+    let stored = Stored {
+        model: model.into(),
+        feature_names,
+        class_names: None,
+        scaler: None,
+        training_rows: None,
+    };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.json");
     crate::store::save(&path, &stored).unwrap();

@@ -6,6 +6,7 @@
 use bincode::config::{self, Config};
 use bincode::error::DecodeError;
 use bincode::serde::{decode_from_slice, encode_to_vec};
+use fi_core::guards::RowHashes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -20,7 +21,7 @@ use crate::standardize::Scaler;
 use crate::tree::Trees;
 
 const MAGIC: &[u8; 8] = b"fi\0model";
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 /// The header's length: magic, version, length of the payload, checksum.
 pub(super) const HEADER: usize = 8 + 4 + 8 + 32;
 /// The largest payload.
@@ -40,6 +41,8 @@ struct Payload<'a> {
     feature_names: &'a [String],
     class_names: Option<&'a [String]>,
     scaler: Option<&'a Scaler>,
+    /// Since version 4.
+    training_rows: Option<&'a RowHashes>,
 }
 
 #[derive(Serialize)]
@@ -49,7 +52,7 @@ enum Kind<'a> {
     Network(&'a Network),
 }
 
-/// What is read, owned; the same layout as [`Payload`].
+/// What is read, owned; the same layout as [`Payload`] without what version 4 added.
 #[derive(Deserialize)]
 struct OwnedPayload<T, N> {
     model: OwnedKind<T, N>,
@@ -79,6 +82,7 @@ pub(super) fn encode(stored: &Stored) -> Result<Vec<u8>, Error> {
         feature_names: &stored.feature_names,
         class_names: stored.class_names.as_deref(),
         scaler: stored.scaler.as_ref(),
+        training_rows: stored.training_rows.as_ref(),
     };
     let payload = encode_to_vec(&payload, config::standard()).map_err(fi_core::Error::model)?;
     if payload.len() > LARGEST {
@@ -142,9 +146,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Stored, Problem> {
         network.into_network().map_err(|error| Problem::Damaged(error.to_string()))
     };
     match version {
-        1 => decode_payload(payload)?.with(trees, network),
-        2 => decode_payload(payload)?.with(Ok, network),
-        _ => decode_payload(payload)?.with(Ok, Ok),
+        1 => decode_payload::<OwnedPayload<_, _>>(payload)?.with(trees, network),
+        2 => decode_payload::<OwnedPayload<_, _>>(payload)?.with(Ok, network),
+        3 => decode_payload::<OwnedPayload<_, _>>(payload)?.with(Ok, Ok),
+        _ => {
+            let (model, training_rows): (OwnedPayload<Trees, Network>, Option<RowHashes>) =
+                decode_payload(payload)?;
+            Ok(Stored { training_rows, ..model.with(Ok, Ok)? })
+        }
     }
 }
 
@@ -161,7 +170,7 @@ impl<T, N> OwnedPayload<T, N> {
             OwnedKind::Network(found) => Fitted::Network(network(found)?),
         };
         let Self { feature_names, class_names, scaler, .. } = self;
-        Ok(Stored { model, feature_names, class_names, scaler })
+        Ok(Stored { model, feature_names, class_names, scaler, training_rows: None })
     }
 }
 
@@ -170,9 +179,7 @@ fn cut_off(length: usize) -> Problem {
 }
 
 /// Decodes with a limit near the payload's size, whatever lengths the payload claims.
-fn decode_payload<T: DeserializeOwned, N: DeserializeOwned>(
-    payload: &[u8],
-) -> Result<OwnedPayload<T, N>, Problem> {
+fn decode_payload<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Problem> {
     const SMALL: usize = 1 << 20;
     const MEDIUM: usize = 1 << 26;
     // bincode takes its limit as a constant. It counts decoded bytes, of which a varint has up
@@ -186,11 +193,8 @@ fn decode_payload<T: DeserializeOwned, N: DeserializeOwned>(
     }
 }
 
-fn decode_within<T: DeserializeOwned, N: DeserializeOwned>(
-    payload: &[u8],
-    config: impl Config,
-) -> Result<OwnedPayload<T, N>, Problem> {
-    match decode_from_slice::<OwnedPayload<T, N>, _>(payload, config) {
+fn decode_within<T: DeserializeOwned>(payload: &[u8], config: impl Config) -> Result<T, Problem> {
+    match decode_from_slice::<T, _>(payload, config) {
         Ok((_, read)) if read != payload.len() => {
             Err(Problem::Damaged(format!("{} bytes follow the model", payload.len() - read)))
         }

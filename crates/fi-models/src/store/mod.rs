@@ -1,18 +1,21 @@
 //! Fitted models in files.
 //!
-//! [`save`] writes a model with the names of its features and classes and the scaling of its
-//! input, [`load`] reads it back to the bit. Equal models give equal bytes, and a file appears
+//! [`save`] writes a model with the names of its features and classes, the scaling of its input and
+//! the fingerprints of its training rows, [`load`] reads it back to the bit. Equal models give equal bytes, and a file appears
 //! whole or not at all.
 //!
 //! ```text
 //! offset  length  what
 //!      0       8  `fi` NUL `model`
-//!      8       4  version of the format, little endian: 3; 1 and 2 are read as well
+//!      8       4  version of the format, little endian: 4; 1 to 3 are read as well
 //!     12       8  length of the payload, little endian
 //!     20      32  SHA-256 of the 20 bytes before it and the payload behind it
 //!     52          payload: bincode 2 in its standard configuration (integers as little-endian
 //!                 varints, floats as 8 bytes, sequences with their length in front)
 //! ```
+//!
+//! The payload is the model, the names of its features, those of its classes, its scaler, and since
+//! version 4 the fingerprints of its training rows, each but the first two only if there are any.
 //!
 //! A file may come from anyone: its length is compared with its header before anything is read,
 //! decoding is bounded, bytes left over are refused, and a decoded model is checked like one
@@ -29,6 +32,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use fi_core::guards::RowHashes;
 use fi_core::{Dataset, Model, Output, Target, require_shape};
 use ndarray::{Array2, ArrayView2};
 
@@ -48,6 +52,10 @@ pub struct Stored {
     pub class_names: Option<Vec<String>>,
     /// What the model's input was scaled with.
     pub scaler: Option<Scaler>,
+    /// The rows that it was trained on, in original units, by their fingerprints, where they are
+    /// known: [`seen_rows`](fi_core::guards::seen_rows) finds them in a test. They tell whoever has
+    /// the file *and* a row whether the row was among them; set `None` if that must stay secret.
+    pub training_rows: Option<RowHashes>,
 }
 
 /// Why a model could not be stored or read.
@@ -119,7 +127,7 @@ pub enum Error {
 }
 
 impl Stored {
-    /// A model with the names of the data it was trained on.
+    /// A model with the names of the data it was trained on, and the fingerprints of their rows.
     ///
     /// # Errors
     ///
@@ -134,7 +142,9 @@ impl Stored {
             Target::Classes { names, .. } => Some(names.clone()),
         };
         let feature_names = data.feature_names().to_vec();
-        let stored = Self { model: model.into(), feature_names, class_names, scaler };
+        let training_rows = Some(RowHashes::new(data.rows()));
+        let stored =
+            Self { model: model.into(), feature_names, class_names, scaler, training_rows };
         stored.validate()?;
         Ok(stored)
     }
@@ -143,8 +153,8 @@ impl Stored {
     ///
     /// # Errors
     ///
-    /// Those of [`Fitted::validate`] and [`Scaler::validate`];
-    /// [`Error::Shape`](fi_core::Error::Shape) for another number of names or scales;
+    /// Those of [`Fitted::validate`], [`Scaler::validate`] and [`RowHashes::validate`];
+    /// [`Error::Shape`](fi_core::Error::Shape) for another number of names, scales or values of a training row;
     /// [`Error::Data`](fi_core::Error::Data) for an empty or double feature name.
     pub fn validate(&self) -> fi_core::Result<()> {
         self.model.validate()?;
@@ -166,6 +176,10 @@ impl Stored {
         if let Some(scaler) = &self.scaler {
             scaler.validate()?;
             require_shape("the scaler", &[n_features], &[scaler.n_features()])?;
+        }
+        if let Some(rows) = &self.training_rows {
+            rows.validate()?;
+            require_shape("a training row", &[n_features], &[rows.n_features()])?;
         }
         Ok(())
     }
@@ -205,7 +219,9 @@ impl Model for Stored {
 ///
 /// let model = LinearModel::new(array![[2.0]], array![1.0], Scores::Values)?;
 /// let feature_names = vec!["width".to_owned()];
-/// let stored = Stored { model: model.into(), feature_names, class_names: None, scaler: None };
+/// let (class_names, scaler, training_rows) = (None, None, None);
+/// let stored =
+///     Stored { model: model.into(), feature_names, class_names, scaler, training_rows };
 /// save("width.fi".as_ref(), &stored)?;
 /// assert_eq!(load("width.fi".as_ref())?.feature_names, ["width"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

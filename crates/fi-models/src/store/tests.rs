@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fi_core::{Function, Model, Run, Target};
-use ndarray::{Array1, ArrayView2, array};
+use ndarray::{Array1, ArrayView2, array, s};
 use proptest::prelude::*;
 
 use super::*;
@@ -22,7 +22,13 @@ fn linear() -> Stored {
             .unwrap();
     let scaler = Scaler { mean: vec![1.0, 2.0], scale: vec![0.5, 4.0] };
     let feature_names = vec!["width".to_owned(), "height".to_owned()];
-    Stored { model: model.into(), feature_names, class_names: None, scaler: Some(scaler) }
+    Stored {
+        model: model.into(),
+        feature_names,
+        class_names: None,
+        scaler: Some(scaler),
+        training_rows: None,
+    }
 }
 
 fn data() -> Dataset {
@@ -67,6 +73,7 @@ fn every_kind_of_model_comes_back_to_the_bit() {
         assert_eq!(loaded.class_names, Some(vec!["no".to_owned(), "yes".to_owned()]));
         assert_eq!(loaded.predict(data.rows()).unwrap(), stored.predict(data.rows()).unwrap());
         assert_eq!(loaded.output(), stored.output());
+        assert_eq!(loaded.training_rows, Some(RowHashes::new(data.rows())));
         // The same bytes again: nothing was lost and nothing depends on the run.
         assert_eq!(round_trip(&loaded).1, bytes);
     }
@@ -93,7 +100,7 @@ fn a_file_cut_at_any_byte_is_damaged_and_a_flipped_bit_is_found() {
         let expected = match bit / 8 {
             ..8 => "it is not a model of fi: it does not start with `fi\\0model`",
             // Another version that is known, which the checksum covers.
-            8 if (1..=3).contains(&flipped[8]) => "it is damaged: its checksum does not fit",
+            8 if (1..=4).contains(&flipped[8]) => "it is damaged: its checksum does not fit",
             8..12 => "it has format version",
             12..20 => "it is damaged: its header says that",
             _ => "it is damaged: its checksum does not fit its content",
@@ -112,9 +119,20 @@ fn a_valid_checksum_does_not_make_a_hostile_file_harmless() {
         flipped[bit / 8] ^= 1 << (bit % 8);
         let _: String = complaint(&codec::seal(1, &flipped));
     }
+    // The same with today's version and fingerprints of rows, whose order may be lost.
+    let mut hashed = linear();
+    hashed.training_rows = Some(RowHashes::new(data().rows().slice(s![..4, ..2])));
+    let hashed = codec::encode(&hashed).unwrap();
+    let mut sentences = Vec::new();
+    for bit in 0..(hashed.len() - codec::HEADER) * 8 {
+        let mut flipped = hashed[codec::HEADER..].to_vec();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        sentences.push(complaint(&codec::seal(codec::VERSION, &flipped)));
+    }
+    assert!(sentences.iter().any(|sentence| sentence.contains("not in ascending order")));
     let trailing = [payload, &[0]].concat();
     assert!(complaint(&codec::seal(1, &trailing)).contains("1 bytes follow the model"));
-    assert!(complaint(&codec::seal(4, payload)).starts_with("it has format version 4"));
+    assert!(complaint(&codec::seal(5, payload)).starts_with("it has format version 5"));
     // A linear model (variant 1) whose sequence claims 2⁶⁴ − 1 numbers.
     let absurd = [&[1_u8, 1, 253][..], &[255; 8]].concat();
     assert!(complaint(&codec::seal(1, &absurd)).starts_with("it is damaged: "));
@@ -130,6 +148,13 @@ fn a_decoded_model_is_checked_like_one_that_is_made() {
         complaint(&bytes),
         "it holds no usable model: the scaler has shape [1], expected [2]"
     );
+    bad.scaler = None;
+    bad.training_rows = Some(RowHashes::new(array![[1.0]].view()));
+    assert_eq!(
+        complaint(&codec::encode(&bad).unwrap()),
+        "it holds no usable model: a training row has shape [1], expected [2]"
+    );
+    bad.training_rows = None;
     bad.feature_names[1] = "width".to_owned();
     let error = save(Path::new("never.fi"), &bad).unwrap_err();
     assert_eq!(
@@ -172,7 +197,13 @@ fn what_cannot_be_written_or_read_is_said() {
     let black: Box<dyn Model> =
         Box::new(Function::new(1, 1, |rows: ArrayView2<'_, f64>| rows.to_owned()));
     let feature_names = vec!["x".to_owned()];
-    let stored = Stored { model: black.into(), feature_names, class_names: None, scaler: None };
+    let stored = Stored {
+        model: black.into(),
+        feature_names,
+        class_names: None,
+        scaler: None,
+        training_rows: None,
+    };
     let error = save(Path::new("never.fi"), &stored).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -203,7 +234,7 @@ proptest! {
         let coefficients = Array2::from_shape_vec((n, 1), numbers.clone()).unwrap();
         let model = LinearModel::new(coefficients, Array1::zeros(1), Scores::Values).unwrap();
         let feature_names = (0..n).map(|i| format!("x{i}")).collect();
-        let stored = Stored { model: model.into(), feature_names, class_names: None, scaler: None };
+        let stored = Stored { model: model.into(), feature_names, class_names: None, scaler: None, training_rows: None };
         let bytes = codec::encode(&stored).unwrap();
         let Ok(Stored { model: Fitted::Linear(loaded), .. }) = codec::decode(&bytes) else {
             return Err(TestCaseError::fail("not decoded"));

@@ -94,6 +94,7 @@ pub fn safetensors(weights: &[u8], layers: &str) -> Result<Stored, Problem> {
         feature_names: column_names(input, names)?,
         class_names: classes,
         scaler: standardize.map(|standardize| scaler(input, standardize)).transpose()?,
+        training_rows: None,
     };
     stored.validate().map_err(unfit)?;
     Ok(stored)

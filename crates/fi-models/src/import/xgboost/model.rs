@@ -90,7 +90,13 @@ pub(super) fn convert_file(mut file: File, n_bytes: usize) -> Result<Stored, Pro
     }
     let trees = Trees::new(builder.build()?, link)?;
     let class_names = class_names(link, n_outputs);
-    let stored = Stored { model: trees.into(), feature_names, class_names, scaler: None };
+    let stored = Stored {
+        model: trees.into(),
+        feature_names,
+        class_names,
+        scaler: None,
+        training_rows: None,
+    };
     stored.validate()?;
     Ok(stored)
 }

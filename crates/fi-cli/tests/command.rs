@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -293,7 +294,7 @@ fn misuse_is_said_once_with_its_number_and_good_use_is_not_blamed() {
         for _ in 0..150 {
             let (a, c) = (rng.normal(), rng.normal());
             let (b, y) = (a + 0.1 * rng.normal(), 3.0 * a + c + rng.normal());
-            text += &format!("{a},{b},{c},{y}\n");
+            writeln!(text, "{a},{b},{c},{y}").unwrap();
         }
         std::fs::write(desk.path(name), text).unwrap();
     };

@@ -40,7 +40,7 @@ pub const ENOUGH_UNITS: usize = 100;
 /// Fewer rows say nothing of a correlation.
 const FEWEST_ROWS: usize = 30;
 /// The most pairs × rows that are looked at, as long as there are [`FEWEST_SAMPLED`] rows.
-const MOST_WORK: usize = 100_000_000;
+const MOST_WORK: usize = 10_000_000;
 const FEWEST_SAMPLED: usize = 100;
 
 /// How many groups of rows are on both sides of a fold, and in how many folds; `None` for data
@@ -90,7 +90,7 @@ pub fn groups_across_folds(data: &Dataset, folds: &[Fold]) -> Option<Warning> {
 ///
 /// # Cost
 ///
-/// `O(n_features² × n_rows)` with at most 10⁸ pairs × rows: of a larger table a fixed random sample
+/// `O(n_features² × n_rows)` with at most 10⁷ pairs × rows: of a larger table a fixed random sample
 /// of rows is looked at, of at least 100 rows. With fewer than 30 rows, which say little of a
 /// correlation, nothing is.
 ///

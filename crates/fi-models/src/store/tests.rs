@@ -112,7 +112,8 @@ fn a_file_cut_at_any_byte_is_damaged_and_a_flipped_bit_is_found() {
 #[test]
 fn a_valid_checksum_does_not_make_a_hostile_file_harmless() {
     let good = codec::encode(&linear()).unwrap();
-    let payload = &good[codec::HEADER..];
+    // Versions before 4 end before the fingerprints of rows, of which there are none: one byte.
+    let payload = &good[codec::HEADER..good.len() - 1];
     // Every flipped bit, resealed: a model that holds together or one sentence, never a crash.
     for bit in 0..payload.len() * 8 {
         let mut flipped = payload.to_vec();

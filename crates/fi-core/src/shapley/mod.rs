@@ -202,7 +202,9 @@ fn explain_in<G: Game>(
     }
     let shared = run.split(0);
     let prepared = estimator.prepare(&shared, players.len())?;
-    let (n_outputs, n_players) = (game(0)?.n_outputs(), players.len());
+    let of_row = |i: usize| move |error: Error| error.in_task(format!("row {i}"));
+    let n_outputs = game(0).map_err(of_row(0))?.n_outputs();
+    let n_players = players.len();
     let n_values = n_outputs * n_players;
     // Values, base values, standard errors (NaN: not known) and the number of predicted rows.
     let answer_len = 2 * n_values + n_outputs + 1;
@@ -211,9 +213,7 @@ fn explain_in<G: Game>(
         print(method.with("estimator", format_args!("{estimator:?}")).with_players(players))
     })?;
     let outcome = work.map(|i, _| {
-        let estimate = game(i)
-            .and_then(|game| prepared(&shared, &game))
-            .map_err(|error| error.in_task(format!("row {i}")))?;
+        let estimate = game(i).and_then(|game| prepared(&shared, &game)).map_err(of_row(i))?;
         let mut answer = Vec::with_capacity(answer_len);
         answer.extend(&estimate.values);
         answer.extend(&estimate.base_values);

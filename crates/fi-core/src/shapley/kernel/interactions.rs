@@ -221,7 +221,7 @@ mod tests {
             .map(|t| rate.powi(t.count_ones() as i32))
             .sum();
         let variance = |t: usize| {
-            if t.count_ones() == 1 { free } else { rate.powi(t.count_ones() as i32) / unit }
+            if t.is_power_of_two() { free } else { rate.powi(t.count_ones() as i32) / unit }
         };
         let character = |t: usize, k: usize| -> f64 {
             let common = (0..N).filter(|&i| t >> i & 1 == 1 && coalitions[[k, i]]).count();

@@ -15,8 +15,8 @@ pub(super) fn all(study: &Study) -> Result<Vec<(&'static str, Figure)>> {
     };
     let mut figures = Vec::new();
     for (name, title, interval) in [
-        ("coverage", "How often an interval misses, against what it promises", true),
-        ("rejections", "How often a test rejects at 5 %, against what it promises", false),
+        ("coverage", "How far the coverage of intervals is from what they promise", true),
+        ("rejections", "How far rejections at 5 % are from what a test promises", false),
     ] {
         let lines: Vec<&Line> = chosen(interval).collect();
         if lines.is_empty() {

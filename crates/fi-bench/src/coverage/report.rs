@@ -22,7 +22,7 @@ pub(super) fn markdown(study: &Study) -> String {
         study.lines.iter().partition(|line| line.statistic.starts_with("interval"));
     let _ = write!(
         text,
-        "## Intervals\n\n![How often an interval misses](coverage.svg)\n\n{}",
+        "## Intervals\n\n![How far coverage is from what is promised](coverage.svg)\n\n{}",
         table(&intervals, "interval of ")
     );
     if !tests.is_empty() {

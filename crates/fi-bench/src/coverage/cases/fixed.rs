@@ -29,7 +29,7 @@ fn shuffled_rows() -> Vec<Case> {
     vec![
         Case {
             name: "permutation-mse",
-            method: "permutation importance, squared error",
+            method: "permutation, MSE",
             about: "200 rows of three correlated normal features, a linear model that is a little \
                     wrong, 10 repeats",
             refits: false,
@@ -38,7 +38,7 @@ fn shuffled_rows() -> Vec<Case> {
         },
         Case {
             name: "permutation-few-rows",
-            method: "permutation importance, squared error, 30 rows",
+            method: "permutation, MSE, 30 rows",
             about: "the same with 30 rows",
             refits: false,
             asked: each(shuffled),
@@ -46,7 +46,7 @@ fn shuffled_rows() -> Vec<Case> {
         },
         Case {
             name: "permutation-groups",
-            method: "permutation importance, squared error, groups of rows",
+            method: "permutation, MSE, groups",
             about: "200 rows in 50 groups that share 70 % of the variance of features and noise",
             refits: false,
             asked: each(shuffled),
@@ -54,7 +54,7 @@ fn shuffled_rows() -> Vec<Case> {
         },
         Case {
             name: "permutation-r2",
-            method: "permutation importance, R²",
+            method: "permutation, R²",
             about: "as squared error; the intervals are from a jackknife over blocks of rows",
             refits: false,
             asked: each(|i| shuffled(i) / variance_of_target()),
@@ -62,7 +62,7 @@ fn shuffled_rows() -> Vec<Case> {
         },
         Case {
             name: "exact-permutation",
-            method: "permutation importance over all permutations, squared error",
+            method: "permutation over all, MSE",
             about: "as permutation importance, without drawing permutations",
             refits: false,
             asked: each(shuffled),
@@ -81,7 +81,7 @@ fn classes_shuffled() -> Vec<Case> {
     vec![
         Case {
             name: "permutation-log-loss",
-            method: "permutation importance, log loss",
+            method: "permutation, log loss",
             about: "200 rows of three independent normal features and two classes, a logistic model \
                     that is a little wrong, 10 repeats",
             refits: false,
@@ -92,7 +92,7 @@ fn classes_shuffled() -> Vec<Case> {
         },
         Case {
             name: "permutation-auc",
-            method: "permutation importance, AUC",
+            method: "permutation, AUC",
             about: "as log loss; the intervals are from a jackknife over blocks of rows, the true \
                     values from 400,000 rows",
             refits: false,
@@ -113,7 +113,7 @@ fn other_removals() -> Vec<Case> {
     vec![
         Case {
             name: "occlusion",
-            method: "occlusion at 0, squared error",
+            method: "occlusion, MSE",
             about: "the rows and the model of permutation importance",
             refits: false,
             asked: each(|i| MODEL[i] * MODEL[i] + 2.0 * MODEL[i] * left_to(i)),
@@ -127,7 +127,7 @@ fn other_removals() -> Vec<Case> {
         },
         Case {
             name: "conditional-gaussian",
-            method: "conditional permutation, drawn, squared error",
+            method: "conditional, MSE",
             about: "the rows and the model of permutation importance; values are drawn from their \
                     true normal distribution given the other features",
             refits: false,
@@ -140,7 +140,7 @@ fn other_removals() -> Vec<Case> {
         },
         Case {
             name: "sage",
-            method: "SAGE, squared error",
+            method: "SAGE, MSE",
             about: "the rows and the model of permutation importance, a background of 100 rows of \
                     the same population, 256 orders",
             refits: false,
@@ -157,7 +157,7 @@ fn other_removals() -> Vec<Case> {
         },
         Case {
             name: "mean-abs-shap",
-            method: "mean |SHAP|, exact",
+            method: "mean |SHAP|",
             about: "100 of the same rows, the same model, a background of one row of zeros",
             refits: false,
             asked: each(|i| MODEL[i].abs() * (2.0 / std::f64::consts::PI).sqrt()),
@@ -177,7 +177,7 @@ fn other_removals() -> Vec<Case> {
 fn pairs() -> Vec<Case> {
     vec![Case {
         name: "pairs",
-        method: "importance of pairs, squared error",
+        method: "pairs, MSE",
         about: "the rows and the model of permutation importance",
         refits: false,
         asked: [(0, 1, "a × b"), (0, 2, "a × null")]
@@ -208,7 +208,7 @@ fn nulls() -> Vec<Case> {
     vec![
         Case {
             name: "conditional-null",
-            method: "conditional permutation, its p-value",
+            method: "conditional, p-value",
             about: "100 rows of three correlated normal features; the model uses `null`, of which \
                     the target is independent given the others; values are drawn from their true \
                     distribution given the others, 99 times",
@@ -230,7 +230,7 @@ fn nulls() -> Vec<Case> {
         },
         Case {
             name: "permutation-null",
-            method: "permutation importance, its p-value",
+            method: "permutation, p-value",
             about: "100 rows; the model uses a feature that is independent of the target and of the \
                     other features; 99 repeats",
             refits: false,

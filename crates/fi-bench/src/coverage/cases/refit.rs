@@ -22,7 +22,7 @@ pub(super) fn all() -> Vec<Case> {
 fn loco_case() -> Case {
     Case {
         name: "loco",
-        method: "LOCO, squared error",
+        method: "LOCO, MSE",
         about: "least squares on half of 200 rows of three correlated normal features; noted is how \
                 far the value is from that of these two models on the population",
         refits: true,
@@ -38,7 +38,7 @@ fn loco_case() -> Case {
 fn pimp_case() -> Case {
     Case {
         name: "target-permutation",
-        method: "permutation of the target (PIMP), held-out permutation importance",
+        method: "target permutation (PIMP)",
         about: "least squares on 50 rows of three correlated normal features and a target of noise, \
                 39 shuffled targets",
         refits: true,
@@ -101,7 +101,7 @@ fn population_error(model: &LinearModel, without: Option<usize>) -> f64 {
 fn lofo_case() -> Case {
     Case {
         name: "lofo",
-        method: "LOFO, squared error",
+        method: "LOFO, MSE",
         about: "least squares on 100 rows of three correlated normal features, 10 folds",
         refits: true,
         asked: vec![

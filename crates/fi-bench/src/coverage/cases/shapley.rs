@@ -21,7 +21,7 @@ pub(super) fn all() -> Result<Vec<Case>> {
     Ok(vec![
         Case {
             name: "permutation-shap",
-            method: "permutation SHAP, 64 permutations",
+            method: "permutation SHAP, 64",
             about,
             refits: false,
             asked: asked().collect(),
@@ -32,7 +32,7 @@ pub(super) fn all() -> Result<Vec<Case>> {
         },
         Case {
             name: "kernel-shap",
-            method: "KernelSHAP, 128 coalitions",
+            method: "KernelSHAP, 128",
             about,
             refits: false,
             asked: asked().collect(),

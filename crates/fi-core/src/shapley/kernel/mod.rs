@@ -71,8 +71,8 @@ const MOST_PAIRS: usize = 2048;
 /// interactions pulls what the coalitions leave open towards 0: a bias that is some per cent of
 /// the mean squared error, more with few coalitions, and that standard errors see in part only:
 /// with half of the coalitions of a game of eight players that has products of three and a
-/// threshold, intervals of two of them hold the exact value in 87 to 95 % of the draws (the
-/// recorded study of coverage). Games with jumps at high orders gain nothing from the law. With many
+/// threshold, 95 % intervals hold the exact value in 87 to 95 % of the draws (the recorded study
+/// of coverage). Games with jumps at high orders gain nothing from the law. With many
 /// players and a budget of few coalitions per size, a player's error hangs on a few drawn
 /// coalitions: standard errors are right on average, but a single one can be far too small. A
 /// player that adds nothing is exactly 0 only where the estimate is exact.

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use comfy_table::Table;
+use fi_bench::compare::Checked;
 use fi_bench::data_sets;
 use fi_core::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -103,6 +105,29 @@ impl Compare {
         let done = pool.install(|| work(&bar));
         bar.0.finish_and_clear();
         done
+    }
+
+    /// Says what was found and where it stands, and checks the folder if that is asked for.
+    fn finish(
+        &self,
+        folder: &Path,
+        table: &Table,
+        check: fn(&Path) -> Result<Checked>,
+        noun: &str,
+    ) -> Result<()> {
+        if !self.quiet {
+            println!("{table}");
+            println!("Report: {}", folder.join("report.html").display());
+        }
+        if self.check {
+            let Checked { texts, figures, replicates } = check(folder)
+                .with_context(|| format!("{} does not hold together", folder.display()))?;
+            println!(
+                "Checked: {texts} texts and {figures} figures computed again from {replicates} \
+                 {noun}, all the same."
+            );
+        }
+        Ok(())
     }
 
     /// How many seeds the user wants.

@@ -122,7 +122,7 @@ pub(crate) fn problems(root: &Path) -> Result<Vec<String>> {
     let listed: BTreeSet<&str> = tables
         .method
         .iter()
-        .flat_map(|method| method.r#where.iter().flat_map(|path| path.split("::")))
+        .flat_map(|method| method.r#where.iter().flat_map(|path| called(path)))
         .chain(tables.no_methods.iter().flat_map(|no| no.names.iter().map(String::as_str)))
         .collect();
     let public = public_methods(root)?;
@@ -147,6 +147,13 @@ pub(crate) fn problems(root: &Path) -> Result<Vec<String>> {
         }
     }
     Ok(problems)
+}
+
+/// The type and the function of a path, without its modules.
+fn called(path: &str) -> impl Iterator<Item = &str> {
+    let last = path.rsplit("::").next();
+    let is_called = move |name: &&str| name.starts_with(char::is_uppercase) || Some(*name) == last;
+    path.split("::").filter(is_called)
 }
 
 fn tables(root: &Path) -> Result<Tables> {
@@ -424,6 +431,14 @@ mod tests {
             pub(crate) fn inner() -> Result<Importance> { x() }
             mod tests { pub fn in_a_test() -> Importance { x() } }";
         assert_eq!(found(text), ["Lofo", "new", "Exact", "impurity"]);
+    }
+
+    #[test]
+    fn modules_are_no_methods() {
+        let names = |path| called(path).collect::<Vec<_>>();
+        assert_eq!(names("fi_core::lime::Lime"), ["Lime"]);
+        assert_eq!(names("fi_models::tree::impurity"), ["impurity"]);
+        assert_eq!(names("fi_models::tree::Trees::oob"), ["Trees", "oob"]);
     }
 
     #[test]

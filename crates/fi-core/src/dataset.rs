@@ -387,7 +387,9 @@ impl Dataset {
             categorical: kept.map(|(place, _)| place).collect(),
             rows: self.rows.select(Axis(1), features),
             feature_names: features.iter().map(|&i| self.feature_names[i].clone()).collect(),
-            ..self.clone()
+            target: self.target.clone(),
+            weights: self.weights.clone(),
+            groups: self.groups.clone(),
         }
     }
 

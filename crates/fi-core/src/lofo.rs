@@ -248,7 +248,7 @@ impl Refit {
     ) -> Result<Self> {
         let part = |rows: &[usize]| {
             let data = data.select_rows(rows)?;
-            without.map_or(Ok(data.clone()), |members| data.without_features(members))
+            if let Some(members) = without { data.without_features(members) } else { Ok(data) }
         };
         let test = part(&fold.test)?;
         let model = learner.train(run, &part(&fold.train)?)?;

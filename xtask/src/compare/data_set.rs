@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use comfy_table::{Table, presets};
 use fi_bench::compare::{Comparison, Settings, VIANN, check, verdicts};
 use fi_core::Run;
@@ -20,19 +20,7 @@ pub(super) fn run(options: &Compare, folder: &Path) -> Result<()> {
         Comparison::run(&Run::new(options.seed).with_progress(bar), &settings)
     })?;
     comparison.write(folder)?;
-    if !options.quiet {
-        println!("{}", table(&comparison));
-        println!("Report: {}", folder.join("report.html").display());
-    }
-    if options.check {
-        let checked = check(folder)
-            .with_context(|| format!("{} does not hold together", folder.display()))?;
-        println!(
-            "Checked: {} texts and {} figures computed again from {} replicates, all the same.",
-            checked.texts, checked.figures, checked.replicates
-        );
-    }
-    Ok(())
+    options.finish(folder, &table(&comparison), check, "replicates")
 }
 
 /// Each network's VIANN against the forest's MDI; the report has the other methods.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use comfy_table::{Table, presets};
 use fi_bench::gait::{Settings, Study, check};
 use fi_core::Run;
@@ -16,19 +16,7 @@ pub(super) fn run(compare: &Compare, folder: &Path) -> Result<()> {
     let study = compare
         .with_progress(|bar| Study::run(&Run::new(compare.seed).with_progress(bar), &settings))?;
     study.write(folder)?;
-    if !compare.quiet {
-        println!("{}", table(&study));
-        println!("Report: {}", folder.join("report.html").display());
-    }
-    if compare.check {
-        let checked = check(folder)
-            .with_context(|| format!("{} does not hold together", folder.display()))?;
-        println!(
-            "Checked: {} texts and {} figures computed again from {} scores, all the same.",
-            checked.texts, checked.figures, checked.replicates
-        );
-    }
-    Ok(())
+    compare.finish(folder, &table(&study), check, "scores")
 }
 
 /// How often each way finds what was planted; the report has the rest.

@@ -34,19 +34,7 @@ pub(super) fn run(compare: &Compare, folder: &Path) -> Result<()> {
         Study::run(&Run::new(compare.seed).with_progress(bar), &settings, cells.as_ref(), clock)
     })?;
     study.write(folder)?;
-    if !compare.quiet {
-        println!("{}", table(&study));
-        println!("Report: {}", folder.join("report.html").display());
-    }
-    if compare.check {
-        let checked = check(folder)
-            .with_context(|| format!("{} does not hold together", folder.display()))?;
-        println!(
-            "Checked: {} texts and {} figures computed again from {} replicates, all the same.",
-            checked.texts, checked.figures, checked.replicates
-        );
-    }
-    Ok(())
+    compare.finish(folder, &table(&study), check, "replicates")
 }
 
 /// The SHA-256 of this very program: another build may compute other numbers.

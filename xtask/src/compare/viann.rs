@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use comfy_table::{Table, presets};
 use fi_bench::viann::{Cache, Experiment, PAIRS, Settings, Verdict, check, code_version};
 use fi_core::Run;
@@ -23,19 +23,7 @@ pub(super) fn run(options: &Compare, folder: &Path) -> Result<()> {
         Experiment::run(&Run::new(options.seed).with_progress(bar), &settings)
     })?;
     experiment.write(folder)?;
-    if !options.quiet {
-        println!("{}", table(&experiment));
-        println!("Report: {}", folder.join("report.html").display());
-    }
-    if options.check {
-        let checked = check(folder)
-            .with_context(|| format!("{} does not hold together", folder.display()))?;
-        println!(
-            "Checked: {} texts and {} figures computed again from {} replicates, all the same.",
-            checked.texts, checked.figures, checked.replicates
-        );
-    }
-    Ok(())
+    options.finish(folder, &table(&experiment), check, "replicates")
 }
 
 /// How many published cells are reproduced, by pair.

@@ -9,7 +9,7 @@ use super::cases::{Asked, Case};
 /// How far a measured share may be from the nominal one.
 const MARGIN: f64 = 0.02;
 /// The quantile of the normal distribution behind Wilson's 95 % interval.
-const Z: f64 = 1.959_963_984_540_054;
+pub(super) const Z: f64 = 1.959_963_984_540_054;
 
 /// One line of `coverage.csv`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -354,7 +354,7 @@ fn since(clock: Option<Clock<'_>>, start: Option<f64>) -> Option<f64> {
 }
 
 /// A number of a name (FNV-1a), for a stream of its own.
-fn label(name: &str) -> u64 {
+pub(crate) fn label(name: &str) -> u64 {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     name.bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }

@@ -36,6 +36,7 @@ use fi_core::Run;
 use serde::{Deserialize, Serialize};
 
 pub use check::check;
+pub(crate) use fit::label;
 pub use fit::{Cells, Clock, Effort, Replicate, Skill};
 pub use manifest::Manifest;
 pub use summary::{SpreadLine, TruthLine};

@@ -123,7 +123,7 @@ fn by<T: Computes>(
         Ok(FirstLayerGame {
             shared: &shared,
             players,
-            weights: weights.clone(),
+            weights: &weights,
             row: rows.row(i).mapv(T::of).to_vec(),
             sums: shared.hidden.sums(std::iter::once(rows.row(i))),
             plain,
@@ -161,7 +161,7 @@ struct Shared<'a, T> {
 struct FirstLayerGame<'a, T> {
     shared: &'a Shared<'a, T>,
     players: &'a Players,
-    weights: Vec<f64>,
+    weights: &'a [f64],
     row: Vec<T>,
     sums: Vec<T>,
     /// The same game, for what is asked of single completions.

@@ -9,6 +9,7 @@ use anyhow::{Result, ensure};
 use fi_core::{Importance, Run};
 
 use super::Trial;
+use crate::truth::label;
 
 /// A population and a method.
 pub(super) struct Case {
@@ -126,10 +127,4 @@ impl Case {
         });
         Ok(trials.collect())
     }
-}
-
-/// A number of a name (FNV-1a), for a stream of its own.
-fn label(name: &str) -> u64 {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }

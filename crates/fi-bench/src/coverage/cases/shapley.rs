@@ -5,11 +5,10 @@ use fi_core::{Function, Model};
 use fi_core::{Players, PredictionGame, Removal, Run, shapley};
 use ndarray::{Array1, ArrayView2, Axis};
 
+use super::super::summary::Z;
 use super::{Answer, Case, THESE_VALUES, interval};
 
 const N_PLAYERS: usize = 8;
-/// The normal quantile of a 95 % interval.
-const Z: f64 = 1.959_963_984_540_054;
 const QUANTITIES: [&str; 3] = ["x0", "x3", "x7"];
 
 pub(super) fn all() -> Result<Vec<Case>> {

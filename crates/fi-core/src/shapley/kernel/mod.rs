@@ -39,8 +39,7 @@ const MOST_PAIRS: usize = 2048;
 /// What this regression leaves over is no noise: interactions of three and more players make it
 /// alike for coalitions that are alike. So drawn coalitions are solved by *generalised* least
 /// squares: with covariances of a Gaussian law under which interactions of three, five, … players
-/// are smaller the more players they have (those of two and of four cancel in a pair). Errors are
-/// about half of those of the kernel's weights. With more than 4096 coalitions, or where all of a
+/// are smaller the more players they have (those of two and of four cancel in a pair). With more than 4096 coalitions, or where all of a
 /// size are taken and none is drawn, a size's coalitions share its kernel weight. The constraint
 /// holds to rounding.
 ///

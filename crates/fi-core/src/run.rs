@@ -63,7 +63,8 @@ pub trait Progress: Sync {
 ///
 /// let kept = Mutex::new(None);
 /// let run = Run::new(7).with_keeper(&kept);
-/// let part = importance(&run.with_progress(&Budget(3)))?;
+/// // 20 of 60 shuffles: what threads have begun beyond a gap is lost, the first 16 are not.
+/// let part = importance(&run.with_progress(&Budget(20)))?;
 /// assert!(matches!(part[0].warnings[..], [Warning::Unfinished { total: 30, .. }]));
 /// // The rest, and the same bits as without a stop.
 /// assert_eq!(importance(&run)?, importance(&Run::new(7))?);

@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod compare;
 mod docs_test;
+mod fuzz;
 mod golden;
 mod methods;
 mod side;
@@ -36,6 +37,7 @@ enum Command {
     DocsTest(docs_test::DocsTest),
     /// Write the tables of docs/methods.md from docs/methods.toml
     Methods,
+    Fuzz(fuzz::Fuzz),
     /// Run everything that a change must pass
     Ci,
     /// Check the project's own rules: file lengths, first lines, data sets, links
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Golden(golden) => golden.run(),
         Command::DocsTest(page) => page.run(),
         Command::Methods => methods::run(),
+        Command::Fuzz(fuzz) => fuzz.run(),
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
     };

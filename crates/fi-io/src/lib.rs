@@ -23,6 +23,7 @@
 //! | global importance | [`read_importance_csv`], [`read_importance_json`] | [`write_importance_csv`], [`write_importance_json`] |
 //! | local importance | [`read_npy_2d`], [`read_npy_3d`] | [`write_attribution_npy`], [`attribution_table`] |
 //! | pairs | [`read_pairs`], [`read_npy_3d`] | [`write_interactions_npy`], [`interaction_table`] |
+//! | folds | [`read_folds`] | |
 //! | finished work | [`CheckpointFile`], [`read_checkpoint`] | [`CheckpointFile`], [`write_checkpoint`] |
 //! | any table | [`read_table_csv`] | [`write_table_csv`] |
 
@@ -31,6 +32,7 @@ mod checkpoint;
 mod data;
 mod data_csv;
 mod error;
+mod folds;
 mod importance_csv;
 mod importance_json;
 mod local_table;
@@ -45,6 +47,7 @@ pub use checkpoint::{CheckpointFile, read_checkpoint, write_checkpoint};
 pub use data::{DataOptions, TargetSource, read_data, read_names, read_rows};
 pub use data_csv::{CsvOptions, Task, read_csv, read_csv_from, read_csv_rows};
 pub use error::{Error, Result};
+pub use folds::read_folds;
 pub use importance_csv::{
     ImportanceRow, importance_rows, importance_table, read_importance_csv,
     read_importance_csv_from, write_importance_csv,

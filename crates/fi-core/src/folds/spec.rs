@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::{Fold, Folds};
-use crate::dataset::Target;
+use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 
 /// More repeats would be a slip of the finger.
@@ -30,6 +30,15 @@ impl Kind {
             "stratified-group" => Self::StratifiedGroup,
             _ => return None,
         })
+    }
+
+    fn of_data(data: &Dataset) -> Self {
+        match (data.target().n_classes().is_some(), data.groups().is_some()) {
+            (false, false) => Self::KFold,
+            (true, false) => Self::Stratified,
+            (false, true) => Self::Group,
+            (true, true) => Self::StratifiedGroup,
+        }
     }
 
     fn of(self, n_splits: usize) -> Folds {
@@ -66,7 +75,7 @@ impl Folds {
     ///
     /// | text | folds |
     /// |---|---|
-    /// | `5` | [`Folds::KFold`]; [`Folds::Stratified`] if the target has classes, as scikit-learn's `cv=5` |
+    /// | `5` | [`Folds::for_data`]: with each class's share of the rows, as scikit-learn's `cv=5`, and groups kept together |
     /// | `kfold:5`, `stratified:5`, `group:5`, `stratified-group:5` | those |
     /// | `time:5` | [`Folds::TimeSeries`] |
     /// | `leave-one-group-out` | [`Folds::LeaveOneGroupOut`] |
@@ -80,19 +89,23 @@ impl Folds {
     /// # Example
     ///
     /// ```
-    /// use fi_core::{Folds, Target};
+    /// use fi_core::{Dataset, Folds, Target};
+    /// use ndarray::Array2;
     ///
-    /// let numbers = Target::Values(vec![1.0, 2.0]);
-    /// assert_eq!(Folds::parse("5", &numbers)?, Folds::KFold { n_splits: 5, shuffle: true });
+    /// let data = Dataset::new(Array2::zeros((2, 1)), Target::Values(vec![1.0, 2.0]))?;
+    /// assert_eq!(Folds::parse("5", &data)?, Folds::KFold { n_splits: 5, shuffle: true });
     /// let folds: Folds = "stratified:3".parse()?;
     /// assert_eq!(folds, Folds::Stratified { n_splits: 3, shuffle: true });
     /// # Ok::<(), fi_core::Error>(())
     /// ```
-    pub fn parse(text: &str, target: &Target) -> Result<Self> {
-        match target {
-            Target::Values(_) => text.parse(),
-            Target::Classes { .. } => read(text, Kind::Stratified).map_or_else(|| text.parse(), Ok),
-        }
+    pub fn parse(text: &str, data: &Dataset) -> Result<Self> {
+        read(text, Kind::of_data(data)).map_or_else(|| text.parse(), Ok)
+    }
+
+    /// Shuffled folds that suit the data: stratified if the target has classes, and with the rows
+    /// of a group together if rows have groups.
+    pub fn for_data(n_splits: usize, data: &Dataset) -> Self {
+        Kind::of_data(data).of(n_splits)
     }
 
     /// Folds of rows whose test fold is known: one per number that occurs, ascending; a row of
@@ -168,9 +181,15 @@ fn of_kind(text: &str, plain: Kind) -> Option<Folds> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Target;
 
-    fn classes() -> Target {
-        Target::Classes { labels: vec![0, 1], names: vec!["a".into(), "b".into()] }
+    fn values() -> Dataset {
+        Dataset::new(ndarray::Array2::zeros((2, 1)), Target::Values(vec![0.0, 1.0])).unwrap()
+    }
+
+    fn classes() -> Dataset {
+        let target = Target::Classes { labels: vec![0, 1], names: vec!["a".into(), "b".into()] };
+        values().with_target(target).unwrap()
     }
 
     #[test]
@@ -187,13 +206,17 @@ mod tests {
         let folds = Box::new(Folds::Group { n_splits: 5, shuffle });
         assert_eq!(parse("repeated:group:5x10"), Folds::Repeated { folds, n_repeats: 10 });
         assert_eq!(parse("first:time:2"), Folds::First(Box::new(time)));
-        // A bare number knows the target.
+        // A bare number knows the data.
         let stratified = Folds::Stratified { n_splits: 5, shuffle };
         assert_eq!(Folds::parse("5", &classes()).unwrap(), stratified);
         let folds = Box::new(stratified);
         let repeated = Folds::Repeated { folds, n_repeats: 2 };
         assert_eq!(Folds::parse("repeated:5x2", &classes()).unwrap(), repeated);
         assert_eq!(Folds::parse("kfold:5", &classes()).unwrap(), parse("5"));
+        assert_eq!(Folds::parse("5", &values()).unwrap(), parse("5"));
+        let grouped = |data: Dataset| data.with_groups(vec![0, 1]).unwrap();
+        assert_eq!(Folds::parse("5", &grouped(values())).unwrap(), parse("group:5"));
+        assert_eq!(Folds::for_data(5, &grouped(classes())), parse("stratified-group:5"));
     }
 
     #[test]
@@ -202,8 +225,8 @@ mod tests {
         texts.extend(["repeated:5", "repeated:time:5x2", "repeated:5x0", "repeated:5x99999"]);
         texts.extend(["first:", "first:repeated", "99999999999999999999999"]);
         for text in texts {
-            for target in [Target::Values(vec![0.0]), classes()] {
-                let error = Folds::parse(text, &target).unwrap_err().to_string();
+            for data in [values(), classes()] {
+                let error = Folds::parse(text, &data).unwrap_err().to_string();
                 assert_eq!(error, format!("`folds` is `{text}`, it must be {FORMS}"));
             }
         }

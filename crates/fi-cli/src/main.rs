@@ -5,17 +5,23 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its user")]
 
 mod anytime;
+mod compare;
 mod data;
 mod failure;
 mod importance;
 mod inspect;
+mod interactions;
+mod learner;
+mod lime;
 mod local;
 mod network;
 mod output;
 mod plot;
 mod predict;
+mod select;
 mod sequence;
 mod session;
+mod shap;
 mod train;
 mod train_network;
 
@@ -75,9 +81,13 @@ enum Command {
     /// One score per feature: how much each matters to the model as a whole
     Importance(Box<importance::Command>),
     /// One score per row and feature: what each adds to each prediction
-    Explain(local::Explain),
+    Explain(Box<local::Explain>),
     /// One score per pair of features: what they add together and not alone
-    Interactions(local::InteractionsCommand),
+    Interactions(Box<interactions::InteractionsCommand>),
+    /// Which features to keep, and how good a model of them is on rows it has not seen
+    Select(Box<select::Select>),
+    /// Several methods on one model or on several: scores, and how far they agree
+    Compare(Box<compare::Compare>),
     /// A picture of a result file
     Plot(plot::Plot),
 }
@@ -92,6 +102,8 @@ fn main() -> ExitCode {
             Command::Importance(importance) => importance.run(&session),
             Command::Explain(explain) => explain.run(&session),
             Command::Interactions(interactions) => interactions.run(&session),
+            Command::Select(select) => select.run(&session),
+            Command::Compare(compare) => compare.run(&session),
             Command::Plot(plot) => plot.run(&session),
         })
     });

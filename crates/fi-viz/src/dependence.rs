@@ -255,7 +255,7 @@ impl Dependence {
         notes.push("Below: where the rows are.".to_owned());
         let missing = self.x.len() - n_known;
         if missing > 0 {
-            notes.push(format!("{missing} rows miss the feature and are left out."));
+            notes.push(format!("Rows that miss the feature and are left out: {missing}."));
         }
         notes.join(" ").trim().to_owned()
     }

@@ -133,7 +133,7 @@ impl Figure {
     ///
     /// Beeswarms, waterfalls, dependence, dot and path charts describe themselves.
     pub fn with_description(self, description: &str) -> Self {
-        Self { description: clean(description), ..self }
+        Self { description: clean(description).trim().to_owned(), ..self }
     }
 
     /// Width in units; an SVG has one pixel per unit.

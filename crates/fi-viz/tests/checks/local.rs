@@ -74,14 +74,14 @@ fn small_local_pictures_are_these() {
     expect!["Row 3|base value|0.500|b = missing|−1.00|a = 2|+0.500|c = 0.125|+0.250|base value + contributions|0.250|−0.4|−0.2|0.0|0.2|0.4|prediction"].assert_eq(&texts(&figure));
     expect![[r##"
         <title>Row 3</title>
-        <desc>From 0.500 (base value) to 0.250 by 3 features: b = missing −1.00, a = 2 +0.500, c = 0.125 +0.250. </desc>
+        <desc>From 0.500 (base value) to 0.250 by 3 features: b = missing −1.00, a = 2 +0.500, c = 0.125 +0.250.</desc>
         <circle cx="614" cy="62" r="5" fill="#222222" stroke-width="1"/>
         <circle cx="512" cy="158" r="5" fill="#222222" stroke-width="1"/>"##]].assert_eq(&drawn(&figure));
     let figure = dependence().figure().unwrap();
-    expect!["Width|−1.0|−0.5|0.0|0.5|1.0|contribution|1.0|1.5|2.0|2.5|3.0|width|length|10.5|19.5|missing|Below: where the rows are. 1 rows miss the feature and are left out."].assert_eq(&texts(&figure));
+    expect!["Width|−1.0|−0.5|0.0|0.5|1.0|contribution|1.0|1.5|2.0|2.5|3.0|width|length|10.5|19.5|missing|Below: where the rows are. Rows that miss the feature and are left out: 1."].assert_eq(&texts(&figure));
     expect![[r##"
         <title>Width</title>
-        <desc>contribution over width. Below: where the rows are. 1 rows miss the feature and are left out.</desc>
+        <desc>contribution over width. Below: where the rows are. Rows that miss the feature and are left out: 1.</desc>
         <circle cx="87" cy="342" r="2" fill="#0A4C9B" stroke-width="1"/>
         <circle cx="304" cy="200" r="2" fill="#E67E00" stroke-width="1"/>
         <circle cx="521" cy="58" r="2" fill="#595959" stroke-width="1"/>

@@ -14,6 +14,7 @@ mod network;
 mod output;
 mod plot;
 mod predict;
+mod report;
 mod sequence;
 mod session;
 mod train;
@@ -48,6 +49,7 @@ Examples:
   \\fi train lstm --data series.npy --target y.npy --output net.fi
   \\fi importance integrated-gradients --model net.fi --data series.npy --over both --plot map.svg
   \\fi interactions shap --model booster.json --data rows.npy --output pairs.csv
+  \\fi report --model iris.fi --data iris.csv --target species --output iris.html
   \\fi plot pair-heatmap importance.csv --title \"Sensor pairs\" --output heatmap.svg";
 
 /// What every command understands.
@@ -80,6 +82,8 @@ enum Command {
     Interactions(local::InteractionsCommand),
     /// A picture of a result file
     Plot(plot::Plot),
+    /// One page about a model: every method that fits, pictures, rows, warnings
+    Report(Box<report::Report>),
 }
 
 fn main() -> ExitCode {
@@ -93,6 +97,7 @@ fn main() -> ExitCode {
             Command::Explain(explain) => explain.run(&session),
             Command::Interactions(interactions) => interactions.run(&session),
             Command::Plot(plot) => plot.run(&session),
+            Command::Report(report) => report.run(&session),
         })
     });
     match done {

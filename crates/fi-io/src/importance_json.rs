@@ -100,6 +100,11 @@ impl Provenance {
         };
         Ok(Self { inputs: files.iter().map(input).collect::<Result<_>>()? })
     }
+
+    /// Each file as it was named, and the SHA-256 of its content.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.inputs.iter().map(|input| (input.file.as_str(), input.sha256.as_str()))
+    }
 }
 
 #[derive(Serialize, Deserialize)]

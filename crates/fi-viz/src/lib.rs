@@ -28,9 +28,11 @@
 //! when the pointer rests on it.
 
 mod bars;
+mod beeswarm;
 mod boxes;
 mod color;
 mod curve;
+mod dependence;
 mod error;
 mod figure;
 mod font;
@@ -38,16 +40,24 @@ mod heatmap;
 mod layout;
 mod lines;
 mod number;
+mod partner;
 mod render;
+mod value_colors;
+mod waterfall;
 
 pub use bars::{BarChart, Order};
+pub use beeswarm::Beeswarm;
 pub use boxes::BoxPlot;
+pub use color::Theme;
 pub use curve::{CurveChart, CurveLine};
+pub use dependence::Dependence;
 pub use error::{Error, Result};
 pub use figure::{Figure, TextBox};
 pub use heatmap::{Annotate, ColorScale, Diagonal, Heatmap};
 pub use lines::{LineChart, Scale};
 pub use number::number;
+pub use partner::interaction_partner;
+pub use waterfall::Waterfall;
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

@@ -54,7 +54,8 @@ pub(crate) fn correlation(
                 .filter(|(a, b)| a.is_finite() && b.is_finite())
                 .map(|(&a, &b)| (a, b))
                 .unzip();
-            let rho = if a.len() < FEWEST_ROWS { None } else { Agreement::Spearman.between(&a, &b)? };
+            let rho =
+                if a.len() < FEWEST_ROWS { None } else { Agreement::Spearman.between(&a, &b)? };
             values[[i, j]] = rho.unwrap_or(f64::NAN);
             values[[j, i]] = values[[i, j]];
         }

@@ -13,10 +13,10 @@ pub(crate) fn curves(
     view: &View<'_, '_>,
     top: &[usize],
     notes: &mut Vec<String>,
-) -> Result<Vec<Curve>> {
+) -> Result<(Vec<usize>, Vec<Curve>)> {
     if view.is_sequence {
         notes.push("Partial dependence is of single columns, and left out for sequences.".into());
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     let n_rows = view.rows.nrows();
     let alone;
@@ -31,7 +31,8 @@ pub(crate) fn curves(
     };
     if n_rows > report.max_curve_rows && report.n_curves > 0 {
         let most = report.max_curve_rows;
-        notes.push(format!("Partial dependence is the mean over {most} rows, drawn from {n_rows}."));
+        notes
+            .push(format!("Partial dependence is the mean over {most} rows, drawn from {n_rows}."));
     }
     let settings = PartialDependence {
         max_rows: Some(report.max_curve_rows),
@@ -40,13 +41,10 @@ pub(crate) fn curves(
     };
     // A column without a value has no curve.
     let known = |feature: &&usize| view.rows.column(**feature).iter().any(|v| !v.is_nan());
-    top.iter()
-        .filter(known)
-        .take(report.n_curves)
-        .map(|&feature| {
-            settings
-                .curve(run, view.model.as_ref(), data, feature)
-                .map_err(of("partial dependence"))
-        })
-        .collect()
+    let curved: Vec<usize> = top.iter().filter(known).take(report.n_curves).copied().collect();
+    let curve = |&feature: &usize| {
+        settings.curve(run, view.model.as_ref(), data, feature).map_err(of("partial dependence"))
+    };
+    let curves = curved.iter().map(curve).collect::<Result<Vec<_>>>()?;
+    Ok((curved, curves))
 }

@@ -41,6 +41,7 @@ mod pictures;
 mod report;
 mod rows;
 mod shap;
+mod shown;
 mod table;
 mod words;
 

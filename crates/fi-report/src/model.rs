@@ -70,11 +70,7 @@ pub(crate) struct View<'a, 'd> {
 }
 
 impl<'a, 'd> View<'a, 'd> {
-    pub(crate) fn new(
-        model: &'a Stored,
-        players: &'a Players,
-        rows: Rows<'d>,
-    ) -> Result<Self> {
+    pub(crate) fn new(model: &'a Stored, players: &'a Players, rows: Rows<'d>) -> Result<Self> {
         let names = &model.feature_names;
         let sequence = Sequence::of_columns(names).filter(|sequence| sequence.n_steps() > 1);
         let table = match rows {

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::report::Findings;
-use crate::words::{shown, summary, warnings};
+use crate::shown::{by_shown_names, clipped, shown};
+use crate::words::{summary, warnings};
 use crate::{pictures, rows, table};
 
 const STYLE: &str = include_str!("page.css");
@@ -18,6 +19,9 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// No page has more bytes.
 pub const LARGEST_PAGE: usize = 3_000_000;
+
+const LONGEST_TITLE: usize = 300;
+const LONGEST_WORD: usize = 4000;
 
 /// How findings are shown, and what else the reader must know to make them again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +55,8 @@ impl Page {
     /// [`Error::Picture`] if a picture cannot be drawn, such as one of infinite numbers;
     /// [`Error::TooLarge`] for more than [`LARGEST_PAGE`] bytes.
     pub fn html(&self, findings: &Findings) -> Result<String> {
-        let sections = self.sections(findings)?;
+        let sections = self.sections(&by_shown_names(findings))?;
+        let title = clipped(&self.title, LONGEST_TITLE);
         let page = html! {
             (DOCTYPE)
             html lang="en" {
@@ -61,13 +66,13 @@ impl Page {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     meta name="generator" content=(concat!("fi ", env!("CARGO_PKG_VERSION")));
-                    title { (self.title) }
+                    title { (title) }
                     style { (PreEscaped(STYLE)) }
                 }
                 body {
                     a.skip href="#content" { "Skip to the content" }
                     header {
-                        h1 { bdi { (self.title) } }
+                        h1 { bdi { (title) } }
                         nav aria-label="On this page" {
                             ul { @for (anchor, heading, _) in &sections {
                                 li { a href={ "#" (anchor) } { (heading) } }
@@ -106,33 +111,50 @@ impl Page {
 
     fn sections(&self, findings: &Findings) -> Result<Vec<Section>> {
         let said = warnings(findings);
-        let mut sections: Vec<Section> = vec![
-            ("summary", "In short", html! {
+        let mut sections: Vec<Section> = vec![(
+            "summary",
+            "In short",
+            html! {
                 @for sentence in summary(findings) { p { bdi { (sentence) } } }
                 @if !said.is_empty() {
                     p { a href="#warnings" { "Read the warnings" } " before trusting this." }
                 }
-            }),
-        ];
+            },
+        )];
         if !said.is_empty() {
-            sections.push(("warnings", "Warnings", html! {
-                ul.warnings { @for (text, methods) in &said {
-                    li { bdi { (text) } " " span.of { "(" bdi { (listed(methods)) } ")" } }
-                } }
-            }));
+            sections.push((
+                "warnings",
+                "Warnings",
+                html! {
+                    ul.warnings { @for (text, methods) in &said {
+                        li { bdi { (text) } " " span.of { "(" bdi { (listed(methods)) } ")" } }
+                    } }
+                },
+            ));
         }
-        sections.push(("importance", "How much each feature matters", html! {
-            (table::importances(findings))
-            div.figures { (pictures::bars(findings)?) }
-        }));
+        sections.push((
+            "importance",
+            "How much each feature matters",
+            html! {
+                (table::importances(findings))
+                div.figures { (pictures::bars(findings)?) }
+            },
+        ));
         if let Some(picture) = pictures::agreement(findings)? {
             sections.push(("agreement", "Whether the methods agree", picture));
         }
+        sections.push((
+            "swarms",
+            "How features move single predictions",
+            html! {
+                div.figures { (pictures::swarms(findings)?) (pictures::dependence(findings)?) }
+            },
+        ));
         if !findings.curves.is_empty() {
             let curves = pictures::curves(findings)?;
             sections.push((
                 "curves",
-                "How predictions follow a feature",
+                "How predictions follow a feature on average",
                 html! { div.figures { (curves) } },
             ));
         }
@@ -145,7 +167,8 @@ impl Page {
     }
 
     fn again(&self, findings: &Findings) -> Markup {
-        let command: Vec<String> = self.command.iter().map(|word| quoted(word)).collect();
+        let command: Vec<String> =
+            self.command.iter().map(|word| quoted(&clipped(word, LONGEST_WORD))).collect();
         html! {
             @if !command.is_empty() {
                 pre tabindex="0" aria-label="Command line" { code { (command.join(" ")) } }

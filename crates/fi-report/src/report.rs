@@ -1,7 +1,9 @@
 //! Which methods are run on a model, and on which rows.
 
 use fi_core::agreement::Agreement;
-use fi_core::{Attribution, Curve, Dataset, Importance, Metric, Model as _, Players, Run, Target, require};
+use fi_core::{
+    Attribution, Curve, Dataset, Importance, Metric, Model as _, Players, Run, Target, require,
+};
 use fi_models::store::Stored;
 use ndarray::{Array2, ArrayView2};
 
@@ -131,6 +133,8 @@ pub struct Findings {
     pub answer_names: Vec<String>,
     /// Partial dependence of the most important features.
     pub curves: Vec<Curve>,
+    /// The places of their features.
+    pub curved: Vec<usize>,
     /// Which features go together.
     pub correlation: Option<Correlation>,
     /// What was left out, and which rows were drawn, one sentence each.
@@ -182,7 +186,7 @@ impl Report {
         importances.extend(methods::of_inside(model, &view, &mut notes)?);
         let first = &importances[0];
         let top = view.features_by(first);
-        let curves = curves::curves(self, run, &view, &top, &mut notes)?;
+        let (curved, curves) = curves::curves(self, run, &view, &top, &mut notes)?;
         let correlation = correlation::correlation(run, &view, &top, &mut notes)?;
         let agreement = agreement(&importances)?;
         Ok(Findings {
@@ -200,6 +204,7 @@ impl Report {
             explained,
             answer_names: answer_names(model),
             curves,
+            curved,
             correlation,
             notes,
             importances,

@@ -9,14 +9,13 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::report::Findings;
-use crate::words::shown;
 
 /// At most this many rows can be chosen.
 const MOST_ROWS: usize = 500;
 /// Of each row so many players are shown, the rest in one line.
 const MOST_PLAYERS: usize = 12;
 /// The data of all rows stay below this.
-const MOST_BYTES: usize = 900_000;
+const MOST_BYTES: usize = 700_000;
 /// More outputs make a list that nobody reads.
 const MOST_OUTPUTS: usize = 50;
 
@@ -83,17 +82,17 @@ fn data(findings: &Findings, most: usize) -> Data {
             let adds = order.into_iter().map(|player| {
                 if place[player] == usize::MAX {
                     place[player] = names.len();
-                    names.push(shown(&findings.attribution.features[player]));
+                    names.push(findings.attribution.features[player].clone());
                 }
                 (place[player], rounded(values[player]), value_of(findings, i, player))
             });
             let adds = adds.collect();
             outputs.push(Explained { base: known(base), total: known(total), rest, adds });
         }
-        let answer = findings.answers.as_ref().map(|answers| shown(&answers[i]));
+        let answer = findings.answers.as_ref().map(|answers| answers[i].clone());
         rows.push(Row { n: findings.explained[i], answer, outputs });
     }
-    let outputs = findings.outputs.iter().take(n_outputs).map(|name| shown(name)).collect();
+    let outputs = findings.outputs.iter().take(n_outputs).cloned().collect();
     Data { outputs, names, n_players: findings.members.len(), rows }
 }
 
@@ -170,7 +169,8 @@ pub(crate) fn picker(findings: &Findings) -> Result<Markup> {
 /// How a row is called.
 fn title(data: &Data, row: &Row, output: usize) -> (String, String) {
     let answer = row.answer.as_ref().map(|answer| format!(", target {answer}"));
-    let of = if data.outputs.len() > 1 { format!(", {}", data.outputs[output]) } else { String::new() };
+    let of =
+        if data.outputs.len() > 1 { format!(", {}", data.outputs[output]) } else { String::new() };
     (format!("Row {}", row.n), format!("{}{of}", answer.unwrap_or_default()))
 }
 

@@ -79,8 +79,7 @@ pub(crate) fn explain(
     };
     let settings = TreeShap { perturbation, ..TreeShap::default() };
     let explainer = settings.explainer(run, trees).map_err(of(METHOD))?;
-    let attribution =
-        explainer.attribution(run, view.own_players, rows).map_err(of(METHOD))?;
+    let attribution = explainer.attribution(run, view.own_players, rows).map_err(of(METHOD))?;
     Ok(shap(attribution, model, trees.link().raw_output()))
 }
 
@@ -100,7 +99,10 @@ fn shap(attribution: Attribution, model: &Stored, output: Output) -> Shap {
     let scale = match (output, link) {
         (Output::Probabilities, _) => "probability",
         (Output::Margins, Some(Link::Exp)) => "logarithm of the prediction",
-        (Output::Margins, Some(Link::Sigmoid { .. } | Link::Logistic { .. } | Link::OneVsRest { .. })) => "log-odds",
+        (
+            Output::Margins,
+            Some(Link::Sigmoid { .. } | Link::Logistic { .. } | Link::OneVsRest { .. }),
+        ) => "log-odds",
         (Output::Margins, _) => "score before the softmax",
         (Output::Values | Output::Labels, _) => "units of the prediction",
     };

@@ -6,7 +6,7 @@ use fi_viz::number;
 use maud::{Markup, html};
 
 use crate::report::Findings;
-use crate::words::{heading, shown, unit};
+use crate::words::{heading, unit};
 
 /// Longer tables say how much they leave out.
 const MOST_ROWS: usize = 500;
@@ -92,7 +92,7 @@ pub(crate) fn importances(findings: &Findings) -> Markup {
                     @for &player in order.iter().take(MOST_ROWS) {
                         @let name = &findings.importances[0].features[player];
                         tr {
-                            th scope="row" { bdi { (shown(name)) } }
+                            th scope="row" { bdi { (name) } }
                             @for column in &columns { (cells(column, player)) }
                         }
                     }

@@ -4,23 +4,11 @@ use fi_core::{Importance, Replicate, Warning};
 use fi_viz::number;
 
 use crate::report::Findings;
+use crate::shown::clipped;
 
-/// A name longer than this is shortened where it is shown.
-const LONGEST_NAME: usize = 80;
+const LONGEST_SENTENCE: usize = 1500;
 /// So many names stand in a sentence.
 const NAMED: usize = 3;
-
-/// A name as it is shown: gigantic ones lose their middle.
-pub(crate) fn shown(name: &str) -> String {
-    let n = name.chars().count();
-    if n <= LONGEST_NAME {
-        return name.to_owned();
-    }
-    let half = LONGEST_NAME / 2;
-    let head: String = name.chars().take(half).collect();
-    let tail: String = name.chars().skip(n - half).collect();
-    format!("{head}…{tail}")
-}
 
 /// A method's name at the start of a line.
 pub(crate) fn heading(importance: &Importance) -> String {
@@ -67,11 +55,7 @@ fn quality(findings: &Findings, first: &Importance) -> Option<String> {
     let constant = first.constant_score.map_or_else(String::new, |constant| {
         format!("; always answering the same would score {} at best", number(constant))
     });
-    Some(format!(
-        "On {} rows its {metric} is {}{constant}.",
-        findings.n_scored,
-        number(score)
-    ))
+    Some(format!("On {} rows its {metric} is {}{constant}.", findings.n_scored, number(score)))
 }
 
 fn top(findings: &Findings, first: &Importance) -> String {
@@ -82,7 +66,7 @@ fn top(findings: &Findings, first: &Importance) -> String {
             let (low, high) = (number(interval.low[player]), number(interval.high[player]));
             format!(", {} interval {low} to {high}", percent(interval.confidence))
         });
-        format!("“{}” ({value}{interval})", shown(&first.features[player]))
+        format!("“{}” ({value}{interval})", first.features[player])
     };
     let named: Vec<String> = order.iter().take(NAMED).map(one).collect();
     let (what, are) = match (players(findings), named.len()) {
@@ -131,11 +115,8 @@ fn agreement(findings: &Findings) -> Option<String> {
         low if low >= 0.5 => "partly agree on the order of the features",
         _ => "do not agree on the order of the features: see where they differ before trusting one",
     };
-    let range = if rho.len() == 1 {
-        number(low)
-    } else {
-        format!("{} to {}", number(low), number(high))
-    };
+    let range =
+        if rho.len() == 1 { number(low) } else { format!("{} to {}", number(low), number(high)) };
     Some(format!("The {n} methods {how} (Spearman’s ρ {range})."))
 }
 
@@ -155,7 +136,7 @@ pub(crate) fn warnings(findings: &Findings) -> Vec<(String, Vec<String>)> {
     }
     for curve in &findings.curves {
         for warning in &curve.warnings {
-            say(warning, format!("{} of “{}”", curve.method, shown(&curve.feature)));
+            say(warning, format!("{} of “{}”", curve.method, curve.feature));
         }
     }
     said
@@ -163,6 +144,8 @@ pub(crate) fn warnings(findings: &Findings) -> Vec<(String, Vec<String>)> {
 
 /// With a capital and a full stop.
 fn sentence(text: &str) -> String {
+    // Warnings name features by their whole names.
+    let text = clipped(text, LONGEST_SENTENCE);
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string());
     format!("{}{}.", first.unwrap_or_default(), letters.as_str())

@@ -3,6 +3,7 @@
 
 mod accuracy;
 mod bench;
+mod browser;
 mod ci;
 mod compare;
 mod docs_test;
@@ -31,6 +32,8 @@ enum Command {
     Compare(compare::Compare),
     /// Time fi beside its peers, and record it
     Bench(bench::Bench),
+    /// Open the pages of `fi report` in a headless Chromium and click through them
+    Browser(browser::Browser),
     /// Write the golden numbers of the tests again, from pinned Python packages
     Golden(golden::Golden),
     /// Run the commands and the Python of a page of the documentation
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Compare(compare) => compare.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Browser(browser) => browser.run(),
         Command::Golden(golden) => golden.run(),
         Command::DocsTest(page) => page.run(),
         Command::Methods => methods::run(),

@@ -166,6 +166,11 @@ pub(crate) struct ModelArg {
 }
 
 impl ModelArg {
+    /// The files that the model comes from.
+    pub(crate) fn files(&self) -> Vec<&Path> {
+        std::iter::once(self.model.as_path()).chain(self.layers.layers.as_deref()).collect()
+    }
+
     pub(crate) fn load(&self) -> Done<Stored> {
         self.layers.load(&self.model)
     }

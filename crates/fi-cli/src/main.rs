@@ -18,6 +18,7 @@ mod network;
 mod output;
 mod plot;
 mod predict;
+mod report;
 mod select;
 mod sequence;
 mod session;
@@ -54,6 +55,7 @@ Examples:
   \\fi train lstm --data series.npy --target y.npy --output net.fi
   \\fi importance integrated-gradients --model net.fi --data series.npy --over both --plot map.svg
   \\fi interactions shap --model booster.json --data rows.npy --output pairs.csv
+  \\fi report --model iris.fi --data iris.csv --target species --output iris.html
   \\fi plot pair-heatmap importance.csv --title \"Sensor pairs\" --output heatmap.svg";
 
 /// What every command understands.
@@ -90,6 +92,8 @@ enum Command {
     Compare(Box<compare::Compare>),
     /// A picture of a result file
     Plot(plot::Plot),
+    /// One page about a model: every method that fits, pictures, rows, warnings
+    Report(Box<report::Report>),
 }
 
 fn main() -> ExitCode {
@@ -105,6 +109,7 @@ fn main() -> ExitCode {
             Command::Select(select) => select.run(&session),
             Command::Compare(compare) => compare.run(&session),
             Command::Plot(plot) => plot.run(&session),
+            Command::Report(report) => report.run(&session),
         })
     });
     match done {

@@ -154,6 +154,11 @@ impl Provenance {
         let settings = settings.into_iter().map(|(name, value)| (name, value.into())).collect();
         Self { settings, ..self }
     }
+
+    /// Each file as it was named, and the SHA-256 of its content.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.inputs.iter().map(|input| (input.file.as_str(), input.sha256.as_str()))
+    }
 }
 
 #[derive(Serialize, Deserialize)]

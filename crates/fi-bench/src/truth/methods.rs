@@ -215,6 +215,10 @@ pub(super) const METHODS: &[Method] = &[
                 against the best constant; trained models",
         quantity: Some(Quantity::Alone),
         score: |fit, level| {
+            // A sequence without all but one channel is none: what is present is a column too.
+            if fit.channels().is_some() {
+                return Ok(None);
+            }
             retrained(fit, level, |run, seen, data, folds| {
                 let method = LeaveOneIn { folds, ..LeaveOneIn::default() };
                 let metrics = [loss(data.target())];

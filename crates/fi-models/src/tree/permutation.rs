@@ -92,10 +92,7 @@ pub fn permutation(
     let ensemble = trees.ensemble();
     let ranks = Ranks::new(ensemble);
     // Nodes or columns without number, or answers whose differences overflow: the definition.
-    // So does a table with a column for each of many sets of categories.
-    let n_columns = ranks.of_column().len();
-    let many_sets = n_columns > 8 * ensemble.n_features() + MOST_SETS;
-    if !can_be_coded(ensemble) || !ranks.fit::<i32>() || many_sets {
+    if !can_be_coded(ensemble) || !ranks.fit::<i32>() || ranks.are_wide() {
         return settings.importance(run, trees, data, players, metrics);
     }
     if ranks.fit::<i8>() {
@@ -109,9 +106,6 @@ pub fn permutation(
         settings.importance_by(run, trees, data, players, metrics, &by)
     }
 }
-
-/// More sets of categories than this are not coded: each would be a column of codes.
-const MOST_SETS: usize = 1024;
 
 /// All trees, laid out for walking.
 struct OnePass<'a, C: Code> {

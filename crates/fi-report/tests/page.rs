@@ -208,7 +208,10 @@ fn without_a_target_and_with_groups_the_page_says_what_is_left_out() {
     assert!(done.contains("left out because groups are scored"), "{done}");
     let summary = texts(&page, "section[aria-labelledby=summary] p").join(" ");
     assert!(summary.contains("3 features, scored as 2 groups, and answers with"), "{summary}");
-    assert!(summary.contains("the most important groups of features are “first”"), "{summary}");
+    assert!(
+        summary.contains("the most important groups of features are “\u{2068}first\u{2069}”"),
+        "{summary}"
+    );
     // 2 coefficients of 3 and 2 against one of 1.
     assert_eq!(texts(&page, "#importances tbody th"), ["first", "last"]);
 }

@@ -18,7 +18,7 @@ pub(crate) fn called(importance: &Importance) -> String {
             "SHAP (mean size)".to_owned()
         }
         "impurity" => "impurity (MDI)".to_owned(),
-        method => method.to_owned(),
+        method => method.replace('_', " "),
     }
 }
 

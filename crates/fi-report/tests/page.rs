@@ -52,7 +52,7 @@ fn forest(n_rows: usize, n_features: usize, n_classes: usize) -> (Stored, Datase
     let features = (0..n_features).map(|i| format!("feature {i}"));
     let data = Dataset::new(rows, Target::Classes { labels, names }).unwrap();
     let data = data.with_feature_names(features).unwrap();
-    let settings = RandomForest { n_trees: 5, ..RandomForest::default() };
+    let settings = RandomForest { n_estimators: 5, ..RandomForest::default() };
     let model = settings.fit(&Run::new(1), &data).unwrap();
     (Stored::new(model, &data, None).unwrap(), data)
 }

@@ -169,7 +169,7 @@ fn the_table_says_what_the_methods_say() {
     let (model, data) = forest(300, 4, 2);
     let found = findings(&model, &data);
     let methods: Vec<&str> = found.importances.iter().map(|i| i.method.as_str()).collect();
-    assert_eq!(methods, ["permutation importance", "mean |path-dependent TreeSHAP|", "impurity"]);
+    assert_eq!(methods, ["permutation", "mean |path-dependent TreeSHAP|", "impurity"]);
     let page = parsed(&Page::default().html(&found).unwrap());
     let first = &found.importances[0];
     let order = first.order();

@@ -65,14 +65,14 @@ const CASES: [Case; 3] = [
     Case {
         name: "numbers",
         calls: &[
-            "train linear --data diabetes.csv --target target --output numbers.fi",
+            "train boosting --data diabetes.csv --target target --output numbers.fi",
             "report --model numbers.fi --data diabetes.csv --target target --output numbers.html --title Diabetes",
         ],
     },
     Case {
         name: "hostile",
         calls: &[
-            "train boosting --data hostile.csv --target target --output hostile.fi",
+            "train mlp --data hostile.csv --target target --epochs 5 --output hostile.fi",
             "report --model hostile.fi --data hostile.csv --target target --output hostile.html --title </title><b>&",
         ],
     },
@@ -198,22 +198,19 @@ impl Visit<'_> {
             "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false,
         });
         self.chromium.call("Emulation.setDeviceMetricsOverride", metrics)?;
-        let params = json!({"format": "png", "captureBeyondViewport": true});
-        let shot = self.chromium.call("Page.captureScreenshot", {
-            let size = self.chromium.call("Page.getLayoutMetrics", json!({}))?;
-            let size = &size["cssContentSize"];
-            let clip = json!({
-                "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1,
-            });
-            let mut params = params;
-            params["clip"] = clip;
-            params
-        })?;
+        let layout = self.chromium.call("Page.getLayoutMetrics", json!({}))?;
+        let size = &layout["cssContentSize"];
+        let clip = json!({
+            "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1,
+        });
+        let params = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
+        let shot = self.chromium.call("Page.captureScreenshot", params)?;
         self.save(&shot["data"], &format!("{}-{what}.png", self.name))
     }
 
     fn save(&self, data: &Value, name: &str) -> Result<()> {
-        let bytes = STANDARD.decode(data.as_str().unwrap_or_default())?;
+        let bytes = STANDARD.decode(data.as_str().unwrap_or_default());
+        let bytes = bytes.ok().with_context(|| format!("{name} is no base64"))?;
         ensure!(bytes.len() > 5000, "{name} is empty");
         Ok(std::fs::write(self.folder.join(name), bytes)?)
     }
@@ -301,7 +298,7 @@ impl Visit<'_> {
     /// Rows by mouse and by list; the table must add up.
     fn rows(&mut self) -> Result<()> {
         let adds_up = "(() => {
-            const number = (text) => text === '' || text === '–' ? 0 : Number(text.replace('−', '-'));
+            const number = (text) => text === '' || text === '–' ? 0 : Number(text.replaceAll('−', '-'));
             const column = [...document.querySelectorAll('#row-table tbody tr')].map((row) => number(row.cells[2].textContent));
             const last = column.pop();
             const sum = column.reduce((a, b) => a + b, 0);

@@ -171,7 +171,7 @@ impl Page {
             self.command.iter().map(|word| quoted(&clipped(word, LONGEST_WORD))).collect();
         html! {
             @if !command.is_empty() {
-                pre tabindex="0" aria-label="Command line" { code { (command.join(" ")) } }
+                pre role="region" tabindex="0" aria-label="Command line" { code { (command.join(" ")) } }
             }
             p {
                 "Seed " (findings.seed) ", fi " (env!("CARGO_PKG_VERSION"))
@@ -179,7 +179,7 @@ impl Page {
             }
             @if self.provenance.files().next().is_some() {
                 div.wide role="region" aria-labelledby="files-caption" tabindex="0" {
-                    table {
+                    table.files {
                         caption #files-caption { "The files that went in" }
                         thead { tr { th scope="col" { "File" } th scope="col" { "SHA-256" } } }
                         tbody { @for (file, sha256) in self.provenance.files() {

@@ -51,7 +51,11 @@ fn dotted(findings: &Findings) -> Vec<usize> {
 
 /// What an axis of SHAP values is called.
 fn adds_to(findings: &Findings, output: usize) -> String {
-    format!("adds to {} ({})", findings.outputs[output], findings.scale)
+    let of = &findings.outputs[output];
+    if findings.scale == "units of the prediction" {
+        return format!("adds to {}{of}", if of == "prediction" { "the " } else { "" });
+    }
+    format!("adds to {of} ({})", findings.scale)
 }
 
 /// Whether every player is one feature, so that rows have a value of it.
@@ -78,8 +82,7 @@ pub(crate) fn swarms(findings: &Findings) -> Result<Markup> {
             ..Beeswarm::default()
         };
         let caption = format!(
-            "A dot is one of {} rows: to the right the feature raises the answer, to the left it \
-             lowers it.",
+            "To the right the feature raises the answer, to the left it lowers it, for {} rows.",
             dots.len()
         );
         figure(&chart.figure()?, &caption)

@@ -2,7 +2,8 @@
 
 use fi_core::agreement::Agreement;
 use fi_core::{
-    Attribution, Curve, Dataset, Importance, Metric, Model as _, Players, Run, Target, require,
+    Attribution, Curve, Dataset, Importance, Metric, Model as _, Players, Run, Target, Warning,
+    require,
 };
 use fi_models::store::Stored;
 use ndarray::{Array2, ArrayView2};
@@ -169,7 +170,14 @@ impl Report {
         let scored = scored.transpose()?;
         let mut importances = Vec::new();
         if let Some(data) = &scored {
-            importances.push(methods::permutation(self, run, model, &view, data)?);
+            let found = methods::permutation(self, run, model, &view, data)?;
+            // A page of half the work would look like a whole one.
+            if let Some(Warning::Unfinished { done, total }) =
+                found.warnings.iter().find(|warning| matches!(warning, Warning::Unfinished { .. }))
+            {
+                return Err(fi_core::Error::Cancelled { done: *done, total: *total }.into());
+            }
+            importances.push(found);
         } else {
             notes.push(
                 "Without a target nothing says how good the model is, and permutation importance \
@@ -180,6 +188,10 @@ impl Report {
         let explained = self.explained(run, model, &view, &mut notes);
         let values = view.rows.select(ndarray::Axis(0), &explained);
         let shap = shap::explain(run, model, &view, values.view(), &mut notes)?;
+        if let Some(rows) = &shap.attribution.finished_rows {
+            let (done, total) = (rows.len(), explained.len());
+            return Err(fi_core::Error::Cancelled { done, total }.into());
+        }
         let mut mean = shap.attribution.mean_abs(self.confidence)?;
         mean.warnings.extend(methods::guards(model, &view, None)?);
         importances.push(mean);

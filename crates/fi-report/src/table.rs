@@ -6,7 +6,7 @@ use fi_viz::number;
 use maud::{Markup, html};
 
 use crate::report::Findings;
-use crate::words::{heading, unit};
+use crate::words::{called, heading, unit};
 
 /// Longer tables say how much they leave out.
 const MOST_ROWS: usize = 500;
@@ -62,7 +62,7 @@ pub(crate) fn importances(findings: &Findings) -> Markup {
                 caption #importances-caption {
                     "Importance by " (columns.len()) " "
                     (if columns.len() == 1 { "method" } else { "methods" })
-                    ", most important by " (findings.importances[0].method) " first"
+                    ", most important by " (called(&findings.importances[0])) " first"
                     @if shown_rows < order.len() {
                         "; the first " (shown_rows) " of " (order.len())
                     }
@@ -78,7 +78,7 @@ pub(crate) fn importances(findings: &Findings) -> Markup {
                     }
                     tr {
                         @for column in &columns {
-                            @let of = &column.importance.method;
+                            @let of = called(column.importance);
                             th.first scope="col" data-sort="descending" data-of=(of)
                                 title=(unit(column.importance)) { "importance" }
                             @if column.has_interval {

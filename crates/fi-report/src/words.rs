@@ -10,9 +10,22 @@ const LONGEST_SENTENCE: usize = 1500;
 /// So many names stand in a sentence.
 const NAMED: usize = 3;
 
+/// What readers call a method.
+pub(crate) fn called(importance: &Importance) -> String {
+    match importance.method.as_str() {
+        "permutation" => "permutation importance".to_owned(),
+        method if method.starts_with("mean |") && method.ends_with('|') => {
+            "SHAP (mean size)".to_owned()
+        }
+        "impurity" => "impurity (MDI)".to_owned(),
+        method => method.replace('_', " "),
+    }
+}
+
 /// A method's name at the start of a line.
 pub(crate) fn heading(importance: &Importance) -> String {
-    let mut letters = importance.method.chars();
+    let name = called(importance);
+    let mut letters = name.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string());
     first.unwrap_or_default() + letters.as_str()
 }
@@ -66,7 +79,7 @@ fn top(findings: &Findings, first: &Importance) -> String {
             let (low, high) = (number(interval.low[player]), number(interval.high[player]));
             format!(", {} interval {low} to {high}", percent(interval.confidence))
         });
-        format!("“{}” ({value}{interval})", first.features[player])
+        format!("“{}” ({value}{interval})", isolated(&first.features[player]))
     };
     let named: Vec<String> = order.iter().take(NAMED).map(one).collect();
     let (what, are) = match (players(findings), named.len()) {
@@ -74,7 +87,7 @@ fn top(findings: &Findings, first: &Importance) -> String {
         (_, 1) => ("group of features", "is"),
         (players, _) => (players, "are"),
     };
-    format!("By {} the most important {what} {are} {}.", first.method, named.join(", "))
+    format!("By {} the most important {what} {are} {}.", called(first), named.join(", "))
 }
 
 /// A share in percent.
@@ -132,20 +145,35 @@ pub(crate) fn warnings(findings: &Findings) -> Vec<(String, Vec<String>)> {
         }
     };
     for importance in &findings.importances {
-        importance.warnings.iter().for_each(|warning| say(warning, importance.method.clone()));
+        importance.warnings.iter().for_each(|warning| say(warning, called(importance)));
     }
     for curve in &findings.curves {
         for warning in &curve.warnings {
-            say(warning, format!("{} of “{}”", curve.method, curve.feature));
+            say(warning, format!("{} of “{}”", curve.method, isolated(&curve.feature)));
         }
     }
     said
 }
 
+/// A name inside a sentence, whose script must not turn the numbers behind it round.
+fn isolated(name: &str) -> String {
+    format!("\u{2068}{name}\u{2069}")
+}
+
 /// With a capital and a full stop.
 fn sentence(text: &str) -> String {
-    // Warnings name features by their whole names.
+    // Warnings name features by their whole names, in backticks.
     let text = clipped(text, LONGEST_SENTENCE);
+    let parts: Vec<&str> = text.split('`').collect();
+    let text = if parts.len() % 2 == 1 {
+        let named = |(i, part): (usize, &&str)| match i % 2 {
+            0 => (*part).to_owned(),
+            _ => format!("`{}`", isolated(part)),
+        };
+        parts.iter().enumerate().map(named).collect()
+    } else {
+        text.clone()
+    };
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string());
     format!("{}{}.", first.unwrap_or_default(), letters.as_str())

@@ -52,7 +52,7 @@ fn forest(n_rows: usize, n_features: usize, n_classes: usize) -> (Stored, Datase
     let features = (0..n_features).map(|i| format!("feature {i}"));
     let data = Dataset::new(rows, Target::Classes { labels, names }).unwrap();
     let data = data.with_feature_names(features).unwrap();
-    let settings = RandomForest { n_trees: 5, ..RandomForest::default() };
+    let settings = RandomForest { n_estimators: 5, ..RandomForest::default() };
     let model = settings.fit(&Run::new(1), &data).unwrap();
     (Stored::new(model, &data, None).unwrap(), data)
 }
@@ -169,7 +169,7 @@ fn the_table_says_what_the_methods_say() {
     let (model, data) = forest(300, 4, 2);
     let found = findings(&model, &data);
     let methods: Vec<&str> = found.importances.iter().map(|i| i.method.as_str()).collect();
-    assert_eq!(methods, ["permutation importance", "mean |path-dependent TreeSHAP|", "impurity"]);
+    assert_eq!(methods, ["permutation", "mean |path-dependent TreeSHAP|", "impurity"]);
     let page = parsed(&Page::default().html(&found).unwrap());
     let first = &found.importances[0];
     let order = first.order();
@@ -208,7 +208,10 @@ fn without_a_target_and_with_groups_the_page_says_what_is_left_out() {
     assert!(done.contains("left out because groups are scored"), "{done}");
     let summary = texts(&page, "section[aria-labelledby=summary] p").join(" ");
     assert!(summary.contains("3 features, scored as 2 groups, and answers with"), "{summary}");
-    assert!(summary.contains("the most important groups of features are “first”"), "{summary}");
+    assert!(
+        summary.contains("the most important groups of features are “\u{2068}first\u{2069}”"),
+        "{summary}"
+    );
     // 2 coefficients of 3 and 2 against one of 1.
     assert_eq!(texts(&page, "#importances tbody th"), ["first", "last"]);
 }

@@ -7,6 +7,7 @@
 mod anytime;
 mod data;
 mod failure;
+mod help;
 mod importance;
 mod inspect;
 mod local;
@@ -16,39 +17,25 @@ mod plot;
 mod predict;
 mod sequence;
 mod session;
+mod shell;
 mod train;
 mod train_network;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use crate::session::Session;
 
 /// Which inputs of a machine-learning model matter, and how sure that is.
-///
-/// Models: XGBoost .json/.ubj, LightGBM .txt, CatBoost .json, .onnx, scikit-learn's trees exported
-/// to JSON, and fi's own .fi. Data: .csv with a header, or .npy (of three dimensions for sequences).
 #[derive(Parser)]
-#[command(name = "fi", version, after_help = EXAMPLES)]
+#[command(name = "fi", version)]
 struct Cli {
     #[command(flatten)]
     everywhere: Everywhere,
     #[command(subcommand)]
     command: Command,
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  \\fi train forest --data iris.csv --target species --output iris.fi
-  \\fi inspect iris.fi
-  \\fi importance permutation --model iris.fi --data iris.csv --target species --plot bars.svg
-  \\fi importance shap --model booster.json --data rows.csv --output importance.csv
-  \\fi explain shap --model booster.json --data rows.npy --output shap.npy
-  \\fi train lstm --data series.npy --target y.npy --output net.fi
-  \\fi importance integrated-gradients --model net.fi --data series.npy --over both --plot map.svg
-  \\fi interactions shap --model booster.json --data rows.npy --output pairs.csv
-  \\fi plot pair-heatmap importance.csv --title \"Sensor pairs\" --output heatmap.svg";
 
 /// What every command understands.
 #[derive(clap::Args)]
@@ -80,10 +67,15 @@ enum Command {
     Interactions(local::InteractionsCommand),
     /// A picture of a result file
     Plot(plot::Plot),
+    /// What makes a shell complete this command's words
+    Completions(shell::Completions),
+    /// Manual pages, one per command
+    Man(shell::Man),
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = help::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = Session::new(&cli.everywhere).and_then(|session| {
         session.install(|| match &cli.command {
             Command::Train(train) => train.run(&session),
@@ -93,6 +85,8 @@ fn main() -> ExitCode {
             Command::Explain(explain) => explain.run(&session),
             Command::Interactions(interactions) => interactions.run(&session),
             Command::Plot(plot) => plot.run(&session),
+            Command::Completions(completions) => completions.run(),
+            Command::Man(man) => man.run(),
         })
     });
     match done {

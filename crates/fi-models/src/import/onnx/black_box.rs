@@ -186,7 +186,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Stored, Problem> {
         known.op_register.insert(name, operator::build);
     }
     let is_known = |name: &str| known.op_register.0.contains_key(name) || name == "ZipMap";
-    graph::prune(&mut proto, &input, &chosen.name, &is_known)?;
+    let operators = graph::prune(&mut proto, &input, &chosen.name, &is_known)?;
     // Attributes are read once before tract does, for their sentences.
     let nodes = proto.graph.iter().flat_map(|graph| &graph.node);
     for node in nodes.filter(|node| KNOWN.contains(&node.op_type.as_str())) {
@@ -218,7 +218,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Stored, Problem> {
         completes: n_columns == 1 && ends_in_logistic,
         output: Output::Values,
         output_name: chosen.name.clone(),
-        operators: operators_of(&proto),
+        operators,
         n_numbers: n_numbers(&proto),
         producer: shown(&proto.producer_name),
     };
@@ -377,14 +377,6 @@ fn first_line(error: &TractError) -> String {
     let line = last.lines().next().unwrap_or_default();
     let plain = |c: char| if c.is_control() { '?' } else { c };
     line.chars().take(MOST).map(plain).collect()
-}
-
-fn operators_of(proto: &ModelProto) -> Vec<(String, usize)> {
-    let mut found = std::collections::BTreeMap::new();
-    for node in proto.graph.iter().flat_map(|graph| &graph.node) {
-        *found.entry(node.op_type.clone()).or_insert(0) += 1;
-    }
-    found.into_iter().collect()
 }
 
 fn n_numbers(proto: &ModelProto) -> usize {

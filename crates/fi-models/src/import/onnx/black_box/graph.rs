@@ -208,13 +208,14 @@ fn before<'a>(graph: &'a GraphProto, by: &BTreeMap<&str, usize>, name: &str) -> 
     found.into_iter().map(|i| &graph.node[i]).collect()
 }
 
-/// Keeps what makes one output, in an order that can be computed, and checks it.
+/// Keeps what makes one output, in an order that can be computed, and checks it. Answers which
+/// operators the file has there, and how often.
 pub(super) fn prune(
     model: &mut ModelProto,
     input: &Input,
     output: &str,
     is_known: &dyn Fn(&str) -> bool,
-) -> Result<(), Problem> {
+) -> Result<Vec<(String, usize)>, Problem> {
     if !model.functions.is_empty() {
         return unsupported(
             "it has functions of its own: inline them (`onnx.inliner.inline_local_functions`)",
@@ -236,6 +237,10 @@ pub(super) fn prune(
     for node in &nodes {
         check_node(node, &used)?;
     }
+    let mut operators = BTreeMap::new();
+    for node in &nodes {
+        *operators.entry(node.op_type.clone()).or_insert(0) += 1;
+    }
     graph.node = nodes;
     rewrite(graph, output, input.is_double)?;
     graph.input.retain(|given| given.name == input.name);
@@ -247,7 +252,7 @@ pub(super) fn prune(
     if graph.output.is_empty() {
         graph.output.push(ValueInfoProto { name: output.to_owned(), ..ValueInfoProto::default() });
     }
-    Ok(())
+    Ok(operators.into_iter().collect())
 }
 
 /// The nodes before an output, each behind what it needs.

@@ -256,9 +256,11 @@ fn ours(work: &Work, threads: usize) -> Result<Command> {
     Ok(command)
 }
 
-/// Both sides in turn; a work that is done more than once is done once more before, to warm up.
+/// Both sides in turn; a work that is done more than once is done once more before, to warm up,
+/// unless it takes a minute.
 fn taking_turns(work: &Work, mut ours: Side, mut theirs: Side) -> Result<[Measured; 2]> {
-    for repetition in usize::from(work.repetitions == 1)..=work.repetitions {
+    let warm_up = work.repetitions > 1 && !work.name.starts_with("lofo:");
+    for repetition in usize::from(!warm_up)..=work.repetitions {
         ours.turn(repetition > 0)?;
         theirs.turn(repetition > 0)?;
     }

@@ -12,7 +12,7 @@ use crate::failure::{Done, Failure};
 use crate::session::Session;
 
 /// A table, and what its columns are.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct DataArgs {
     /// The table: .csv with a header, or .npy (columns x0, x1, … unless --names says otherwise);
     /// .npy of three dimensions (row, step, channel) for sequences, padded with NaN
@@ -166,13 +166,18 @@ pub(crate) struct ModelArg {
 }
 
 impl ModelArg {
+    /// The files that the model comes from.
+    pub(crate) fn files(&self) -> Vec<&Path> {
+        std::iter::once(self.model.as_path()).chain(self.layers.layers.as_deref()).collect()
+    }
+
     pub(crate) fn load(&self) -> Done<Stored> {
         self.layers.load(&self.model)
     }
 }
 
 /// What a file of tensors does not say.
-#[derive(Args)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct LayersArg {
     /// The layers of a network in .safetensors, described as docs/import.md says
     #[arg(long, value_name = "FILE.json")]
@@ -190,7 +195,7 @@ impl LayersArg {
 }
 
 /// Groups of features, from a TOML file.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct GroupsArg {
     /// Groups of features to score as one: lines of `name = ["column", "column"]`
     #[arg(long, value_name = "FILE.toml")]

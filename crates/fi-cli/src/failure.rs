@@ -35,6 +35,7 @@ impl Failure {
 
 fn is_interrupt(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(fi_core::Error::Cancelled { .. }))
+        || error.downcast_ref().is_some_and(fi_report::Error::is_cancelled)
 }
 
 impl std::fmt::Display for Failure {

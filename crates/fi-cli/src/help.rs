@@ -15,7 +15,7 @@ const EXAMPLES: [(&str, &str); 12] = [
     ("explain", "explain shap --model booster.json --data d.csv --output shap.npy"),
     ("interactions", "interactions shap --model booster.json --data d.csv"),
     ("select", "select boruta --learner forest --data d.csv --target y"),
-    ("compare", "compare --model iris.fi --data d.csv --target y"),
+    ("compare", "compare --models a.fi,b.json --methods shap,lofo --data d.csv --target y"),
     ("plot", "plot heatmap pairs.csv --output pairs.svg"),
     ("report", "report --model iris.fi --data d.csv --target y --output r.html"),
     ("completions", "completions bash > /etc/bash_completion.d/fi"),

@@ -5,18 +5,25 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its user")]
 
 mod anytime;
+mod compare;
 mod data;
 mod failure;
 mod help;
 mod importance;
 mod inspect;
+mod interactions;
+mod learner;
+mod lime;
 mod local;
 mod network;
 mod output;
 mod plot;
 mod predict;
+mod report;
+mod select;
 mod sequence;
 mod session;
+mod shap;
 mod shell;
 mod train;
 mod train_network;
@@ -62,11 +69,17 @@ enum Command {
     /// One score per feature: how much each matters to the model as a whole
     Importance(Box<importance::Command>),
     /// One score per row and feature: what each adds to each prediction
-    Explain(local::Explain),
+    Explain(Box<local::Explain>),
     /// One score per pair of features: what they add together and not alone
-    Interactions(local::InteractionsCommand),
+    Interactions(Box<interactions::InteractionsCommand>),
+    /// Which features to keep, and how good a model of them is on rows it has not seen
+    Select(Box<select::Select>),
+    /// Several methods on one model or on several: scores, and how far they agree
+    Compare(Box<compare::Compare>),
     /// A picture of a result file
     Plot(plot::Plot),
+    /// One page about a model: every method that fits, pictures, rows, warnings
+    Report(Box<report::Report>),
     /// What makes a shell complete this command's words
     Completions(shell::Completions),
     /// Manual pages, one per command
@@ -84,7 +97,10 @@ fn main() -> ExitCode {
             Command::Importance(importance) => importance.run(&session),
             Command::Explain(explain) => explain.run(&session),
             Command::Interactions(interactions) => interactions.run(&session),
+            Command::Select(select) => select.run(&session),
+            Command::Compare(compare) => compare.run(&session),
             Command::Plot(plot) => plot.run(&session),
+            Command::Report(report) => report.run(&session),
             Command::Completions(completions) => completions.run(),
             Command::Man(man) => man.run(),
         })

@@ -26,7 +26,7 @@ pub(crate) enum Kind {
 }
 
 /// The picture of a result just computed.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Picture {
     /// Draw the result: .svg or .png
     #[arg(long, value_name = "FILE")]

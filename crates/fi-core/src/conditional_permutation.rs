@@ -131,9 +131,9 @@ pub enum Conditioning<'a> {
 ///
 /// - Strobl, Boulesteix, Kneib, Augustin, Zeileis (2008). *Conditional variable importance for
 ///   random forests.* BMC Bioinformatics 9. <https://doi.org/10.1186/1471-2105-9-307>
-/// - Molnar, König, Bischl, Casalicchio (2023). *Model-agnostic feature importance and effects with
-///   dependent features: a conditional subgroup approach.* Data Mining and Knowledge Discovery.
-///   <https://doi.org/10.1007/s10618-022-00901-9>
+/// - Molnar, König, Bischl, Casalicchio (2024). *Model-agnostic feature importance and effects with
+///   dependent features: a conditional subgroup approach.* Data Mining and Knowledge Discovery
+///   38(5). <https://doi.org/10.1007/s10618-022-00901-9>
 /// - Candès, Fan, Janson, Lv (2018). *Panning for gold: 'model-X' knockoffs for high dimensional
 ///   controlled variable selection.* JRSS B 80(3), §5. <https://doi.org/10.1111/rssb.12265>
 /// - Phipson, Smyth (2010). *Permutation P-values should never be zero.*

@@ -21,16 +21,21 @@
 //! |---|---|---|
 //! | data | [`read_data`], [`read_rows`], [`read_csv`], [`read_npy_2d`] | |
 //! | global importance | [`read_importance_csv`], [`read_importance_json`] | [`write_importance_csv`], [`write_importance_json`] |
-//! | local importance | [`read_npy_2d`], [`read_npy_3d`] | [`write_attribution_npy`], [`attribution_table`] |
+//! | several results | | [`comparison_table`], [`agreement_table`], [`write_comparison_json`], [`comparison_report`] |
+//! | local importance | [`read_npy_2d`], [`read_npy_3d`] | [`write_attribution_npy`], [`attribution_table`], [`lime_table`] |
 //! | pairs | [`read_pairs`], [`read_npy_3d`] | [`write_interactions_npy`], [`interaction_table`] |
+//! | folds | [`read_folds`] | |
+//! | selections | | [`selection_table`], [`selected_features_table`] |
 //! | finished work | [`CheckpointFile`], [`read_checkpoint`] | [`CheckpointFile`], [`write_checkpoint`] |
 //! | any table | [`read_table_csv`] | [`write_table_csv`] |
 
 mod atomic;
 mod checkpoint;
+mod comparison;
 mod data;
 mod data_csv;
 mod error;
+mod folds;
 mod importance_csv;
 mod importance_json;
 mod local_table;
@@ -38,25 +43,29 @@ mod npy;
 mod npz;
 mod pairs;
 mod records;
+mod selection_table;
 mod table;
 
 pub use atomic::write_atomic;
 pub use checkpoint::{CheckpointFile, read_checkpoint, write_checkpoint};
+pub use comparison::{agreement_table, comparison_report, comparison_table, write_comparison_json};
 pub use data::{DataOptions, TargetSource, read_data, read_names, read_rows};
 pub use data_csv::{CsvOptions, Task, read_csv, read_csv_from, read_csv_rows};
 pub use error::{Error, Result};
+pub use folds::read_folds;
 pub use importance_csv::{
     ImportanceRow, importance_rows, importance_table, read_importance_csv,
     read_importance_csv_from, write_importance_csv,
 };
 pub use importance_json::{Provenance, read_importance_json, write_importance_json};
-pub use local_table::{attribution_table, interaction_table};
+pub use local_table::{attribution_table, interaction_table, lime_table};
 pub use npy::{
     read_npy, read_npy_1d, read_npy_2d, read_npy_2d_from, read_npy_3d, write_attribution_npy,
     write_interactions_npy, write_npy,
 };
 pub use npz::{natural, read_npz, read_weights_history};
 pub use pairs::{PAIR_PATTERN, PairScores, PairSum, pair_names, read_pairs};
+pub use selection_table::{selected_features_table, selection_table};
 pub use table::{Cell, Table, read_table_csv, read_table_csv_from, write_table_csv};
 
 /// Runs the README's example as a test.

@@ -28,26 +28,41 @@
 //! when the pointer rests on it.
 
 mod bars;
+mod beeswarm;
 mod boxes;
 mod color;
 mod curve;
+mod dependence;
+mod dots;
 mod error;
 mod figure;
 mod font;
 mod heatmap;
 mod layout;
 mod lines;
+mod matrices;
 mod number;
+mod partner;
+mod path;
 mod render;
+mod value_colors;
+mod waterfall;
 
 pub use bars::{BarChart, Order};
+pub use beeswarm::Beeswarm;
 pub use boxes::BoxPlot;
+pub use color::Theme;
 pub use curve::{CurveChart, CurveLine};
+pub use dependence::Dependence;
+pub use dots::DotChart;
 pub use error::{Error, Result};
 pub use figure::{Figure, TextBox};
 pub use heatmap::{Annotate, ColorScale, Diagonal, Heatmap};
 pub use lines::{LineChart, Scale};
 pub use number::number;
+pub use partner::interaction_partner;
+pub use path::SelectionPath;
+pub use waterfall::Waterfall;
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

@@ -107,7 +107,7 @@ const MOST_PAIRS: usize = 2048;
 ///
 /// - Lundberg, Lee (2017). *A unified approach to interpreting model predictions.* NeurIPS 30.
 ///   <https://arxiv.org/abs/1705.07874>
-/// - Covert, Lee (2021). *Improving KernelSHAP: practical Shapley value estimation via linear
+/// - Covert, Lee (2021). *Improving KernelSHAP: practical Shapley value estimation using linear
 ///   regression.* AISTATS. <https://arxiv.org/abs/2012.01536>
 /// - Musco, Witter (2025). *Provably accurate Shapley value estimation via leverage score
 ///   sampling.* ICLR. <https://arxiv.org/abs/2410.01917>

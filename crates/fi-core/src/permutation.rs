@@ -16,6 +16,7 @@ use ndarray::ArrayView1;
 
 use self::repeats::{Begun, is_within, replicates};
 use crate::checkpoint::{Checkpoint, Fingerprint, Work};
+use crate::cost::{Cost, bytes, product};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result, require};
 use crate::importance::{Importance, Replicate, Warning};
@@ -164,6 +165,25 @@ impl Default for Permutation {
 }
 
 impl Permutation {
+    /// What [`Permutation::importance`] will cost for a table `(n_rows, n_features)` and a model
+    /// of so many outputs; with a tolerance, at most.
+    pub fn cost(
+        &self,
+        n_rows: usize,
+        n_features: usize,
+        n_players: usize,
+        n_outputs: usize,
+    ) -> Cost {
+        let n_rows = self.max_rows.map_or(n_rows, |most| n_rows.min(most));
+        let shuffles = product(&[n_rows, n_players, self.n_repeats]);
+        Cost {
+            n_evaluations: shuffles.saturating_add(n_rows as u64),
+            n_bytes: bytes(&[n_players, self.n_repeats])
+                .saturating_add(bytes(&[n_rows, n_outputs])),
+            n_bytes_per_thread: bytes(&[n_rows.min(self.batch_rows), n_features + n_outputs]),
+        }
+    }
+
     /// Scores the players in each metric, in one pass over the predictions.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ const LONGEST_TITLE: usize = 300;
 const LONGEST_WORD: usize = 4000;
 
 /// How findings are shown, and what else the reader must know to make them again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Page {
     /// The page's title; default `What matters to the model`.
     pub title: String,

@@ -135,6 +135,13 @@ impl Estimator for Kernel {
         "KernelSHAP"
     }
 
+    fn n_evaluations(&self, game: &dyn Game) -> Option<u64> {
+        let everything = 1_u64.checked_shl(game.n_players() as u32).unwrap_or(u64::MAX);
+        // Coalitions come with their complements.
+        let n_coalitions = (self.n_coalitions as u64).min(everything) / 2 * 2;
+        Some(n_coalitions.saturating_mul(game.cost() as u64))
+    }
+
     fn estimate(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate> {
         self.prepare(run, game.n_players())?(run, game)
     }

@@ -49,6 +49,7 @@ enum By {
 
 /// The options of `fi select`.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command")]
 pub(crate) struct Select {
     /// How to choose
     #[arg(value_enum)]

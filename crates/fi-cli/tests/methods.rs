@@ -133,9 +133,8 @@ fn learners_are_trained_again_without_a_feature_or_with_it_alone() {
     assert_eq!(given[0].replicates.ncols(), 3);
     assert_eq!(desk.json("i.json")["inputs"].as_array().unwrap().len(), 2);
     std::fs::write(desk.path("g.toml"), "ac = ['a', 'c']\nb = ['b']\n").unwrap();
-    let grouped = format!(
-        "lofo --data train.csv --target y --rows-group site --learner linear --groups g.toml"
-    );
+    let grouped =
+        "lofo --data train.csv --target y --rows-group site --learner linear --groups g.toml";
     let (_, said) = desk.both(&format!("importance {grouped} --output i.json"));
     assert!(!said.contains("both sides of a fold"), "{said}");
     let found = &fi_io::read_importance_json(desk.path("i.json")).unwrap()[0];
@@ -382,10 +381,8 @@ fn selectors_choose_what_matters_and_are_scored_honestly() {
     let forest = "--learner forest:n_estimators=20 --importance impurity";
     let (printed, _) = desk.both(&format!("{boruta} {forest} --two-step --rough-fix"));
     assert!(printed.contains("a;c") && !printed.contains("a;b"), "{printed}");
-    let (code, said) = desk.fails(&format!(
-        "select top --data train.csv --target y --importance \
-        coefficients --learner tree"
-    ));
+    let (code, said) = desk
+        .fails("select top --data train.csv --target y --importance coefficients --learner tree");
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("the learner `tree` has no coefficients to read"), "{said}");
 }

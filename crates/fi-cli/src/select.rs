@@ -66,7 +66,7 @@ pub(crate) struct Select {
     /// The metric, by scikit-learn's name [default: log loss for classes, MSE for numbers]
     #[arg(long, value_name = "NAME")]
     metric: Option<String>,
-    /// top, rfe: how many are kept [default: 10; half]; rfecv: the fewest that are tried
+    /// top: how many are kept; rfe: the same [default: half]; rfecv: the fewest that are tried
     /// [default: 1]; stability: how many each half chooses [default: what an expected single
     /// mistake allows]
     #[arg(long, value_name = "N")]
@@ -196,6 +196,9 @@ impl Select {
         };
         let sized = [Method::Top, Method::Rfe, Method::Rfecv, Method::Stability];
         known(self.n_features.is_some(), "n-features", &sized)?;
+        if method == Method::Top && self.n_features.is_none() {
+            return Failure::call("top keeps as many as you say: give --n-features");
+        }
         known(self.at.is_some(), "at", &[Method::Threshold])?;
         known(self.max.is_some(), "max", &[Method::Threshold])?;
         known(self.step.is_some(), "step", &[Method::Rfe, Method::Rfecv])?;

@@ -382,7 +382,7 @@ fn selectors_choose_what_matters_and_are_scored_honestly() {
     let (printed, _) = desk.both(&format!("{boruta} {forest} --two-step --rough-fix"));
     assert!(printed.contains("a;c") && !printed.contains("a;b"), "{printed}");
     let (code, said) = desk
-        .fails("select top --data train.csv --target y --importance coefficients --learner tree");
+        .fails("select top --n-features 2 --data train.csv --target y --importance coefficients --learner tree");
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("the learner `tree` has no coefficients to read"), "{said}");
 }
@@ -465,6 +465,7 @@ fn each_wrong_call_gets_one_sentence_and_leaves_nothing_behind() {
         ("interactions shap --model m.fi --data test.csv --metric r2", "--metric has no meaning"),
         ("select top --data train.csv --target y --alpha 0.1", "--alpha has no meaning"),
         ("select threshold --data train.csv --target y --at high", "`cutoff` is `high`"),
+        ("select top --data train.csv --target y", "give --n-features"),
         ("select top --data train.csv --target y --output s.txt", "no extension"),
         ("compare --methods permutation --data test.csv --target y", "give --models"),
         ("compare --methods lofo --data train.csv --target y --output c.csv", "no extension"),

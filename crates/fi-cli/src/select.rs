@@ -196,9 +196,6 @@ impl Select {
         };
         let sized = [Method::Top, Method::Rfe, Method::Rfecv, Method::Stability];
         known(self.n_features.is_some(), "n-features", &sized)?;
-        if method == Method::Top && self.n_features.is_none() {
-            return Failure::call("top keeps as many as you say: give --n-features");
-        }
         known(self.at.is_some(), "at", &[Method::Threshold])?;
         known(self.max.is_some(), "max", &[Method::Threshold])?;
         known(self.step.is_some(), "step", &[Method::Rfe, Method::Rfecv])?;
@@ -211,7 +208,11 @@ impl Select {
         known(self.rough_fix, "rough-fix", &[Method::Boruta])?;
         known(self.threshold.is_some(), "threshold", &[Method::Stability])?;
         known(self.n_pairs.is_some(), "n-pairs", &[Method::Stability])?;
-        known(self.unimodal, "unimodal", &[Method::Stability])
+        known(self.unimodal, "unimodal", &[Method::Stability])?;
+        if method == Method::Top && self.n_features.is_none() {
+            return Failure::call("top keeps as many as you say: give --n-features");
+        }
+        Ok(())
     }
 
     fn selector(&self, data: &Dataset, metric: Option<Metric>) -> Done<Box<dyn Selector>> {

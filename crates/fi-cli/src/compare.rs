@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum as _};
+use comfy_table::CellAlignment;
 use fi_core::Importance;
 use fi_core::agreement::{Agreement, Comparison};
 use fi_viz::{ColorScale, Heatmap};
@@ -221,8 +222,10 @@ fn pictures(folder: &Path, comparison: &Comparison) -> Done {
 fn print(comparison: &Comparison) {
     for table in [fi_io::comparison_table(comparison), fi_io::agreement_table(comparison)] {
         let header: Vec<&str> = table.columns.iter().map(String::as_str).collect();
-        // Names stand in the first column, numbers to the right of it.
-        let mut shown = aligned(&header, header.len());
+        let mut shown = aligned(&header, 0);
+        if let Some(names) = shown.column_mut(0) {
+            names.set_cell_alignment(CellAlignment::Left);
+        }
         for row in &table.rows {
             shown.add_row(row.iter().map(|cell| match cell {
                 fi_io::Cell::Number(value) => fi_viz::number(*value),

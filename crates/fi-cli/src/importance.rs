@@ -18,7 +18,7 @@ use fi_models::tree;
 use self::method::Method;
 use self::of_learner::LocationArg;
 use self::of_predictions::RemovalArgs;
-pub(crate) use self::of_predictions::table_of;
+pub(crate) use self::of_predictions::{of_scored_rows, table_of};
 use crate::anytime::AnytimeArgs;
 use crate::data::{DataArgs, GroupsArg, LayersArg};
 use crate::failure::{Done, Failure};

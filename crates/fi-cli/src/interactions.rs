@@ -9,7 +9,7 @@ use fi_models::tree::Summary;
 
 use crate::data::{DataArgs, GroupsArg, LayersArg};
 use crate::failure::{Done, Failure};
-use crate::importance::metrics;
+use crate::importance::{metrics, of_scored_rows};
 use crate::learner::LearnerArgs;
 use crate::output::{Sink, aligned};
 use crate::sequence::{SequenceArgs, Swappable};
@@ -194,12 +194,14 @@ impl InteractionsCommand {
     fn permutation(&self, session: &Session) -> Done<Interaction> {
         let names: Vec<String> = self.metric.iter().cloned().collect();
         let run = session.run();
+        let mut warnings = Vec::new();
         let mut found = if let Some(path) = &self.model {
             let model = self.layers.load(path)?;
             let players = self.sequence.players(&self.groups, &model.feature_names)?;
             let data = self.data.to_score(&model)?;
             let pairs = self.chosen(&players)?;
             let metrics = metrics(&names, &data, &Metric::LogLoss)?;
+            warnings = of_scored_rows(&model, &data, &players, false)?;
             let view = Swappable::new(&model, &model.feature_names, players, data.rows())?;
             let data = view.data(data)?;
             let permutation = Permutation {
@@ -218,7 +220,9 @@ impl InteractionsCommand {
             let lofo = Lofo { folds, confidence: self.confidence };
             self.chosen(&players)?.refit(&run, &lofo, &learner, &data, &players, &metrics)?
         };
-        Ok(found.remove(0))
+        let mut found = found.remove(0);
+        found.warnings.extend(warnings);
+        Ok(found)
     }
 
     /// The pairs that were asked for.

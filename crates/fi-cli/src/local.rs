@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use fi_core::{Attribution, Occlusion, Pooling};
 use fi_models::store::Stored;
-use ndarray::{Array2, Axis};
 
 use crate::data::{DataArgs, GroupsArg, ModelArg};
 use crate::failure::{Done, Failure};
 use crate::lime::LimeArgs;
 use crate::network::{Local, NetworkArgs};
-use crate::output::{Sink, print_rows};
+use crate::output::{Sink, aligned};
 use crate::sequence::{SequenceArgs, Swappable};
 use crate::session::Session;
 pub(crate) use crate::shap::ShapArgs;
@@ -152,20 +151,30 @@ impl Explain {
             Sink::File { path, .. } => {
                 fi_io::write_table_csv(path, &fi_io::attribution_table(&attribution))?;
             }
-            Sink::Table => {
-                let mut names = attribution.features.clone();
-                names.push("base_value".to_owned());
-                let (n_rows, n_outputs, n_players) = attribution.values.dim();
-                let mut flat = Array2::zeros((n_rows * n_outputs, n_players + 1));
-                for (i, mut line) in flat.rows_mut().into_iter().enumerate() {
-                    let (row, output) = (i / n_outputs, i % n_outputs);
-                    let values = attribution.values.index_axis(Axis(0), row);
-                    line.slice_mut(ndarray::s![..n_players]).assign(&values.row(output));
-                    line[n_players] = attribution.base_values[[row, output]];
-                }
-                print_rows(&names, flat.view());
-            }
+            Sink::Table => print(&attribution),
         }
         Ok(())
+    }
+}
+
+/// The first rows on stdout, with a line for each output.
+fn print(attribution: &Attribution) {
+    const SHOWN: usize = 20;
+    let table = fi_io::attribution_table(attribution);
+    let (n_rows, n_outputs, _) = attribution.values.dim();
+    let front = (n_outputs == 1).then_some("row");
+    let header: Vec<&str> =
+        front.into_iter().chain(table.columns.iter().map(String::as_str)).collect();
+    let mut shown = aligned(&header, 0);
+    for (row, cells) in table.rows.iter().enumerate().take(SHOWN) {
+        let front = front.map(|_| row.to_string());
+        shown.add_row(front.into_iter().chain(cells.iter().map(|cell| match cell {
+            fi_io::Cell::Number(value) => fi_viz::number(*value),
+            other => other.text(),
+        })));
+    }
+    println!("{shown}");
+    if table.rows.len() > SHOWN {
+        println!("… {n_rows} rows in all; --output writes them.");
     }
 }

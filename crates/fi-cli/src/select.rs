@@ -49,6 +49,7 @@ enum By {
 
 /// The options of `fi select`.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command")]
 pub(crate) struct Select {
     /// How to choose
     #[arg(value_enum)]
@@ -65,7 +66,7 @@ pub(crate) struct Select {
     /// The metric, by scikit-learn's name [default: log loss for classes, MSE for numbers]
     #[arg(long, value_name = "NAME")]
     metric: Option<String>,
-    /// top, rfe: how many are kept [default: 10; half]; rfecv: the fewest that are tried
+    /// top: how many are kept; rfe: the same [default: half]; rfecv: the fewest that are tried
     /// [default: 1]; stability: how many each half chooses [default: what an expected single
     /// mistake allows]
     #[arg(long, value_name = "N")]
@@ -207,7 +208,11 @@ impl Select {
         known(self.rough_fix, "rough-fix", &[Method::Boruta])?;
         known(self.threshold.is_some(), "threshold", &[Method::Stability])?;
         known(self.n_pairs.is_some(), "n-pairs", &[Method::Stability])?;
-        known(self.unimodal, "unimodal", &[Method::Stability])
+        known(self.unimodal, "unimodal", &[Method::Stability])?;
+        if method == Method::Top && self.n_features.is_none() {
+            return Failure::call("top keeps as many as you say: give --n-features");
+        }
+        Ok(())
     }
 
     fn selector(&self, data: &Dataset, metric: Option<Metric>) -> Done<Box<dyn Selector>> {

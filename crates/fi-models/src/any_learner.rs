@@ -250,7 +250,7 @@ impl AnyLearner {
             }
             (LearnerKind::Ridge, None) => {
                 let penalty = self.penalty.unwrap_or(0.01);
-                let ridge = linfa_elasticnet::ElasticNet::ridge().max_iterations(10_000);
+                let ridge = linfa_elasticnet::ElasticNet::ridge();
                 elastic_net(ridge.penalty(penalty)).fit(run, data)
             }
             (LearnerKind::Linear | LearnerKind::Ridge, Some(_)) => Err(Error::Data(format!(

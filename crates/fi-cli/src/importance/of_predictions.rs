@@ -294,7 +294,7 @@ impl Command {
 
 /// What speaks against scoring a model's features on these rows; `marginal` if values are
 /// replaced whatever the others are.
-fn of_scored_rows(
+pub(crate) fn of_scored_rows(
     model: &Stored,
     data: &Dataset,
     players: &Players,

@@ -153,7 +153,7 @@ fn read(text: &str, plain: Kind) -> Option<Folds> {
     if text == "leave-one-group-out" {
         return Some(Folds::LeaveOneGroupOut);
     }
-    if let Some(inner) = text.strip_prefix("first:") {
+    if let Some(inner) = text.strip_prefix("first:").filter(|inner| !inner.starts_with("first:")) {
         return read(inner, plain).map(|folds| Folds::First(Box::new(folds)));
     }
     if let Some(inner) = text.strip_prefix("repeated:") {
@@ -223,7 +223,7 @@ mod tests {
     fn any_other_text_gets_one_sentence() {
         let mut texts = vec!["", "0", "-1", "five", "5x2", "time", "time:x", "lottery:5"];
         texts.extend(["repeated:5", "repeated:time:5x2", "repeated:5x0", "repeated:5x99999"]);
-        texts.extend(["first:", "first:repeated", "99999999999999999999999"]);
+        texts.extend(["first:", "first:first:5", "first:repeated", "99999999999999999999999"]);
         for text in texts {
             for data in [values(), classes()] {
                 let error = Folds::parse(text, &data).unwrap_err().to_string();

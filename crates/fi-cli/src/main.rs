@@ -13,6 +13,7 @@ mod local;
 mod network;
 mod output;
 mod plot;
+mod plot_rows;
 mod predict;
 mod sequence;
 mod session;
@@ -79,7 +80,7 @@ enum Command {
     /// One score per pair of features: what they add together and not alone
     Interactions(local::InteractionsCommand),
     /// A picture of a result file
-    Plot(plot::Plot),
+    Plot(Box<plot::Plot>),
 }
 
 fn main() -> ExitCode {

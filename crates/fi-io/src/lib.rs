@@ -21,12 +21,14 @@
 //! |---|---|---|
 //! | data | [`read_data`], [`read_rows`], [`read_csv`], [`read_npy_2d`] | |
 //! | global importance | [`read_importance_csv`], [`read_importance_json`] | [`write_importance_csv`], [`write_importance_json`] |
-//! | local importance | [`read_npy_2d`], [`read_npy_3d`] | [`write_attribution_npy`], [`attribution_table`] |
+//! | local importance | [`read_attribution`] | [`write_attribution_npy`], [`attribution_table`] |
 //! | pairs | [`read_pairs`], [`read_npy_3d`] | [`write_interactions_npy`], [`interaction_table`] |
 //! | finished work | [`CheckpointFile`], [`read_checkpoint`] | [`CheckpointFile`], [`write_checkpoint`] |
+//! | agreement, selections | [`read_agreement`], [`read_selection_path`], [`read_selected_features`] | |
 //! | any table | [`read_table_csv`] | [`write_table_csv`] |
 
 mod atomic;
+mod attribution_in;
 mod checkpoint;
 mod data;
 mod data_csv;
@@ -39,8 +41,10 @@ mod npz;
 mod pairs;
 mod records;
 mod table;
+mod tables_in;
 
 pub use atomic::write_atomic;
+pub use attribution_in::read_attribution;
 pub use checkpoint::{CheckpointFile, read_checkpoint, write_checkpoint};
 pub use data::{DataOptions, TargetSource, read_data, read_names, read_rows};
 pub use data_csv::{CsvOptions, Task, read_csv, read_csv_from, read_csv_rows};
@@ -58,6 +62,7 @@ pub use npy::{
 pub use npz::{natural, read_npz, read_weights_history};
 pub use pairs::{PAIR_PATTERN, PairScores, PairSum, pair_names, read_pairs};
 pub use table::{Cell, Table, read_table_csv, read_table_csv_from, write_table_csv};
+pub use tables_in::{SelectedFeature, read_agreement, read_selected_features, read_selection_path};
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

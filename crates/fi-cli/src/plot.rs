@@ -258,9 +258,9 @@ impl Plot {
     /// The same of a result that holds more than its table.
     fn of_json(&self, kind: ResultKind, session: &Session) -> Done<Figure> {
         let all = fi_io::read_importance_json(&self.file)?;
-        let names = || all.iter().map(|importance| importance.metric.clone());
-        let chosen = self.chosen(names().collect(), session)?;
-        let importance = &all[chosen];
+        let metrics: Vec<Option<String>> =
+            all.iter().map(|importance| importance.metric.clone()).collect();
+        let importance = &all[self.chosen(&metrics, session)?];
         let title = self.title.clone().unwrap_or_else(|| importance.method.clone());
         let map = Heatmap::of_channels(&importance.features, &importance.values);
         match (kind, map) {
@@ -314,12 +314,12 @@ impl Plot {
         let rows = read_importance_csv(&self.file)?;
         let mut metrics: Vec<Option<String>> = rows.iter().map(|row| row.metric.clone()).collect();
         metrics.dedup();
-        let chosen = metrics[self.chosen(metrics.clone(), session)?].clone();
+        let chosen = metrics[self.chosen(&metrics, session)?].clone();
         Ok(rows.into_iter().filter(|row| row.metric == chosen).collect())
     }
 
     /// The place of the metric to draw; says so if there are others.
-    fn chosen(&self, metrics: Vec<Option<String>>, session: &Session) -> Done<usize> {
+    fn chosen(&self, metrics: &[Option<String>], session: &Session) -> Done<usize> {
         let file = self.file.display();
         let Some(first) = metrics.first() else {
             return Err(anyhow::anyhow!("`{file}` holds no result").into());

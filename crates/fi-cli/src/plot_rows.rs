@@ -63,7 +63,7 @@ impl RowArgs {
                 Dependence { title: title(chart.title.clone()), ..chart }.figure()?
             }
             _ => {
-                let rows = rows.map(|rows| rows.view());
+                let rows = rows.map(ndarray::ArrayBase::view);
                 let chart = Beeswarm::of(&attribution, self.output_index, rows)?;
                 Beeswarm { title: title(chart.title.clone()), ..chart }.figure()?
             }

@@ -280,11 +280,11 @@ impl SelectionPath {
         })?;
         let mut sorted = self.n_features.clone();
         sorted.sort_unstable();
-        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            require(false, CHART, || {
-                format!("{} features stand on the path twice, give each number once", pair[0])
-            })?;
-        }
+        let twice = sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+        require(twice.is_none(), CHART, || {
+            let n = twice.unwrap_or(0);
+            format!("{n} features stand on the path twice, give each number once")
+        })?;
         for (i, number) in self.n_features.iter().enumerate() {
             let (low, high) = self.intervals.as_ref().map_or((0.0, 0.0), |all| all[i]);
             let error = self.standard_errors.as_ref().map_or(0.0, |all| all[i]);

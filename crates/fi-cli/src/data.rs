@@ -149,6 +149,15 @@ impl DataArgs {
         self.rows_of(self.file()?, model)
     }
 
+    /// The table's features, if a table was given: those of these names, or all; and its rows.
+    pub(crate) fn features(
+        &self,
+        names: Option<&[String]>,
+    ) -> Done<Option<(Vec<String>, Array2<f64>)>> {
+        let Some(path) = &self.data else { return Ok(None) };
+        Ok(Some(read_rows(path, &self.options(names.map(<[String]>::to_vec)))?))
+    }
+
     /// The rows of a model's features in another table with the same columns.
     pub(crate) fn rows_of(&self, path: &Path, model: &Stored) -> Done<Array2<f64>> {
         Ok(read_rows(path, &self.options(Some(model.feature_names.clone())))?.1)

@@ -152,7 +152,9 @@ impl Command {
             }
         }
         if let Some(first) = importances.first() {
-            self.picture.draw(first)?;
+            if let Some(note) = self.picture.draw(first)? {
+                session.note(note);
+            }
         }
         match sink {
             Sink::Table => print_importance(&importances),

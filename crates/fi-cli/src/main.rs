@@ -18,6 +18,7 @@ mod local;
 mod network;
 mod output;
 mod plot;
+mod plot_rows;
 mod predict;
 mod report;
 mod select;
@@ -77,7 +78,7 @@ enum Command {
     /// Several methods on one model or on several: scores, and how far they agree
     Compare(Box<compare::Compare>),
     /// A picture of a result file
-    Plot(plot::Plot),
+    Plot(Box<plot::Plot>),
     /// One page about a model: every method that fits, pictures, rows, warnings
     Report(Box<report::Report>),
     /// What makes a shell complete this command's words

@@ -21,15 +21,16 @@
 //! |---|---|---|
 //! | data | [`read_data`], [`read_rows`], [`read_csv`], [`read_npy_2d`] | |
 //! | global importance | [`read_importance_csv`], [`read_importance_json`] | [`write_importance_csv`], [`write_importance_json`] |
-//! | several results | | [`comparison_table`], [`agreement_table`], [`write_comparison_json`], [`comparison_report`] |
-//! | local importance | [`read_npy_2d`], [`read_npy_3d`] | [`write_attribution_npy`], [`attribution_table`], [`lime_table`] |
+//! | several results | [`read_agreement`] | [`comparison_table`], [`agreement_table`], [`write_comparison_json`], [`comparison_report`] |
+//! | local importance | [`read_attribution`] | [`write_attribution_npy`], [`attribution_table`], [`lime_table`] |
 //! | pairs | [`read_pairs`], [`read_npy_3d`] | [`write_interactions_npy`], [`interaction_table`] |
 //! | folds | [`read_folds`] | |
-//! | selections | | [`selection_table`], [`selected_features_table`] |
+//! | selections | [`read_selection_path`], [`read_selected_features`] | [`selection_table`], [`selected_features_table`] |
 //! | finished work | [`CheckpointFile`], [`read_checkpoint`] | [`CheckpointFile`], [`write_checkpoint`] |
 //! | any table | [`read_table_csv`] | [`write_table_csv`] |
 
 mod atomic;
+mod attribution_in;
 mod checkpoint;
 mod comparison;
 mod data;
@@ -45,8 +46,10 @@ mod pairs;
 mod records;
 mod selection_table;
 mod table;
+mod tables_in;
 
 pub use atomic::write_atomic;
+pub use attribution_in::read_attribution;
 pub use checkpoint::{CheckpointFile, read_checkpoint, write_checkpoint};
 pub use comparison::{agreement_table, comparison_report, comparison_table, write_comparison_json};
 pub use data::{DataOptions, TargetSource, read_data, read_names, read_rows};
@@ -67,6 +70,7 @@ pub use npz::{natural, read_npz, read_weights_history};
 pub use pairs::{PAIR_PATTERN, PairScores, PairSum, pair_names, read_pairs};
 pub use selection_table::{selected_features_table, selection_table};
 pub use table::{Cell, Table, read_table_csv, read_table_csv_from, write_table_csv};
+pub use tables_in::{SelectedFeature, read_agreement, read_selected_features, read_selection_path};
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

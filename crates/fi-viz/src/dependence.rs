@@ -100,24 +100,21 @@ impl Dependence {
         })?;
         let contributions = attribution.values.slice(s![.., output, feature]);
         let names = &attribution.features;
-        let (color, caption) = match color {
-            Some(color) => (Some(color), String::new()),
-            None => match interaction_partner(contributions, rows, feature) {
-                Some((partner, share)) => {
-                    let percent = number(100.0 * share);
-                    let caption = format!(
-                        "Colour: of all features {} explains most, {percent} %, of how \
-                         contributions differ among rows alike in {}.",
-                        names[partner], names[feature]
-                    );
-                    (Some(partner), caption)
-                }
-                None => {
-                    let caption = "No other feature explains 5 % of how contributions differ \
-                                   among rows alike in this one, so that all have one colour.";
-                    (None, caption.to_owned())
-                }
-            },
+        let partner = || interaction_partner(contributions, rows, feature);
+        let (color, caption) = if color.is_some() {
+            (color, String::new())
+        } else if let Some((partner, share)) = partner() {
+            let percent = number(100.0 * share);
+            let caption = format!(
+                "Colour: of all features {} explains most, {percent} %, of how contributions \
+                 differ among rows alike in {}.",
+                names[partner], names[feature]
+            );
+            (Some(partner), caption)
+        } else {
+            let caption = "No other feature explains 5 % of how contributions differ among rows \
+                           alike in this one, so that all have one colour.";
+            (None, caption.to_owned())
         };
         let of = if n_outputs > 1 { format!(", output {output}") } else { String::new() };
         Ok(Self {
@@ -204,8 +201,7 @@ impl Dependence {
             y = legend.draw(&mut canvas, (left, y + 8));
         }
         let caption = self.whole_caption(known.len(), most);
-        canvas.description =
-            format!("{} over {}. {caption}", self.y_label, self.x_label).trim().to_owned();
+        canvas.description = format!("{} over {}. {caption}", self.y_label, self.x_label);
         let y = canvas.caption(&caption, y + 4, width);
         canvas.finish(&self.title, width, y)
     }

@@ -233,8 +233,7 @@ impl DotChart {
             .take(5)
             .map(|(name, t)| format!("{} {t}", name.text))
             .collect();
-        canvas.description =
-            format!("{}: {}. {caption}", self.x_label, first.join(", ")).trim().to_owned();
+        canvas.description = format!("{}: {}. {caption}", self.x_label, first.join(", "));
         let y = canvas.caption(caption.trim(), y + 4, width);
         canvas.finish(&self.title, width, y)
     }

@@ -1,5 +1,13 @@
-//! Pictures of feature importance: bars with intervals, box plots of replicates, heatmaps, lines,
-//! and curves of a prediction over a feature.
+//! Pictures of feature importance, on light or dark ground.
+//!
+//! | result | picture |
+//! |---|---|
+//! | scores | [`BarChart`], [`BoxPlot`], ranges of ranks as [`DotChart`], maps of channels over time as [`Heatmap`] |
+//! | contributions to rows | [`Beeswarm`], [`Waterfall`], [`Dependence`] |
+//! | curves and surfaces | [`CurveChart`], [`Heatmap`] |
+//! | selections | [`SelectionPath`], [`DotChart`] |
+//! | pairs, agreement | [`Heatmap`] |
+//! | costs, sizes | [`LineChart`] |
 //!
 //! A chart is a plain struct of what is to be shown. Its `figure()` checks and lays it out into
 //! a [`Figure`], a list of shapes at pixel positions, which is written as SVG or PNG:
@@ -22,7 +30,7 @@
 //!
 //! The same chart gives the same bytes on every machine: one font is part of the crate and
 //! measures every text, so names are neither cut nor covered ([`Figure::overlaps`] lets a test
-//! prove it). Colours are Okabe and Ito's and ColorBrewer's colour-blind safe ones on white.
+//! prove it). Colours are Okabe and Ito's and ColorBrewer's colour-blind safe ones.
 //!
 //! Names of more than 40 characters are shortened in the middle; an SVG shows the whole name
 //! when the pointer rests on it.

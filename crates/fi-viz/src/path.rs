@@ -1,7 +1,7 @@
 //! Selection paths: the score of a model against how many features it has.
 
 use fi_core::Direction;
-use fi_core::selection::Selection;
+use fi_core::selection::{PathRow, Selection};
 
 use crate::bars::LARGEST;
 use crate::color::{BLUE, SOFT_INK, VERMILLION};
@@ -72,15 +72,27 @@ impl SelectionPath {
     /// The path of a selection; of most selectors only [`RfeCv`](fi_core::selection::RfeCv) has
     /// scores on it. `direction` is that of its metric.
     pub fn of(selection: &Selection, direction: Option<Direction>) -> Self {
-        let nan = |value: Option<f64>| value.unwrap_or(f64::NAN);
-        let path = &selection.path;
-        let has = |get: fn(&fi_core::selection::PathRow) -> Option<f64>| {
-            path.iter().any(|row| get(row).is_some())
-        };
-        let band = has(|row| row.ci_low);
+        let of_rows = Self::of_rows(&selection.path, direction);
         Self {
             title: selection.method.clone(),
-            y_label: selection.metric.clone().unwrap_or_else(|| "score".to_owned()),
+            y_label: selection.metric.clone().unwrap_or(of_rows.y_label),
+            caption: if of_rows.intervals.is_some() {
+                "Band: intervals corrected for folds that share rows, each point by itself."
+                    .to_owned()
+            } else {
+                String::new()
+            },
+            ..of_rows
+        }
+    }
+
+    /// A path without its selection, such as one that was read from a file.
+    pub fn of_rows(path: &[PathRow], direction: Option<Direction>) -> Self {
+        let nan = |value: Option<f64>| value.unwrap_or(f64::NAN);
+        let has = |get: fn(&PathRow) -> Option<f64>| path.iter().any(|row| get(row).is_some());
+        let band = has(|row| row.ci_low);
+        Self {
+            y_label: "score".to_owned(),
             n_features: path.iter().map(|row| row.n_features).collect(),
             scores: path.iter().map(|row| nan(row.score)).collect(),
             intervals: band
@@ -90,11 +102,12 @@ impl SelectionPath {
             chosen: path.iter().find(|row| row.chosen).map(|row| row.n_features),
             direction,
             caption: if band {
-                "Band: intervals corrected for folds that share rows, each point by itself."
-                    .to_owned()
+                "Band: the intervals of the path, each point by itself."
             } else {
-                String::new()
-            },
+                ""
+            }
+            .to_owned(),
+            ..Self::default()
         }
     }
 
@@ -267,11 +280,11 @@ impl SelectionPath {
         })?;
         let mut sorted = self.n_features.clone();
         sorted.sort_unstable();
-        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            require(false, CHART, || {
-                format!("{} features stand on the path twice, give each number once", pair[0])
-            })?;
-        }
+        let twice = sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+        require(twice.is_none(), CHART, || {
+            let n = twice.unwrap_or(0);
+            format!("{n} features stand on the path twice, give each number once")
+        })?;
         for (i, number) in self.n_features.iter().enumerate() {
             let (low, high) = self.intervals.as_ref().map_or((0.0, 0.0), |all| all[i]);
             let error = self.standard_errors.as_ref().map_or(0.0, |all| all[i]);

@@ -93,7 +93,9 @@ pub(super) fn values(
     }
     let (firsts, like) = asked.distinct(&vec![0; asked.n_words]);
     let mut shown = Sets::new(n_features);
-    firsts.iter().for_each(|&first| shown.words.extend(asked.get(first)));
+    for &first in &firsts {
+        shown.words.extend(asked.get(first));
+    }
     let rows = background.rows.as_standard_layout();
     let table = Table { game, background, rows: rows.view(), shown };
     let values = match table.once()? {

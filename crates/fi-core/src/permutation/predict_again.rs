@@ -478,7 +478,7 @@ mod tests {
         let shuffles = [of(0), of(1)];
         let said =
             again.predict_beside(&Run::new(0), rows.view(), untouched.view(), &shuffles).unwrap();
-        let expected = (0..1400).map(|row| (row % 700 + 1000 * (row / 700)) as f64);
+        let expected = (0..1400).map(|row| f64::from(row % 700 + 1000 * (row / 700)));
         assert!(said.iter().copied().eq(expected));
     }
 }

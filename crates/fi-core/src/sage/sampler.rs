@@ -56,9 +56,9 @@ impl Sage {
                 n_draws = drawn(task + 1);
                 // Without a tolerance there is nothing to look at before the end, but that the
                 // kernel estimator's draws wait for its regression.
-                let over = n_draws >= self.n_draws;
                 let looks = self.tolerance.is_some() || self.estimator == SageEstimator::Kernel;
-                if !over && !(looks && n_draws.is_multiple_of(LOOK)) {
+                let look = looks && n_draws.is_multiple_of(LOOK) || n_draws >= self.n_draws;
+                if !look {
                     return ControlFlow::Continue(());
                 }
                 looked = state.look();

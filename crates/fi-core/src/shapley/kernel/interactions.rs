@@ -359,6 +359,7 @@ mod tests {
         assert_eq!(fit.precisions.len(), MOST_CHECKED);
         let (free, checked) = fit.order.split_at(all.nrows() - MOST_CHECKED);
         assert!(checked.iter().all(|pair| drawn.contains(pair)));
+        assert!(checked[0] == drawn.start && checked[MOST_CHECKED - 1] + 3 >= drawn.end);
         assert!(checked.windows(2).all(|pair| pair[0] < pair[1] && pair[1] - pair[0] <= 3));
         let mut everyone = [free, checked].concat();
         everyone.sort_unstable();

@@ -27,19 +27,22 @@ pub(super) fn factorise(matrix: ArrayViewMut2<'_, f64>) -> bool {
 }
 
 fn factorise_small(mut matrix: ArrayViewMut2<'_, f64>) -> bool {
-    for i in 0..matrix.nrows() {
-        for j in 0..=i {
-            let known = matrix.slice(s![i, ..j]).dot(&matrix.slice(s![j, ..j]));
-            let left = matrix[[i, j]] - known;
-            if i > j {
-                matrix[[i, j]] = left / matrix[[j, j]];
-            } else if left > 0.0 && left.is_finite() {
-                matrix[[i, i]] = left.sqrt();
-            } else {
-                return false;
-            }
+    let n = matrix.nrows();
+    let mut rows: Vec<f64> = matrix.iter().copied().collect();
+    for i in 0..n {
+        let (done, rest) = rows.split_at_mut(i * n);
+        let row = &mut rest[..n];
+        for (j, other) in done.chunks_exact(n).enumerate() {
+            let known: f64 = row[..j].iter().zip(other).map(|(a, b)| a * b).sum();
+            row[j] = (row[j] - known) / other[j];
         }
+        let left = row[i] - row[..i].iter().map(|a| a * a).sum::<f64>();
+        if !(left > 0.0 && left.is_finite()) {
+            return false;
+        }
+        row[i] = left.sqrt();
     }
+    matrix.iter_mut().zip(rows).for_each(|(to, value)| *to = value);
     true
 }
 
@@ -131,15 +134,17 @@ pub(super) fn inverse(factor: ArrayView2<'_, f64>) -> Array2<f64> {
 fn invert(factor: ArrayView2<'_, f64>, mut inverse: ArrayViewMut2<'_, f64>) {
     let n = factor.nrows();
     if n <= SMALL {
+        let mut rows = vec![0.0; n * n];
         for i in 0..n {
+            let (done, rest) = rows.split_at_mut(i * n);
             let own = 1.0 / factor[[i, i]];
-            for k in 0..i {
+            for (k, other) in done.chunks_exact(n).enumerate() {
                 let share = -own * factor[[i, k]];
-                let (done, mut row) = inverse.view_mut().split_at(Axis(0), i);
-                row.slice_mut(s![0, ..=k]).scaled_add(share, &done.slice(s![k, ..=k]));
+                rest.iter_mut().zip(&other[..=k]).for_each(|(to, value)| *to += share * value);
             }
-            inverse[[i, i]] = own;
+            rest[i] = own;
         }
+        inverse.iter_mut().zip(rows).for_each(|(to, value)| *to = value);
         return;
     }
     let half = n / 2;

@@ -6,6 +6,7 @@
 //! with the same permutation of the rows, so that scores of players, groups and pairs can be
 //! subtracted from each other.
 
+mod predict_again;
 mod repeats;
 mod shuffles;
 
@@ -28,9 +29,8 @@ use crate::sampling_noise::{Noise, Units};
 use crate::scorer::{Scorer, check_parts, interval, only, predict_in_batches, rows_that_count};
 use crate::statistics::check_confidence;
 
-pub(crate) use self::shuffles::{
-    Exchange, Job, PlanExchange, PredictAgain, Shuffles, everywhere, from_donor,
-};
+pub(crate) use self::predict_again::{PredictAgain, Replace};
+pub(crate) use self::shuffles::{Exchange, Job, PlanExchange, Shuffles, everywhere};
 pub use self::shuffles::{Shuffle, Shuffled};
 
 /// Streams beside those of the repeats.
@@ -78,7 +78,8 @@ const BLOCKS: u64 = u64::MAX - 1;
 ///
 /// # Cost
 ///
-/// `n_rows × (1 + n_players × n_repeats)` predicted rows. Memory: 16 batches of answers, the larger
+/// `n_rows × (1 + n_players × n_repeats)` rows to predict, less those that a shuffle leaves as they
+/// are, and of rows made alike by shuffles of one task all but one. Memory: 16 batches of answers, the larger
 /// of `batch_rows` and `n_rows` rows each, and `2 log₂ n_repeats` sums of contributions, each at
 /// most 4 MB (or 25 numbers per player) per metric, whatever the number of rows.
 /// Metrics that are no mean over rows are scored up to 51 times per player and repeat,
@@ -202,7 +203,8 @@ impl Permutation {
         players: &Players,
         metrics: &[Metric],
     ) -> Result<Vec<Importance>> {
-        let predict = PredictAgain { model, batch_rows: self.batch_rows, replace: &from_donor };
+        let predict =
+            PredictAgain { model, batch_rows: self.batch_rows, replace: Replace::FromDonor };
         self.importance_by(run, model, data, players, metrics, &predict)
     }
 

@@ -258,9 +258,10 @@ fn ours(work: &Work, threads: usize) -> Result<Command> {
 }
 
 /// Both sides in turn; a work that is done more than once is done once more before, to warm up,
-/// unless it takes a minute.
+/// unless it takes so long that it is warm by itself.
 fn taking_turns(work: &Work, mut ours: Side, mut theirs: Side) -> Result<[Measured; 2]> {
-    let warm_up = work.repetitions > 1 && !work.name.starts_with("lofo:");
+    let long = ["lofo:", "black_box:sage"].iter().any(|kind| work.name.starts_with(kind));
+    let warm_up = work.repetitions > 1 && !long;
     for repetition in usize::from(!warm_up)..=work.repetitions {
         ours.turn(repetition > 0)?;
         theirs.turn(repetition > 0)?;

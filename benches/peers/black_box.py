@@ -27,7 +27,7 @@ import clock  # noqa: E402
 
 FOLDER = Path(sys.argv[1])
 N_BACKGROUND, N_COALITIONS, N_PERMUTATIONS, N_REPEATS = 100, 2048, 20, 5
-N_SAMPLES, TOLERANCE = 5_000, 0.05
+N_SAMPLES, TOLERANCE = 5_000, 0.025
 
 
 def load(name):

@@ -258,7 +258,7 @@ fn ours(work: &Work, threads: usize) -> Result<Command> {
 }
 
 /// Both sides in turn; a work that is done more than once is done once more before, to warm up,
-/// unless it takes so long that it is warm by itself.
+/// unless it is so long that it is warm by itself.
 fn taking_turns(work: &Work, mut ours: Side, mut theirs: Side) -> Result<[Measured; 2]> {
     let long = ["lofo:", "black_box:sage"].iter().any(|kind| work.name.starts_with(kind));
     let warm_up = work.repetitions > 1 && !long;

@@ -32,7 +32,7 @@ const N_COALITIONS: usize = 2048;
 const N_PERMUTATIONS: usize = 20;
 const N_REPEATS: usize = 5;
 const N_SAMPLES: usize = 5_000;
-const TOLERANCE: f64 = 0.05;
+const TOLERANCE: f64 = 0.025;
 
 /// A piece of work with its data and model loaded.
 pub struct BlackBoxJob {

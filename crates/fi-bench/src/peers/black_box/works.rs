@@ -63,7 +63,7 @@ pub const BLACK_BOX: &[Work] = &[
         3,
         work(
             "black_box:sage-network",
-            "SAGE to a tolerance of 0.05, 100 background rows, network",
+            "SAGE to a tolerance of 0.025, 100 background rows, network",
             TABLE,
             SAGE,
             1.0,

@@ -69,7 +69,7 @@ pub const BLACK_BOX: &[Work] = &[
             1.0,
         ),
     ),
-    times(1, work("black_box:sage-forest", "SAGE, forest", TABLE, SAGE, 1.0)),
+    times(3, work("black_box:sage-forest", "SAGE, forest", TABLE, SAGE, 1.0)),
     work(
         "first_layer:permutation-network",
         "permutation importance, first layer once",

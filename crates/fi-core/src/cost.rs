@@ -66,7 +66,6 @@ pub(crate) fn bytes(counts: &[usize]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::shapley::{self, Estimator};
     use crate::{Dataset, Function, Metric, Occlusion, Permutation, Players, Removal, Run, Target};
     use ndarray::{Array2, ArrayView2, Axis};

@@ -13,7 +13,7 @@ impl Desk {
         let desk = Self(tempfile::tempdir().unwrap());
         let iris = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets/iris.csv");
         std::fs::copy(iris, desk.path("iris.csv")).unwrap();
-        let train = "train forest --data iris.csv --target target --trees 10 --output m.fi";
+        let train = "train forest --data iris.csv --target target --n-estimators 10 --output m.fi";
         assert_eq!(desk.call(train), (0, String::new()));
         desk
     }

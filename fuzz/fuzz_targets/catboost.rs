@@ -1,3 +1,4 @@
+//! CatBoost's JSON.
 #![no_main]
 
 use fi_models::import::Format;

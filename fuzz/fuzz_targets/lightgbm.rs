@@ -1,3 +1,4 @@
+//! LightGBM's text.
 #![no_main]
 
 use fi_models::import::Format;

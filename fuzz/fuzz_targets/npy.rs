@@ -1,3 +1,4 @@
+//! An array of numbers.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -1,3 +1,4 @@
+//! An archive of arrays.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -1,3 +1,4 @@
+//! An ONNX graph.
 #![no_main]
 
 use fi_models::import::Format;

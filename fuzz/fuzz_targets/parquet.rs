@@ -1,3 +1,4 @@
+//! A Parquet table, read as data.
 #![no_main]
 
 use fi_io::{DataOptions, read_data};

@@ -1,3 +1,4 @@
+//! scikit-learn's trees, as the documented snippet exports them.
 #![no_main]
 
 use fi_models::import::Format;

@@ -1,3 +1,4 @@
+//! XGBoost's UBJSON.
 #![no_main]
 
 use fi_models::import::Format;

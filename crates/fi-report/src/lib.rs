@@ -15,7 +15,7 @@
 //! let target = Target::Values(rows.column(0).to_vec());
 //! let data = Dataset::new(rows, target)?.with_feature_names(["dose", "age"])?;
 //! let run = Run::new(0);
-//! let forest = RandomForest { n_estimators: 10, ..RandomForest::default() }.fit(&run, &data)?;
+//! let forest = RandomForest { n_estimators: 10, ..RandomForest::regression() }.fit(&run, &data)?;
 //! let model = Stored::new(forest, &data, None)?;
 //!
 //! let players = Players::features(["dose", "age"])?;

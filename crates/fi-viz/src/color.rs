@@ -217,7 +217,8 @@ mod tests {
         for (theme, away) in [(Theme::Light, -1.0), (Theme::Dark, 1.0)] {
             let lights = |map, from: i32, to: i32| -> Vec<f64> {
                 let light = |i| Color::Scale(map, f64::from(i) / 100.0).rgb(theme).luminance();
-                (from..=to).map(light).collect()
+                // Channels are whole numbers: smaller steps may stand still.
+                (from..=to).step_by(5).map(light).collect()
             };
             let rises = |lights: &[f64], sign: f64| {
                 lights.windows(2).all(|pair| (pair[1] - pair[0]) * sign > 0.0)

@@ -1,3 +1,5 @@
+//! Do charts of whole results show what they were given, and refuse what they cannot?
+
 use expect_test::expect;
 use fi_core::Direction;
 use fi_viz::{DotChart, Heatmap, SelectionPath};

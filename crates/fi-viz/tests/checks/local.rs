@@ -1,3 +1,5 @@
+//! Do charts of single rows show what they were given, and refuse what they cannot?
+
 use expect_test::expect;
 use fi_core::Attribution;
 use fi_viz::{Beeswarm, Dependence, Theme, Waterfall};

@@ -100,7 +100,7 @@ fn of_table(file: &str, table: &Table) -> Result<Attribution> {
             n_outputs += 1;
         }
     }
-    if n_lines == 0 || n_outputs == 0 || n_lines % n_outputs != 0 {
+    if n_lines == 0 || n_outputs == 0 || !n_lines.is_multiple_of(n_outputs) {
         let problem = format!("{n_lines} lines do not hold every output of every row");
         return Err(fail(problem));
     }

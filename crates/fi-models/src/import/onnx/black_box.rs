@@ -341,8 +341,9 @@ fn compile(
     let model = model.into_typed()?;
     for node in model.nodes() {
         for fact in node.outputs.iter().map(|output| &output.fact) {
-            let sizes = fact.shape.iter().map(|size| size.to_usize().ok());
-            let volume = sizes.fold(Some(8_usize), |all, size| all?.checked_mul(size?));
+            let mut sizes = fact.shape.iter();
+            let volume =
+                sizes.try_fold(8_usize, |all, size| all.checked_mul(size.to_usize().ok()?));
             if volume.is_none_or(|bytes| bytes > LARGEST) {
                 return Err(problem(Problem::Unsupported(format!(
                     "its operator `{}` makes more numbers than fi keeps, or an unknown number",

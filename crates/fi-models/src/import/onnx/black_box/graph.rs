@@ -192,7 +192,9 @@ fn producers(graph: &GraphProto) -> BTreeMap<&str, usize> {
 fn before<'a>(graph: &'a GraphProto, by: &BTreeMap<&str, usize>, name: &str) -> Vec<&'a NodeProto> {
     let mut seen = vec![false; graph.node.len()];
     let mut found: Vec<usize> = by.get(name).copied().into_iter().collect();
-    found.iter().for_each(|&i| seen[i] = true);
+    for &i in &found {
+        seen[i] = true;
+    }
     let mut next = 0;
     while let Some(&i) = found.get(next) {
         next += 1;
@@ -382,8 +384,8 @@ fn check_tensor(tensor: &TensorProto) -> Result<(), Problem> {
              `onnx.save_model(model, file, save_as_external_data=False)`"
         ));
     }
-    let dims = tensor.dims.iter().map(|&dim| usize::try_from(dim).ok());
-    let claimed = dims.fold(Some(1_usize), |all, dim| all?.checked_mul(dim?));
+    let mut dims = tensor.dims.iter();
+    let claimed = dims.try_fold(1_usize, |all, &dim| all.checked_mul(usize::try_from(dim).ok()?));
     let raw = |width: usize| {
         if tensor.raw_data.is_empty() { None } else { Some(tensor.raw_data.len() / width) }
     };
@@ -404,7 +406,7 @@ fn check_tensor(tensor: &TensorProto) -> Result<(), Problem> {
         Ok(DataType::String) => (tensor.string_data.len(), 1),
         _ => return damaged(format!("the tensor `{name}` has elements of no type that fi reads")),
     };
-    if claimed != Some(here) || tensor.raw_data.len() % width != 0 {
+    if claimed != Some(here) || !tensor.raw_data.len().is_multiple_of(width) {
         let dims: Vec<String> = tensor.dims.iter().take(8).map(ToString::to_string).collect();
         return damaged(format!(
             "the tensor `{name}` claims the shape ({}) and has {here} numbers",

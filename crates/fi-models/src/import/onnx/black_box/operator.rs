@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use tract_onnx::model::ParsingContext;
 use tract_onnx::pb::NodeProto;
-use tract_onnx::tract_hir::internal::*;
+use tract_onnx::tract_hir::internal::{
+    Datum, DatumType, DatumTypeExt, EvalContext, EvalOp, Expansion, InferenceOp, InferenceResult,
+    IntoTValue, Op, OutletId, Solver, SpecialOps, StaticName, TValue, TVec, Tensor, TensorProxy,
+    ToDim, TractError, TractResult, TypedFact, TypedModel, TypedOp, args_1, as_op, bail,
+    check_input_arity, check_output_arity, expand, op_as_typed_op, op_out_of_plan, tvec,
+};
 
 use super::operators;
 use super::rows::Rows;

@@ -45,7 +45,7 @@ impl Attributes<'_> {
 
     fn text(&self, name: &str, default: &str) -> String {
         let given = self.get(name).map(|attribute| String::from_utf8_lossy(&attribute.s));
-        given.map_or_else(|| default.to_owned(), |text| text.into_owned())
+        given.map_or_else(|| default.to_owned(), std::borrow::Cow::into_owned)
     }
 
     /// The names of classes.
@@ -134,7 +134,8 @@ fn linear(
     let weights = given.doubles("coefficients");
     let n_scores = n_scores.max(1);
     let intercepts = if intercepts.is_empty() { vec![0.0; n_scores] } else { intercepts };
-    if intercepts.len() != n_scores || weights.is_empty() || weights.len() % n_scores != 0 {
+    if intercepts.len() != n_scores || weights.is_empty() || !weights.len().is_multiple_of(n_scores)
+    {
         return given.damaged(&format!(
             "{} coefficients and {} intercepts for {n_scores} scores",
             weights.len(),
@@ -223,7 +224,7 @@ fn check_vectors(
     n_weights: usize,
     needed: usize,
 ) -> Result<(), Problem> {
-    if vectors.is_empty() || vectors.len() % n_vectors != 0 || n_weights != needed {
+    if vectors.is_empty() || !vectors.len().is_multiple_of(n_vectors) || n_weights != needed {
         return given.damaged(&format!(
             "{} numbers and {n_weights} coefficients for {n_vectors} support vectors",
             vectors.len()

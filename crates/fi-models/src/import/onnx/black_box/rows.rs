@@ -9,6 +9,7 @@ use fi_core::Model as _;
 
 /// A function from rows to rows.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a graph has a handful of them")]
 pub(super) enum Rows {
     /// `(x - offset) * scale`, in single precision as onnxruntime does: trees may compare it.
     Scaler { offset: Vec<f32>, scale: Vec<f32> },
@@ -56,9 +57,13 @@ impl Post {
             Self::None => {}
             Self::Softmax => {
                 let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                scores.iter_mut().for_each(|score| *score = (*score - most).exp());
+                for score in &mut *scores {
+                    *score = (*score - most).exp();
+                }
                 let sum: f64 = scores.iter().sum();
-                scores.iter_mut().for_each(|score| *score /= sum);
+                for score in &mut *scores {
+                    *score /= sum;
+                }
             }
             Self::Logistic => scores.iter_mut().for_each(|score| *score = logistic(*score)),
             Self::Complement => scores.insert(0, 1.0 - scores[0]),
@@ -102,11 +107,10 @@ impl Rows {
                 Some(offset.len().max(scale.len())).filter(|&n| n > 1)
             }
             Self::Imputer { values, .. } => Some(values.len()).filter(|&n| n > 1),
-            Self::Normalizer(_) | Self::Binarizer { .. } => None,
             Self::Linear { weights, intercepts, .. } => Some(weights.len() / intercepts.len()),
             Self::Svm(svm) => Some(svm.n_columns()),
-            // They do not say how many there are besides.
-            Self::Trees(_) => None,
+            // Trees do not say how many there are besides those that they look at.
+            Self::Normalizer(_) | Self::Binarizer { .. } | Self::Trees(_) => None,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::session::Session;
 /// A table, and what its columns are.
 #[derive(Args)]
 pub(crate) struct DataArgs {
-    /// The table: .csv with a header, or .npy (columns x0, x1, … unless --names says otherwise);
+    /// The table: .csv with a header, .parquet, or .npy (columns x0, x1, … unless --names says otherwise);
     /// .npy of three dimensions (row, step, channel) for sequences, padded with NaN
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
@@ -36,7 +36,7 @@ pub(crate) struct DataArgs {
     /// Columns to leave out
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) drop: Vec<String>,
-    /// Features whose numbers (0, 1, 2, …) are categories, to train on
+    /// Features whose numbers (0, 1, 2, …) are categories, to train on; text in .parquet is so anyway
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) categorical: Vec<String>,
 }
@@ -78,6 +78,7 @@ impl DataArgs {
             groups: self.rows_group.clone(),
             drop: self.drop.clone(),
             categorical: self.categorical.clone(),
+            categories: Vec::new(),
             features,
         }
     }

@@ -147,7 +147,7 @@ pub(crate) struct Command {
     anytime: AnytimeArgs,
     #[command(flatten)]
     shap: crate::local::ShapArgs,
-    /// Where to write: .csv, .json, .npy (feature order) [default: a table on stdout]
+    /// Where to write: .csv, .json, .parquet, .npy (feature order) [default: a table on stdout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -156,7 +156,7 @@ pub(crate) struct Command {
 
 impl Command {
     pub(crate) fn run(&self, session: &Session) -> Done {
-        let sink = Sink::new(self.output.as_deref(), &["csv", "json", "npy"])?;
+        let sink = Sink::new(self.output.as_deref(), &["csv", "json", "npy", "parquet"])?;
         self.picture.check()?;
         self.check()?;
         let Some(importances) = self.scores(session)? else { return Ok(()) };
@@ -189,6 +189,9 @@ impl Command {
                     return Failure::call("a .npy file holds one metric: give one --metric");
                 };
                 fi_io::write_npy(path, &ndarray::aview1(&importance.values))?;
+            }
+            Sink::File { path, extension: "parquet" } => {
+                fi_io::write_importance_parquet(path, &importances)?;
             }
             Sink::File { path, .. } => fi_io::write_importance_csv(path, &importances)?,
         }

@@ -15,7 +15,7 @@ use ndarray::{Array2, Axis};
 use crate::data::{DataArgs, GroupsArg, ModelArg};
 use crate::failure::{Done, Failure};
 use crate::network::{Local, NetworkArgs};
-use crate::output::{Sink, aligned, print_rows};
+use crate::output::{Sink, aligned, print_rows, write_table};
 use crate::sequence::{SequenceArgs, Swappable};
 use crate::session::Session;
 
@@ -301,7 +301,7 @@ pub(crate) struct Explain {
     #[command(flatten)]
     shap: ShapArgs,
     /// Where to write: .npy (n_rows, n_players + 1), the last column the base value; with k > 1
-    /// outputs (n_rows, k, n_players + 1); or .csv [default: the first rows on stdout]
+    /// outputs (n_rows, k, n_players + 1); or .csv, .parquet [default: the first rows on stdout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -353,7 +353,7 @@ impl Explain {
     }
 
     pub(crate) fn run(&self, session: &Session) -> Done {
-        let sink = Sink::new(self.output.as_deref(), &["npy", "csv"])?;
+        let sink = Sink::new(self.output.as_deref(), &["npy", "csv", "parquet"])?;
         self.check()?;
         let model = self.model.load()?;
         let attribution = self.attribution(session, &model)?;
@@ -367,8 +367,8 @@ impl Explain {
             Sink::File { path, extension: "npy" } => {
                 fi_io::write_attribution_npy(path, &attribution)?;
             }
-            Sink::File { path, .. } => {
-                fi_io::write_table_csv(path, &fi_io::attribution_table(&attribution))?;
+            Sink::File { path, extension } => {
+                write_table(path, extension, &fi_io::attribution_table(&attribution))?;
             }
             Sink::Table => {
                 let mut names = attribution.features.clone();
@@ -405,7 +405,7 @@ pub(crate) struct InteractionsCommand {
     /// The coverage of the intervals of mean sizes
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     confidence: f64,
-    /// Where to write: .csv, the mean size of each pair; .npy, (n_rows, n_features + 1,
+    /// Where to write: .csv or .parquet, the mean size of each pair; .npy, (n_rows, n_features + 1,
     /// n_features + 1) as XGBoost lays it out, with k after n_rows for k > 1 outputs [default: the
     /// strongest pairs on stdout]
     #[arg(long, value_name = "FILE")]
@@ -415,7 +415,7 @@ pub(crate) struct InteractionsCommand {
 impl InteractionsCommand {
     pub(crate) fn run(&self, session: &Session) -> Done {
         let PairMethod::Shap = self.method;
-        let sink = Sink::new(self.output.as_deref(), &["csv", "npy"])?;
+        let sink = Sink::new(self.output.as_deref(), &["csv", "npy", "parquet"])?;
         let model = self.model.load()?;
         let rows = self.data.rows(&model)?;
         let Some(trees) = self.shap.trees(&model)? else {
@@ -430,9 +430,9 @@ impl InteractionsCommand {
             let summary = Summary::MeanAbsolute;
             let pairs =
                 explainer.mean_interactions(&session.run(), &players, rows.view(), summary)?;
-            if let Sink::File { path, .. } = sink {
+            if let Sink::File { path, extension } = sink {
                 let table = fi_io::interaction_table(&pairs, self.confidence)?;
-                return Ok(fi_io::write_table_csv(path, &table)?);
+                return write_table(path, extension, &table);
             }
             let mut table = aligned(&["feature_a", "feature_b", "mean |interaction|"], 1);
             for (a, b) in pairs.order().into_iter().take(20) {

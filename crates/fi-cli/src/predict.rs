@@ -9,7 +9,7 @@ use ndarray::Array2;
 
 use crate::data::{DataArgs, ModelArg};
 use crate::failure::{Done, Failure};
-use crate::output::{Sink, rows_table};
+use crate::output::{Sink, rows_table, write_table};
 use crate::session::Session;
 
 /// The options of `fi predict`.
@@ -22,14 +22,14 @@ pub(crate) struct Predict {
     /// Raw scores before the link: margins, log-odds
     #[arg(long)]
     raw: bool,
-    /// Where to write: .npy (n_rows, n_outputs), .csv [default: a table on stdout]
+    /// Where to write: .npy (n_rows, n_outputs), .csv, .parquet [default: a table on stdout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 impl Predict {
     pub(crate) fn run(&self, session: &Session) -> Done {
-        let sink = Sink::new(self.output.as_deref(), &["npy", "csv"])?;
+        let sink = Sink::new(self.output.as_deref(), &["npy", "csv", "parquet"])?;
         let model = self.model.load()?;
         let rows = self.data.rows(&model)?;
         let predictions = if self.raw {
@@ -49,8 +49,8 @@ impl Predict {
         };
         match sink {
             Sink::File { path, extension: "npy" } => fi_io::write_npy(path, &predictions)?,
-            Sink::File { path, .. } => {
-                fi_io::write_table_csv(path, &rows_table(&names, predictions.view()))?;
+            Sink::File { path, extension } => {
+                write_table(path, extension, &rows_table(&names, predictions.view()))?;
             }
             Sink::Table => crate::output::print_rows(&names, predictions.view()),
         }

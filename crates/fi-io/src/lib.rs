@@ -20,17 +20,19 @@
 //! | what | in | out |
 //! |---|---|---|
 //! | data | [`read_data`], [`read_rows`], [`read_csv`], [`read_npy_2d`] | |
-//! | global importance | [`read_importance_csv`], [`read_importance_json`] | [`write_importance_csv`], [`write_importance_json`] |
+//! | global importance | [`read_importance_csv`], [`read_importance_json`] | [`write_importance_csv`], [`write_importance_json`], [`write_importance_parquet`] |
 //! | local importance | [`read_npy_2d`], [`read_npy_3d`] | [`write_attribution_npy`], [`attribution_table`] |
 //! | pairs | [`read_pairs`], [`read_npy_3d`] | [`write_interactions_npy`], [`interaction_table`] |
 //! | finished work | [`CheckpointFile`], [`read_checkpoint`] | [`CheckpointFile`], [`write_checkpoint`] |
-//! | any table | [`read_table_csv`] | [`write_table_csv`] |
+//! | any table | [`read_table_csv`] | [`write_table_csv`], [`write_table_parquet`] |
 
 mod atomic;
 mod checkpoint;
 mod data;
 mod data_csv;
+mod data_parquet;
 mod error;
+mod gather;
 mod importance_csv;
 mod importance_json;
 mod local_table;
@@ -38,7 +40,9 @@ mod npy;
 mod npz;
 mod pairs;
 mod records;
+mod spool;
 mod table;
+mod table_parquet;
 
 pub use atomic::write_atomic;
 pub use checkpoint::{CheckpointFile, read_checkpoint, write_checkpoint};
@@ -47,7 +51,7 @@ pub use data_csv::{CsvOptions, Task, read_csv, read_csv_from, read_csv_rows};
 pub use error::{Error, Result};
 pub use importance_csv::{
     ImportanceRow, importance_rows, importance_table, read_importance_csv,
-    read_importance_csv_from, write_importance_csv,
+    read_importance_csv_from, write_importance_csv, write_importance_parquet,
 };
 pub use importance_json::{Provenance, read_importance_json, write_importance_json};
 pub use local_table::{attribution_table, interaction_table};
@@ -57,7 +61,9 @@ pub use npy::{
 };
 pub use npz::{natural, read_npz, read_weights_history};
 pub use pairs::{PAIR_PATTERN, PairScores, PairSum, pair_names, read_pairs};
+pub use spool::{SpooledData, SpooledRows, spool_data};
 pub use table::{Cell, Table, read_table_csv, read_table_csv_from, write_table_csv};
+pub use table_parquet::write_table_parquet;
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

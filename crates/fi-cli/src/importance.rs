@@ -15,6 +15,7 @@ use ndarray::Array2;
 use crate::anytime::AnytimeArgs;
 use crate::data::{DataArgs, GroupsArg, LayersArg};
 use crate::failure::{Done, Failure};
+use crate::large;
 use crate::network::{Local, NetworkArgs, Weights, of_weights};
 use crate::output::{Sink, print_importance};
 use crate::plot::Picture;
@@ -105,6 +106,10 @@ impl Method {
 
 /// A score that is read from trees.
 type Read = fn(&tree::Ensemble, &[String]) -> fi_core::Result<Importance>;
+
+/// What needs the whole table at once.
+const NOT_LOOKED_AT: &str = "Note: with --memory nobody looks whether the model was trained on these \
+                             rows or whether features are correlated.";
 
 /// The options of `fi importance`.
 #[derive(Args)]
@@ -213,6 +218,8 @@ impl Command {
         let players = scored || method == Method::Shap;
         known(self.layers.layers.is_some(), "layers", self.model.is_some())?;
         known(self.weights_history.is_some(), "weights-history", method == Method::Viann)?;
+        let in_blocks = matches!(method, Method::Permutation | Method::Shap);
+        known(self.data.memory.is_some(), "memory", in_blocks)?;
         known(self.repeats.is_some(), "repeats", shuffles)?;
         known(!self.metric.is_empty(), "metric", scored)?;
         known(self.tolerance.is_some(), "tolerance", method == Method::Permutation)?;
@@ -241,6 +248,17 @@ impl Command {
         let model = self.layers.load(path)?;
         if self.method == Method::Permutation {
             let players = self.sequence.players(&self.groups, &model.feature_names)?;
+            if let Some(memory) = self.data.memory {
+                let data = self.data.spooled_to_score(&model)?;
+                session.note(NOT_LOOKED_AT);
+                let work = |run: &Run<'_>| {
+                    let classes = data.target.as_ref().is_some_and(|t| t.n_classes().is_some());
+                    let metrics = self.metrics_for(classes, &Metric::LogLoss)?;
+                    let settings = self.permutation_settings();
+                    large::permutation(run, &settings, &model, data, &players, &metrics, memory)
+                };
+                return self.anytime.scores(session, work);
+            }
             let data = self.data.to_score(&model)?;
             let work = |run: &Run<'_>| self.permutation(run, &model, data, players);
             return self.anytime.scores(session, work);
@@ -284,6 +302,14 @@ impl Command {
         let data = &self.data;
         let players = self.sequence.players(&self.groups, &model.feature_names)?;
         match self.method {
+            Method::Shap if self.data.memory.is_some() => {
+                let spooled = data.spooled(model)?;
+                let confidence = self.confidence();
+                let importance = self.shap.with_only_trees(session, model, data, |explainer| {
+                    large::shap_importance(session, explainer, &spooled, &players, confidence)
+                })?;
+                Ok(vec![importance])
+            }
             Method::Shap => {
                 let rows = data.rows(model)?;
                 let shap = &self.shap;
@@ -330,6 +356,15 @@ impl Command {
         self.repeats.unwrap_or(30)
     }
 
+    fn permutation_settings(&self) -> Permutation {
+        Permutation {
+            n_repeats: self.repeats(),
+            confidence: self.confidence(),
+            tolerance: self.tolerance,
+            ..Permutation::default()
+        }
+    }
+
     fn permutation(
         &self,
         run: &Run<'_>,
@@ -338,12 +373,7 @@ impl Command {
         players: Players,
     ) -> Done<Vec<Importance>> {
         let metrics = self.metrics(&data, &Metric::LogLoss)?;
-        let settings = Permutation {
-            n_repeats: self.repeats(),
-            confidence: self.confidence(),
-            tolerance: self.tolerance,
-            ..Permutation::default()
-        };
+        let settings = self.permutation_settings();
         let warnings = of_scored_rows(model, &data, &players)?;
         let view = Swappable::new(model, &model.feature_names, players, data.rows())?;
         if let (Fitted::Trees(trees), None, false) = (&model.model, &model.scaler, view.is_filled())
@@ -369,8 +399,11 @@ impl Command {
 
     /// What was asked for, or one that suits the target.
     fn metrics(&self, data: &Dataset, for_classes: &Metric) -> Done<Vec<Metric>> {
+        self.metrics_for(data.target().n_classes().is_some(), for_classes)
+    }
+
+    fn metrics_for(&self, classes: bool, for_classes: &Metric) -> Done<Vec<Metric>> {
         if self.metric.is_empty() {
-            let classes = data.target().n_classes().is_some();
             return Ok(vec![if classes { for_classes.clone() } else { Metric::Mse }]);
         }
         let parse =

@@ -14,6 +14,7 @@ use ndarray::{Array2, Axis};
 
 use crate::data::{DataArgs, GroupsArg, ModelArg};
 use crate::failure::{Done, Failure};
+use crate::large;
 use crate::network::{Local, NetworkArgs};
 use crate::output::{Sink, aligned, print_rows, write_table};
 use crate::sequence::{SequenceArgs, Swappable};
@@ -207,6 +208,20 @@ impl ShapArgs {
         explain(&settings.explainer(&session.run(), trees)?)
     }
 
+    /// As [`ShapArgs::with_trees`], for rows on disk, which only trees are explained on.
+    pub(crate) fn with_only_trees<T>(
+        &self,
+        session: &Session,
+        model: &Stored,
+        data: &DataArgs,
+        explain: impl FnOnce(&TreeExplainer<'_>) -> Done<T>,
+    ) -> Done<T> {
+        match self.trees(model)? {
+            Some(trees) => self.with_trees(session, model, data, trees, explain),
+            None => Failure::call("--memory explains models of trees only: leave it out"),
+        }
+    }
+
     /// By an estimator that only predicts.
     fn estimated(
         &self,
@@ -356,6 +371,16 @@ impl Explain {
         let sink = Sink::new(self.output.as_deref(), &["npy", "csv", "parquet"])?;
         self.check()?;
         let model = self.model.load()?;
+        if self.data.memory.is_some() {
+            let (Sink::File { path, extension }, Method::Shap) = (&sink, self.method) else {
+                return Failure::call("--memory is for `fi explain shap` to a file: give --output");
+            };
+            let data = self.data.spooled(&model)?;
+            let players = self.sequence.players(&self.groups, &model.feature_names)?;
+            return self.shap.with_only_trees(session, &model, &self.data, |explainer| {
+                large::shap_values(session, explainer, &data, &players, (*path, *extension))
+            });
+        }
         let attribution = self.attribution(session, &model)?;
         if let Some(error) = attribution.additivity_error {
             session.note(format!(
@@ -415,6 +440,9 @@ pub(crate) struct InteractionsCommand {
 impl InteractionsCommand {
     pub(crate) fn run(&self, session: &Session) -> Done {
         let PairMethod::Shap = self.method;
+        if self.data.memory.is_some() {
+            return Failure::call("--memory has no meaning for interactions: leave it out");
+        }
         let sink = Sink::new(self.output.as_deref(), &["csv", "npy", "parquet"])?;
         let model = self.model.load()?;
         let rows = self.data.rows(&model)?;

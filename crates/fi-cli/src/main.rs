@@ -9,6 +9,7 @@ mod data;
 mod failure;
 mod importance;
 mod inspect;
+mod large;
 mod local;
 mod network;
 mod output;

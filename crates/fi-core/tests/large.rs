@@ -2,9 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
 
-use fi_core::{
-    Dataset, Function, LargeDataset, Metric, Model, Permutation, Players, Run, Target,
-};
+use fi_core::{Dataset, Function, LargeDataset, Metric, Model, Permutation, Players, Run, Target};
 use ndarray::{Array2, ArrayView2, Axis};
 
 fn table() -> Array2<f64> {

@@ -24,6 +24,7 @@
 //! | local importance | [`read_npy_2d`], [`read_npy_3d`] | [`write_attribution_npy`], [`attribution_table`] |
 //! | pairs | [`read_pairs`], [`read_npy_3d`] | [`write_interactions_npy`], [`interaction_table`] |
 //! | finished work | [`CheckpointFile`], [`read_checkpoint`] | [`CheckpointFile`], [`write_checkpoint`] |
+//! | more than memory holds | [`spool_data`] | [`write_rows`] |
 //! | any table | [`read_table_csv`] | [`write_table_csv`], [`write_table_parquet`] |
 
 mod atomic;
@@ -40,6 +41,7 @@ mod npy;
 mod npz;
 mod pairs;
 mod records;
+mod row_writer;
 mod spool;
 mod table;
 mod table_parquet;
@@ -61,6 +63,7 @@ pub use npy::{
 };
 pub use npz::{natural, read_npz, read_weights_history};
 pub use pairs::{PAIR_PATTERN, PairScores, PairSum, pair_names, read_pairs};
+pub use row_writer::{RowWriter, write_rows};
 pub use spool::{SpooledData, SpooledRows, spool_data};
 pub use table::{Cell, Table, read_table_csv, read_table_csv_from, write_table_csv};
 pub use table_parquet::write_table_parquet;

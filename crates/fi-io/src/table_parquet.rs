@@ -167,8 +167,10 @@ pub(crate) struct NumberWriter<W: Write + Send> {
 }
 
 impl<W: Write + Send> NumberWriter<W> {
-    pub(crate) fn new(file: W, columns: &[String]) -> std::io::Result<Self> {
-        let kinds = vec![Kind::Number; columns.len()];
+    /// The first `n_whole` columns are whole numbers.
+    pub(crate) fn new(file: W, columns: &[String], n_whole: usize) -> std::io::Result<Self> {
+        let kind = |column: usize| if column < n_whole { Kind::Integer } else { Kind::Number };
+        let kinds: Vec<Kind> = (0..columns.len()).map(kind).collect();
         let schema = schema(columns.iter().zip(&kinds)).map_err(std::io::Error::other)?;
         Ok(Self { writer: writer(file, schema).map_err(std::io::Error::other)? })
     }
@@ -182,8 +184,15 @@ impl<W: Write + Send> NumberWriter<W> {
         let mut group = self.writer.next_row_group()?;
         for column in rows.columns() {
             let Some(mut into) = group.next_column()? else { continue };
-            if let ColumnWriter::DoubleColumnWriter(typed) = into.untyped() {
-                typed.write_batch(&column.to_vec(), Some(&levels), None)?;
+            match into.untyped() {
+                ColumnWriter::DoubleColumnWriter(typed) => {
+                    typed.write_batch(&column.to_vec(), Some(&levels), None)?;
+                }
+                ColumnWriter::Int64ColumnWriter(typed) => {
+                    let whole: Vec<i64> = column.iter().map(|&value| value as i64).collect();
+                    typed.write_batch(&whole, Some(&levels), None)?;
+                }
+                _ => return Err(ParquetError::General("a column has an unknown type".to_owned())),
             }
             into.close()?;
         }

@@ -199,7 +199,9 @@ mod tests {
                 Ok(writer.push(rows.slice(s![5.., ..]))?)
             })
         };
-        ["r.npy", "r.csv", "r.parquet"].map(|name| write(name).unwrap());
+        for name in ["r.npy", "r.csv", "r.parquet"] {
+            write(name).unwrap();
+        }
         write_npy(path("whole.npy"), &rows).unwrap();
         let read = |name: &str| std::fs::read(path(name)).unwrap();
         assert_eq!(read("r.npy"), read("whole.npy"));

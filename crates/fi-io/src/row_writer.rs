@@ -165,7 +165,7 @@ pub fn write_rows<E: From<Error>>(
 fn npy_header(leading: &[usize], n_columns: usize) -> Vec<u8> {
     let sides = leading.iter().chain([&n_columns]).map(usize::to_string).collect::<Vec<_>>();
     let shape = if sides.len() == 1 { format!("{},", sides[0]) } else { sides.join(", ") };
-    let mut text = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({shape}), }}");
+    let mut text = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({shape})}}");
     let length = (10 + text.len() + 1).next_multiple_of(64) - 10;
     text.extend(std::iter::repeat_n(' ', length - 1 - text.len()));
     text.push('\n');

@@ -16,15 +16,18 @@ from pathlib import Path
 
 for variable in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"]:
     os.environ[variable] = "1"
+os.environ["TQDM_DISABLE"] = "1"
 warnings.filterwarnings("ignore")
 
 import joblib  # noqa: E402  (the threads are set before)
 import numpy as np  # noqa: E402
+from sklearn.base import BaseEstimator  # noqa: E402
 
 import clock  # noqa: E402
 
 FOLDER = Path(sys.argv[1])
 N_BACKGROUND, N_COALITIONS, N_PERMUTATIONS, N_REPEATS = 100, 2048, 20, 5
+N_SAMPLES, TOLERANCE = 5_000, 0.025
 
 
 def load(name):
@@ -79,12 +82,12 @@ def save_safetensors(path, tensors):
     path.write_bytes(len(text).to_bytes(8, "little") + text + numbers)
 
 
-class Asked:
+class Asked(BaseEstimator):
     """A model that remembers, of the first work, what it was asked."""
 
     def __init__(self, model):
         self.model, self.sizes, self.batches, self.listens = model, [], {}, True
-        self.classes_ = model.classes_
+        self.classes_, self.n_features_in_ = model.classes_, model.n_features_in_
 
     def fit(self, *_):
         """scikit-learn wants an estimator to have it."""
@@ -103,6 +106,12 @@ class Asked:
             kept = self.batches[size]
             self.model.predict_proba(kept[i % len(kept)])
         return sum(self.sizes)
+
+    def log_loss(self):
+        """By which the record says that both sides ask the same model."""
+        from sklearn.metrics import log_loss
+
+        return log_loss(load("black_box_y"), self.model.predict_proba(load("black_box_x")))
 
 
 def asked(name):
@@ -161,46 +170,73 @@ def lofo_forest():
     return work, lambda _: float(cross_val_score(forest(), x, y, cv=folds).mean())
 
 
-# --- ready for methods that fi's side has yet to join ---
-
-
 def sage_sage(model, _):
     import sage
 
     x, y = load("black_box_x"), load("black_box_y").astype(int)
-    imputer = sage.MarginalImputer(model, x[:N_BACKGROUND])
-    imputer.model = lambda rows: model.predict_proba(rows)
+    imputer = sage.MarginalImputer(model.predict_proba, x[:N_BACKGROUND])
+    # Its draws are from the seed that it is called with, each time.
     estimator = sage.PermutationEstimator(imputer, "cross entropy", random_state=0)
-    return lambda: estimator(x, y, batch_size=512, thresh=0.025, bar=False)
+    return lambda: estimator(x, y, batch_size=512, thresh=TOLERANCE, bar=False)
 
 
 def lime_lime(model, n_rows):
     from lime.lime_tabular import LimeTabularExplainer
 
     x = load("black_box_x")
-    explainer = LimeTabularExplainer(x, discretize_continuous=False, random_state=0)
     rows = x[:n_rows]
-    return lambda: [
-        explainer.explain_instance(row, model.predict_proba, num_features=30, num_samples=5_000)
+    explainer = lambda: LimeTabularExplainer(x, random_state=0)
+    explain = lambda explainer: [
+        explainer.explain_instance(row, model.predict_proba, labels=(0, 1), num_samples=N_SAMPLES)
         for row in rows
     ]
+    if n_rows == 1:
+        ready = explainer()
+        return lambda: explain(ready)
+    return lambda: explain(explainer())
 
 
-def hidimstat_conditional(model, _):
+def hidimstat_gaussian(model, _):
     from hidimstat import CFI
     from sklearn.linear_model import LinearRegression
     from sklearn.metrics import log_loss
 
     x, y = load("black_box_x"), load("black_box_y").astype(int)
-    importance = CFI(
-        estimator=model,
-        imputation_model_continuous=LinearRegression(),
-        method="predict_proba",
-        loss=log_loss,
-        n_permutations=N_REPEATS,
-        random_state=0,
-    )
-    return lambda: importance.fit(x, y).importance(x, y)
+
+    def work():
+        importance = CFI(
+            estimator=model,
+            imputation_model_continuous=LinearRegression(),
+            feature_types="continuous",
+            method="predict_proba",
+            loss=log_loss,
+            n_permutations=N_REPEATS,
+            random_state=0,
+        )
+        return importance.fit(x, y).importance(x, y)
+
+    return work
+
+
+def fippy_gaussian(model, _):
+    import pandas as pd
+    from fippy.explainer import Explainer
+    from fippy.samplers.gaussian import GaussianSampler
+
+    x, y = load("black_box_x"), load("black_box_y").astype(int)
+    x = pd.DataFrame(x, columns=[f"x{i}" for i in range(x.shape[1])])
+    predict = lambda rows: model.predict_proba(rows.to_numpy())[:, 1]
+    eps = np.finfo(float).eps
+
+    def loss(y, p):
+        p = np.clip(p, eps, 1 - eps)
+        return -np.where(y == 1, np.log(p), np.log(1 - p))
+
+    def work():
+        explainer = Explainer(predict, x, loss, sampler=GaussianSampler(x))
+        return explainer.cfi(x, y, n_repeats=N_REPEATS)
+
+    return work
 
 
 def main():
@@ -211,7 +247,8 @@ def main():
         return
     method, _, name = argument.rpartition("-")
     model = asked(name)
-    clock.each_line(globals()[f"{peer}_{method}"](model, int(n_rows)), forward=model.again)
+    work = globals()[f"{peer}_{method}"](model, int(n_rows))
+    clock.each_line(work, score=lambda _: model.log_loss(), forward=model.again)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ pub(crate) struct Bench {
     /// A Python 3.12 with benches/peers/requirements-black-box.txt [default: its works are left out]
     #[arg(long, value_name = "FILE")]
     black_box_python: Option<PathBuf>,
-    /// Only compare how near estimates of Shapley values come to the truth, over --seeds
+    /// Only compare how near estimates of Shapley and SAGE values come to the truth, over --seeds
     #[arg(long, requires = "black_box_python")]
     curves: bool,
     /// The works that are spread over threads on two of them, too, for wall time
@@ -143,14 +143,15 @@ impl Bench {
         Ok(())
     }
 
-    /// How near everybody's estimates of Shapley values come to the truth.
+    /// How near everybody's estimates of Shapley and SAGE values come to the truth.
     fn curves(&self) -> Result<()> {
         let python = self.black_box_python.as_ref().context("--black-box-python is not given")?;
         let output = self.output.clone().unwrap_or_else(|| root().join("target/bench-curves"));
         std::fs::create_dir_all(&output)?;
         let (games, script) =
             (root().join("target/curves"), root().join("benches/peers/curves.py"));
-        if !games.join("network-30-bias-2.npy").exists() {
+        // The last of them; those that are there are not made again.
+        if !games.join("sage-diabetes-10-truth.npy").exists() {
             done(Command::new(python).arg(&script).arg(&games).arg("games"))?;
         }
         let mut curves = Curves::default();
@@ -168,7 +169,7 @@ impl Bench {
         };
         write("raw.csv", &curves.to_csv()?)?;
         let table = curves.table()?;
-        write("table.md", table.as_bytes())?;
+        write("table.md", format!("{}\n{table}", processor()).as_bytes())?;
         println!("{table}");
         Ok(())
     }
@@ -256,9 +257,12 @@ fn ours(work: &Work, threads: usize) -> Result<Command> {
     Ok(command)
 }
 
-/// Both sides in turn; a work that is done more than once is done once more before, to warm up.
+/// Both sides in turn; a work that is done more than once is done once more before, to warm up,
+/// unless it is so long that it is warm by itself.
 fn taking_turns(work: &Work, mut ours: Side, mut theirs: Side) -> Result<[Measured; 2]> {
-    for repetition in usize::from(work.repetitions == 1)..=work.repetitions {
+    let long = ["lofo:", "black_box:sage"].iter().any(|kind| work.name.starts_with(kind));
+    let warm_up = work.repetitions > 1 && !long;
+    for repetition in usize::from(!warm_up)..=work.repetitions {
         ours.turn(repetition > 0)?;
         theirs.turn(repetition > 0)?;
     }
@@ -292,6 +296,17 @@ fn tables_for_r(models: &Path) -> Result<()> {
 
 /// What the record was measured on.
 fn machine() -> String {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!(
+        "{}; load at the end {}.\n\
+         CPU seconds of one thread, medians; each side in a process of its own, taking turns. Ratios \
+         are per row where the peer was given fewer.\n",
+        processor(),
+        load.split_whitespace().next().unwrap_or("?"),
+    )
+}
+
+fn processor() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpuinfo = read("/proc/cpuinfo");
     let field = |name: &str| {
@@ -299,15 +314,11 @@ fn machine() -> String {
         line.and_then(|line| line.split_once(':')).map_or("?", |(_, value)| value.trim()).to_owned()
     };
     let cores = cpuinfo.lines().filter(|line| line.starts_with("processor")).count();
-    let load = read("/proc/loadavg");
     format!(
-        "{} (family {}, model {}), {cores} cores, AVX2: {}; load at the end {}.\n\
-         CPU seconds of one thread, medians; each side in a process of its own, taking turns. Ratios \
-         are per row where the peer was given fewer.\n",
+        "{} (family {}, model {}), {cores} cores, AVX2: {}",
         field("model name"),
         field("cpu family"),
         field("model\t"),
         cpuinfo.contains("avx2"),
-        load.split_whitespace().next().unwrap_or("?"),
     )
 }

@@ -103,7 +103,7 @@ fn blocks(page: &str) -> Vec<Block> {
 }
 
 /// Builds the command as it is now.
-fn build() -> Result<PathBuf> {
+pub(crate) fn build() -> Result<PathBuf> {
     let status = Command::new("cargo")
         .args(["build", "--quiet", "-p", "fi-cli"])
         .current_dir(root())

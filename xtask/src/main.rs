@@ -3,9 +3,11 @@
 
 mod accuracy;
 mod bench;
+mod browser;
 mod ci;
 mod compare;
 mod docs_test;
+mod fuzz;
 mod golden;
 mod methods;
 mod side;
@@ -30,12 +32,15 @@ enum Command {
     Compare(compare::Compare),
     /// Time fi beside its peers, and record it
     Bench(bench::Bench),
+    /// Open the pages of `fi report` in a headless Chromium and click through them
+    Browser(browser::Browser),
     /// Write the golden numbers of the tests again, from pinned Python packages
     Golden(golden::Golden),
     /// Run the commands and the Python of a page of the documentation
     DocsTest(docs_test::DocsTest),
     /// Write the tables of docs/methods.md from docs/methods.toml
     Methods,
+    Fuzz(fuzz::Fuzz),
     /// Run everything that a change must pass
     Ci,
     /// Check the project's own rules: file lengths, first lines, data sets, links
@@ -46,9 +51,11 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Compare(compare) => compare.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Browser(browser) => browser.run(),
         Command::Golden(golden) => golden.run(),
         Command::DocsTest(page) => page.run(),
         Command::Methods => methods::run(),
+        Command::Fuzz(fuzz) => fuzz.run(),
         Command::Ci => ci::run(),
         Command::Tidy => tidy::run(),
     };

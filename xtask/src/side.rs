@@ -106,8 +106,9 @@ pub(crate) fn serve(models: &Path, work: &str, rows: usize, threads: usize) -> R
     if BlackBoxJob::does(work) {
         let job = BlackBoxJob::load(models, work, rows)?;
         let forward = || pool.install(|| job.forward());
-        let score = each_line(|| pool.install(|| job.run()), forward)?.flatten();
-        end(peak_kib(), score);
+        let trained = each_line(|| pool.install(|| job.run()), forward)?.flatten();
+        let peak = peak_kib();
+        end(peak, Some(trained.map_or_else(|| job.log_loss(), Ok)?));
         return Ok(());
     }
     let job = Job::load(models, work, rows)?;

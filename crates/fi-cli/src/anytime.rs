@@ -11,7 +11,7 @@ use crate::failure::{Done, Failure};
 use crate::session::Session;
 
 /// How long to work, and what becomes of the work.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct AnytimeArgs {
     /// Stop after so many seconds and write the result of what is finished by then
     #[arg(long, value_name = "SECONDS", value_parser = parse_budget)]

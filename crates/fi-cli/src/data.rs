@@ -13,7 +13,7 @@ use crate::large::parse_memory;
 use crate::session::Session;
 
 /// A table, and what its columns are.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct DataArgs {
     /// The table: .csv with a header, .parquet, or .npy (columns x0, x1, … unless --names says otherwise);
     /// .npy of three dimensions (row, step, channel) for sequences, padded with NaN
@@ -96,6 +96,14 @@ impl DataArgs {
         }
     }
 
+    /// Refuses `--memory`, for what takes all rows at once.
+    fn whole(&self) -> Done {
+        match self.memory {
+            Some(_) => Failure::call("this needs all rows in memory: leave --memory out"),
+            None => Ok(()),
+        }
+    }
+
     /// The files that the data come from.
     pub(crate) fn files(&self) -> Vec<&Path> {
         let target = self.target.as_deref().map(Path::new);
@@ -110,9 +118,7 @@ impl DataArgs {
         if self.target.is_none() {
             return Failure::call("say what to predict with --target");
         }
-        if self.memory.is_some() {
-            return Failure::call("training needs the rows in memory: leave --memory out");
-        }
+        self.whole()?;
         let data = read_data(self.file()?, &self.options(None))?;
         if self.task.is_none() {
             session.note(match data.target() {
@@ -135,6 +141,7 @@ impl DataArgs {
                 "this method compares predictions with the target: give --target",
             );
         }
+        self.whole()?;
         let data = read_data(self.file()?, &self.options_to_score(model))?;
         let (Target::Classes { .. }, Some(classes)) = (data.target(), classes_of(model)) else {
             return Ok(data);
@@ -180,7 +187,18 @@ impl DataArgs {
 
     /// The rows of a model's features, for methods that need no target.
     pub(crate) fn rows(&self, model: &Stored) -> Done<Array2<f64>> {
+        self.whole()?;
         self.rows_of(self.file()?, model)
+    }
+
+    /// The table's features, if a table was given: those of these names, or all; and its rows.
+    pub(crate) fn features(
+        &self,
+        names: Option<&[String]>,
+    ) -> Done<Option<(Vec<String>, Array2<f64>)>> {
+        let Some(path) = &self.data else { return Ok(None) };
+        self.whole()?;
+        Ok(Some(read_rows(path, &self.options(names.map(<[String]>::to_vec)))?))
     }
 
     /// The rows of a model's features in another table with the same columns.
@@ -213,13 +231,18 @@ pub(crate) struct ModelArg {
 }
 
 impl ModelArg {
+    /// The files that the model comes from.
+    pub(crate) fn files(&self) -> Vec<&Path> {
+        std::iter::once(self.model.as_path()).chain(self.layers.layers.as_deref()).collect()
+    }
+
     pub(crate) fn load(&self) -> Done<Stored> {
         self.layers.load(&self.model)
     }
 }
 
 /// What a file of tensors does not say.
-#[derive(Args)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct LayersArg {
     /// The layers of a network in .safetensors, described as docs/import.md says
     #[arg(long, value_name = "FILE.json")]
@@ -237,7 +260,7 @@ impl LayersArg {
 }
 
 /// Groups of features, from a TOML file.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct GroupsArg {
     /// Groups of features to score as one: lines of `name = ["column", "column"]`
     #[arg(long, value_name = "FILE.toml")]

@@ -35,12 +35,20 @@ impl Failure {
 
 fn is_interrupt(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(fi_core::Error::Cancelled { .. }))
+        || error.downcast_ref().is_some_and(fi_report::Error::is_cancelled)
 }
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Call(sentence) | Self::Interrupted(sentence) => f.write_str(sentence),
+            Self::Work(error) if is_interrupt(error) => {
+                write!(
+                    f,
+                    "{error}, of which nothing is kept: the same call begins anew; permutation \
+                     importance with --checkpoint FILE goes on where it stopped"
+                )
+            }
             Self::Work(error) => write!(f, "{error}"),
         }
     }
@@ -49,5 +57,25 @@ impl std::fmt::Display for Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::Work(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_interrupted_is_told_how_to_go_on() {
+        let failure = Failure::from(fi_core::Error::Cancelled { done: 3, total: 9 });
+        assert_eq!(
+            failure.to_string(),
+            "cancelled after 3 of 9 steps, of which nothing is kept: the same call begins anew; \
+             permutation importance with --checkpoint FILE goes on where it stopped"
+        );
+        assert_eq!(failure.exit_code(), ExitCode::from(130));
+        let failure = Failure::from(fi_core::Error::Data("no".into()));
+        assert_eq!((failure.to_string(), failure.exit_code()), ("no".into(), ExitCode::from(1)));
+        let failure = Failure::call::<()>("wrong").unwrap_err();
+        assert_eq!(failure.exit_code(), ExitCode::from(2));
     }
 }

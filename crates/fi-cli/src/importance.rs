@@ -1,115 +1,35 @@
 //! `fi importance METHOD`: one global score per feature or group.
 
+pub(crate) mod method;
+mod of_learner;
+mod of_predictions;
+
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
-use fi_core::{
-    Dataset, Importance, Metric, Occlusion, Permutation, Players, Run, Target, Warning, guards,
-};
+use clap::{Args, ValueEnum as _};
+use fi_core::{Dataset, Importance, Metric, Players, Run, Target, Warning};
+use fi_io::Cell;
 use fi_models::Fitted;
+use fi_models::linear::{coefficients, standardized_coefficients};
 use fi_models::network::Viann;
 use fi_models::store::Stored;
 use fi_models::tree;
-use ndarray::Array2;
 
+use self::method::Method;
+use self::of_learner::LocationArg;
+use self::of_predictions::RemovalArgs;
+pub(crate) use self::of_predictions::{of_scored_rows, table_of};
 use crate::anytime::AnytimeArgs;
 use crate::data::{DataArgs, GroupsArg, LayersArg};
 use crate::failure::{Done, Failure};
 use crate::large;
-use crate::network::{Local, NetworkArgs, Weights, of_weights};
+use crate::learner::LearnerArgs;
+use crate::network::{NetworkArgs, of_weights};
 use crate::output::{Sink, print_importance};
 use crate::plot::Picture;
-use crate::sequence::{SequenceArgs, Swappable};
+use crate::sequence::SequenceArgs;
 use crate::session::Session;
-
-/// How to score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Method {
-    /// How much worse the metric gets when a feature is shuffled
-    Permutation,
-    /// The same, of each tree on the rows it has not seen (fi's own forests)
-    OobPermutation,
-    /// Mean absolute SHAP value
-    Shap,
-    /// Mean decrease in impurity (MDI, Gini importance)
-    Impurity,
-    /// Average gain of a split
-    Gain,
-    /// Total gain of all splits
-    TotalGain,
-    /// Average cover of a split
-    Cover,
-    /// How many splits use a feature
-    SplitCount,
-    /// How much worse the metric gets with a feature at its mean
-    Occlusion,
-    /// Networks: the variance of the first weights over training, times their size
-    Viann,
-    /// Networks: the sum of the first weights' sizes
-    FirstLayer,
-    /// Networks: the answer to 1 at one input and 0 elsewhere, less that to zeros
-    OneHot,
-    /// Networks: Garson's share of the weights that flow to the outputs
-    Garson,
-    /// Networks: products of weights along all ways to the outputs, with their signs
-    Olden,
-    /// Networks: the mean size of the slope by a feature (saliency)
-    Gradient,
-    /// Networks: the same of slope times value
-    #[value(name = "gradient-x-input")]
-    GradientXInput,
-    /// Networks: slopes averaged over noisy copies of a row
-    SmoothGrad,
-    /// Networks: slopes collected on the way from a baseline of zeros
-    IntegratedGradients,
-    /// Networks: the same from rows of --background
-    ExpectedGradients,
-    /// Networks: relevance handed back through the layers, by the epsilon rule
-    Lrp,
-}
-
-impl Method {
-    fn of_rows(self) -> Option<Local> {
-        match self {
-            Self::Gradient => Some(Local::Gradient),
-            Self::GradientXInput => Some(Local::GradientXInput),
-            Self::SmoothGrad => Some(Local::SmoothGrad),
-            Self::IntegratedGradients => Some(Local::IntegratedGradients),
-            Self::ExpectedGradients => Some(Local::ExpectedGradients),
-            Self::Lrp => Some(Local::Lrp),
-            _ => None,
-        }
-    }
-
-    fn of_weights(self) -> Option<Weights> {
-        match self {
-            Self::Viann => Some(Weights::Viann),
-            Self::FirstLayer => Some(Weights::FirstLayer),
-            Self::OneHot => Some(Weights::OneHot),
-            Self::Garson => Some(Weights::Garson),
-            Self::Olden => Some(Weights::Olden),
-            _ => None,
-        }
-    }
-
-    fn of_trees(self) -> Option<Read> {
-        match self {
-            Self::Impurity => Some(tree::impurity),
-            Self::SplitCount => Some(tree::split_count),
-            Self::Gain => Some(tree::gain),
-            Self::TotalGain => Some(tree::total_gain),
-            Self::Cover => Some(tree::cover),
-            _ => None,
-        }
-    }
-}
-
-/// A score that is read from trees.
-type Read = fn(&tree::Ensemble, &[String]) -> fi_core::Result<Importance>;
-
-/// What needs the whole table at once.
-const NOT_LOOKED_AT: &str = "Note: with --memory nobody looks whether the model was trained on these \
-                             rows or whether features are correlated.";
+use crate::shap::ShapArgs;
 
 /// The options of `fi importance`.
 #[derive(Args)]
@@ -117,8 +37,8 @@ pub(crate) struct Command {
     /// How to score
     #[arg(value_enum)]
     method: Method,
-    /// The model, told apart by its content
-    #[arg(long, value_name = "FILE", required_unless_present = "weights_history")]
+    /// The model, told apart by its content; lofo, loco and leave-one-in take none
+    #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     #[command(flatten)]
     layers: LayersArg,
@@ -130,6 +50,19 @@ pub(crate) struct Command {
     data: DataArgs,
     #[command(flatten)]
     groups: GroupsArg,
+    /// Score every pair of features, or of groups, as one
+    #[arg(long)]
+    pairs: bool,
+    #[command(flatten)]
+    learner: LearnerArgs,
+    /// loco: what of the rows' differences is estimated and tested [default: mean]
+    #[arg(long, value_enum)]
+    location: Option<LocationArg>,
+    /// leave-one-in: columns that every model has
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    base: Vec<String>,
+    #[command(flatten)]
+    removal: RemovalArgs,
     #[command(flatten)]
     sequence: SequenceArgs,
     #[command(flatten)]
@@ -144,14 +77,14 @@ pub(crate) struct Command {
     /// The intervals' coverage [default: 0.95]
     #[arg(long, value_name = "SHARE")]
     confidence: Option<f64>,
-    /// Stop shuffling when its noise is at most this share of the range of the scores; --repeats
-    /// is then the most that are made
+    /// Stop when the noise of shuffling, or of SAGE's draws, is at most this share of the range of
+    /// the scores; --repeats or --draws is then the most that are made [default of sage: 0.025]
     #[arg(long, value_name = "SHARE")]
     tolerance: Option<f64>,
     #[command(flatten)]
     anytime: AnytimeArgs,
     #[command(flatten)]
-    shap: crate::local::ShapArgs,
+    shap: ShapArgs,
     /// Where to write: .csv, .json, .parquet, .npy (feature order) [default: a table on stdout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -160,6 +93,50 @@ pub(crate) struct Command {
 }
 
 impl Command {
+    /// One method with the options that several share, and all others as they are by default.
+    pub(crate) fn of(method: Method, shared: &Shared<'_>, model: Option<PathBuf>) -> Self {
+        let when = |takes: bool| if takes { Some(()) } else { None };
+        let players = method.is_scored() || method == Method::Shap;
+        Self {
+            method,
+            model: if method.of_learner() { None } else { model },
+            layers: LayersArg::default(),
+            weights_history: None,
+            data: shared.data.clone(),
+            groups: GroupsArg { groups: when(players).and(shared.groups.groups.clone()) },
+            pairs: false,
+            learner: if method.of_learner() {
+                shared.learner.clone()
+            } else {
+                LearnerArgs::default()
+            },
+            location: None,
+            base: Vec::new(),
+            removal: RemovalArgs::default(),
+            sequence: shared.sequence.clone(),
+            network: NetworkArgs::default(),
+            metric: when(method.is_scored()).and(shared.metric.clone()).into_iter().collect(),
+            repeats: when(method.repeats()).and(shared.repeats),
+            confidence: when(method.has_confidence()).and(shared.confidence),
+            tolerance: None,
+            anytime: AnytimeArgs::default(),
+            shap: ShapArgs::with_background(
+                when(method.takes_background()).and(shared.background.clone()),
+            ),
+            output: None,
+            picture: Picture::default(),
+        }
+    }
+
+    /// The result in its one metric.
+    pub(crate) fn one(&self, session: &Session) -> Done<Importance> {
+        self.check()?;
+        match self.scores(session)?.unwrap_or_default().into_iter().next() {
+            Some(importance) => Ok(importance),
+            None => Failure::call("this method has no result to compare"),
+        }
+    }
+
     pub(crate) fn run(&self, session: &Session) -> Done {
         let sink = Sink::new(self.output.as_deref(), &["csv", "json", "npy", "parquet"])?;
         self.picture.check()?;
@@ -176,7 +153,9 @@ impl Command {
             }
         }
         if let Some(first) = importances.first() {
-            self.picture.draw(first)?;
+            if let Some(note) = self.picture.draw(first)? {
+                session.note(note);
+            }
         }
         match sink {
             Sink::Table => print_importance(&importances),
@@ -187,7 +166,10 @@ impl Command {
                 inputs.extend(self.weights_history.as_deref());
                 inputs.extend(self.data.files());
                 inputs.extend(self.groups.groups.as_deref());
-                fi_io::write_importance_json(path, &importances, &fi_io::Provenance::of(&inputs)?)?;
+                inputs.extend(self.learner.file());
+                inputs.extend(self.shap.background_file());
+                let provenance = fi_io::Provenance::of(&inputs)?.with_settings(self.settings());
+                fi_io::write_importance_json(path, &importances, &provenance)?;
             }
             Sink::File { path, extension: "npy" } => {
                 let [importance] = &importances[..] else {
@@ -213,62 +195,131 @@ impl Command {
             }
             Ok(())
         };
-        let shuffles = matches!(method, Method::Permutation | Method::OobPermutation);
-        let scored = shuffles || method == Method::Occlusion;
+        self.removal.check(method)?;
+        let scored = method.is_scored();
         let players = scored || method == Method::Shap;
+        match (&self.model, method.of_learner()) {
+            (Some(_), true) => {
+                return Failure::call("this method trains --learner: leave --model out");
+            }
+            (None, false) if self.weights_history.is_none() => {
+                return Failure::call("this method scores a model: give --model");
+            }
+            _ => {}
+        }
         known(self.layers.layers.is_some(), "layers", self.model.is_some())?;
         known(self.weights_history.is_some(), "weights-history", method == Method::Viann)?;
         let in_blocks = matches!(method, Method::Permutation | Method::Shap);
         known(self.data.memory.is_some(), "memory", in_blocks)?;
-        known(self.repeats.is_some(), "repeats", shuffles)?;
+        known(self.repeats.is_some(), "repeats", method.repeats())?;
         known(!self.metric.is_empty(), "metric", scored)?;
-        known(self.tolerance.is_some(), "tolerance", method == Method::Permutation)?;
+        let converges = matches!(method, Method::Permutation | Method::Sage);
+        known(self.tolerance.is_some(), "tolerance", converges)?;
         if let Some(name) = self.anytime.given() {
-            known(true, name, method == Method::Permutation)?;
+            known(true, name, method.is_anytime())?;
         }
-        let rows = method == Method::Shap || method.of_rows().is_some();
-        known(self.confidence.is_some(), "confidence", method == Method::Permutation || rows)?;
+        if let Some(name) = self.learner.given() {
+            known(true, name, method.of_learner())?;
+        }
+        known(self.location.is_some(), "location", method == Method::Loco)?;
+        known(!self.base.is_empty(), "base", method == Method::LeaveOneIn)?;
+        known(self.confidence.is_some(), "confidence", method.has_confidence())?;
         if let Some(name) = self.shap.given() {
             known(true, name, method == Method::Shap)?;
         }
         known(self.groups.groups.is_some(), "groups", players)?;
+        known(self.pairs, "pairs", players)?;
         known(self.sequence.is_block_given(), "block", players)?;
         known(self.sequence.is_pool_given(), "pool", method.of_rows().is_some())?;
-        let background = method == Method::Shap || method == Method::ExpectedGradients;
-        known(self.shap.is_background_given(), "background", background)?;
+        known(self.shap.is_background_given(), "background", method.takes_background())?;
         known(self.sequence.is_given(), "over", players || method.of_rows().is_some())
+    }
+
+    /// What was asked for, with the defaults of what was not.
+    fn settings(&self) -> Vec<(String, Cell)> {
+        let method = self.method;
+        let mut settings: Vec<(String, Cell)> = Vec::new();
+        let mut set = |name: &str, value: Cell| settings.push((name.to_owned(), value));
+        if method.repeats() {
+            set("repeats", self.repeats().into());
+        }
+        if method.has_confidence() {
+            set("confidence", self.confidence().into());
+        }
+        if let Some(tolerance) = self.tolerance {
+            set("tolerance", tolerance.into());
+        } else if method == Method::Sage {
+            set("tolerance", fi_core::Sage::default().tolerance.into());
+        }
+        if method.of_learner() {
+            set("learner", self.learner.learner_text().into());
+            set("folds", self.learner.folds_text(self.default_folds()).into());
+        }
+        if method == Method::Loco {
+            let location = self.location.unwrap_or(LocationArg::Mean).to_possible_value();
+            set("location", location.map(|value| value.get_name().to_owned()).into());
+        }
+        if !self.base.is_empty() {
+            set("base", self.base.join(",").into());
+        }
+        if self.pairs {
+            set("pairs", "all".into());
+        }
+        if matches!(method, Method::Sage | Method::ConditionalPermutation) {
+            settings.extend(self.removal.settings(method));
+        }
+        settings
+    }
+
+    /// What is scored.
+    fn players(&self, names: &[String]) -> Done<Players> {
+        let players = self.sequence.players(&self.groups, names)?;
+        Ok(if self.pairs { players.pairs()? } else { players })
     }
 
     /// `None` if there is nothing to write.
     fn scores(&self, session: &Session) -> Done<Option<Vec<Importance>>> {
+        if self.method.of_learner() {
+            let data = self.data.to_train(session)?;
+            return self.anytime.scores(session, |run| self.of_learner(run, &data));
+        }
         let Some(path) = &self.model else {
             let history = self.weights_history.as_deref().unwrap_or(Path::new(""));
             return Ok(Some(vec![self.of_history(history)?]));
         };
         let model = self.layers.load(path)?;
-        if self.method == Method::Permutation {
-            let players = self.sequence.players(&self.groups, &model.feature_names)?;
-            if let Some(memory) = self.data.memory {
-                let data = self.data.spooled_to_score(&model)?;
-                session.note(NOT_LOOKED_AT);
-                let work = |run: &Run<'_>| {
-                    let classes = data.target.as_ref().is_some_and(|t| t.n_classes().is_some());
-                    let metrics = self.metrics_for(classes, &Metric::LogLoss)?;
-                    let settings = self.permutation_settings();
-                    large::permutation(run, &settings, &model, data, &players, &metrics, memory)
-                };
-                return self.anytime.scores(session, work);
+        match self.method {
+            Method::Permutation => {
+                let players = self.players(&model.feature_names)?;
+                if let Some(memory) = self.data.memory {
+                    let data = self.data.spooled_to_score(&model)?;
+                    session.note(large::NOT_LOOKED_AT);
+                    let work = |run: &Run<'_>| {
+                        self.permutation_of_blocks(run, &model, data, &players, memory)
+                    };
+                    return self.anytime.scores(session, work);
+                }
+                let data = self.data.to_score(&model)?;
+                let work = |run: &Run<'_>| self.permutation(run, &model, data, players);
+                self.anytime.scores(session, work)
             }
-            let data = self.data.to_score(&model)?;
-            let work = |run: &Run<'_>| self.permutation(run, &model, data, players);
-            return self.anytime.scores(session, work);
+            Method::ConditionalPermutation => {
+                let players = self.players(&model.feature_names)?;
+                let data = self.data.to_score(&model)?;
+                let work =
+                    |run: &Run<'_>| self.conditional_permutation(run, &model, &data, &players);
+                self.anytime.scores(session, work)
+            }
+            _ => self.of_model(session, &model).map(Some),
         }
-        self.of_model(session, &model).map(Some)
     }
 
     fn of_model(&self, session: &Session, model: &Stored) -> Done<Vec<Importance>> {
         if let Some(read) = self.method.of_trees() {
             return Ok(vec![read(self.trees(model)?.ensemble(), &model.feature_names)?]);
+        }
+        if matches!(self.method, Method::Coefficients | Method::StandardizedCoefficients) {
+            return Ok(vec![self.coefficients(model)?]);
         }
         if let Some(method) = self.method.of_weights() {
             return Ok(vec![of_weights(method, model)?]);
@@ -282,7 +333,14 @@ impl Command {
                 .importance(session, method, model, data, background, sequence, confidence)?;
             return Ok(vec![importance]);
         }
-        self.of_predictions(session, model)
+        let players = self.players(&model.feature_names)?;
+        match self.method {
+            Method::Shap => self.shap(session, model, &players),
+            Method::OobPermutation => self.oob_permutation(session, model, &players),
+            Method::Sage => self.sage(session, model, players),
+            // The others have gone another way.
+            _ => self.occlusion(session, model, players),
+        }
     }
 
     /// VIANN of weights that another framework wrote down.
@@ -297,57 +355,6 @@ impl Command {
         Ok(Viann::default().of_epochs(&views, &names)?)
     }
 
-    /// Methods that ask for predictions.
-    fn of_predictions(&self, session: &Session, model: &Stored) -> Done<Vec<Importance>> {
-        let data = &self.data;
-        let players = self.sequence.players(&self.groups, &model.feature_names)?;
-        match self.method {
-            Method::Shap if self.data.memory.is_some() => {
-                let spooled = data.spooled(model)?;
-                let confidence = self.confidence();
-                let importance = self.shap.with_only_trees(session, model, data, |explainer| {
-                    large::shap_importance(session, explainer, &spooled, &players, confidence)
-                })?;
-                Ok(vec![importance])
-            }
-            Method::Shap => {
-                let rows = data.rows(model)?;
-                let shap = &self.shap;
-                // By the path of a tree nothing is replaced by other rows' values.
-                let marginal =
-                    shap.is_background_given() || !matches!(model.model, Fitted::Trees(_));
-                let warning = if marginal { shap_guard(model, &rows, &players)? } else { None };
-                let mut importance =
-                    shap.importance(session, model, data, &players, rows, self.confidence())?;
-                importance.warnings.extend(warning);
-                Ok(vec![importance])
-            }
-            Method::OobPermutation => {
-                let data = data.to_score(model)?;
-                let metrics = self.metrics(&data, &Metric::Accuracy)?;
-                let trees = self.trees(model)?;
-                let (run, repeats) = (session.run(), self.repeats());
-                let found = tree::oob_permutation(&run, trees, &data, &players, &metrics, repeats)?;
-                // It is asked with the training rows, and scores each tree on others.
-                let warning = guards::correlated(&data, &players, guards::THRESHOLD)?;
-                Ok(warned(found, warning.as_slice()))
-            }
-            // Permutation has gone another way.
-            _ => {
-                let data = data.to_score(model)?;
-                let names = &model.feature_names;
-                let warnings = of_scored_rows(model, &data, &players)?;
-                let view = Swappable::new(model, names, players, data.rows())?;
-                let metrics = self.metrics(&data, &Metric::LogLoss)?;
-                let data = view.data(data)?;
-                let occlusion = Occlusion::at_means(data.rows());
-                let (run, model) = (session.run(), view.model.as_ref());
-                let found = occlusion.importance(&run, model, &data, &view.players, &metrics)?;
-                Ok(warned(found, &warnings))
-            }
-        }
-    }
-
     fn confidence(&self) -> f64 {
         self.confidence.unwrap_or(0.95)
     }
@@ -356,35 +363,24 @@ impl Command {
         self.repeats.unwrap_or(30)
     }
 
-    fn permutation_settings(&self) -> Permutation {
-        Permutation {
-            n_repeats: self.repeats(),
-            confidence: self.confidence(),
-            tolerance: self.tolerance,
-            ..Permutation::default()
+    /// Of a scaled input both are per standard deviation.
+    fn coefficients(&self, model: &Stored) -> Done<Importance> {
+        let Fitted::Linear(linear) = &model.model else {
+            return Failure::call(format!(
+                "`{}` is no linear model, and this method reads coefficients only",
+                self.model.as_deref().unwrap_or(Path::new("")).display()
+            ));
+        };
+        let names = &model.feature_names;
+        if self.method == Method::Coefficients {
+            return Ok(coefficients(linear, names)?);
         }
-    }
-
-    fn permutation(
-        &self,
-        run: &Run<'_>,
-        model: &Stored,
-        data: Dataset,
-        players: Players,
-    ) -> Done<Vec<Importance>> {
-        let metrics = self.metrics(&data, &Metric::LogLoss)?;
-        let settings = self.permutation_settings();
-        let warnings = of_scored_rows(model, &data, &players)?;
-        let view = Swappable::new(model, &model.feature_names, players, data.rows())?;
-        if let (Fitted::Trees(trees), None, false) = (&model.model, &model.scaler, view.is_filled())
-        {
-            let found = tree::permutation(run, &settings, trees, &data, &view.players, &metrics)?;
-            return Ok(warned(found, &warnings));
+        match linear.feature_std() {
+            Some(std) => Ok(standardized_coefficients(linear, std, names)?),
+            None => Failure::call(
+                "this model does not know the standard deviations of its features: take coefficients",
+            ),
         }
-        let data = view.data(data)?;
-        let found =
-            settings.importance(run, view.model.as_ref(), &data, &view.players, &metrics)?;
-        Ok(warned(found, &warnings))
     }
 
     fn trees<'a>(&self, model: &'a Stored) -> Done<&'a tree::Trees> {
@@ -399,41 +395,33 @@ impl Command {
 
     /// What was asked for, or one that suits the target.
     fn metrics(&self, data: &Dataset, for_classes: &Metric) -> Done<Vec<Metric>> {
-        self.metrics_for(data.target().n_classes().is_some(), for_classes)
-    }
-
-    fn metrics_for(&self, classes: bool, for_classes: &Metric) -> Done<Vec<Metric>> {
-        if self.metric.is_empty() {
-            return Ok(vec![if classes { for_classes.clone() } else { Metric::Mse }]);
-        }
-        let parse =
-            |name: &String| Metric::parse(name).map_err(|error| Failure::Call(error.to_string()));
-        self.metric.iter().map(parse).collect()
+        metrics(&self.metric, data.target(), for_classes)
     }
 }
 
-/// What speaks against scoring a model's features on these rows.
-fn of_scored_rows(model: &Stored, data: &Dataset, players: &Players) -> Done<Vec<Warning>> {
-    let seen = match &model.training_rows {
-        Some(trained) => guards::seen_rows(data, trained)?,
-        None => None,
-    };
-    let correlated = guards::correlated(data, players, guards::THRESHOLD)?;
-    Ok(seen.into_iter().chain(correlated).collect())
+/// Options that several methods share.
+pub(crate) struct Shared<'a> {
+    pub(crate) data: &'a DataArgs,
+    pub(crate) groups: &'a GroupsArg,
+    pub(crate) sequence: &'a SequenceArgs,
+    pub(crate) learner: &'a LearnerArgs,
+    pub(crate) metric: Option<String>,
+    pub(crate) repeats: Option<usize>,
+    pub(crate) confidence: Option<f64>,
+    pub(crate) background: Option<PathBuf>,
 }
 
-/// The same of dependence alone, where rows have no target.
-fn shap_guard(model: &Stored, rows: &Array2<f64>, players: &Players) -> Done<Option<Warning>> {
-    let target = Target::Values(vec![0.0; rows.nrows()]);
-    let names = model.feature_names.iter().cloned();
-    let data = Dataset::new(rows.clone(), target)?.with_feature_names(names)?;
-    Ok(guards::correlated(&data, players, guards::THRESHOLD)?)
-}
-
-/// The results with these warnings behind their own.
-fn warned(mut importances: Vec<Importance>, warnings: &[Warning]) -> Vec<Importance> {
-    for importance in &mut importances {
-        importance.warnings.extend_from_slice(warnings);
+/// What was asked for by scikit-learn's names, or what suits the target.
+pub(crate) fn metrics(
+    names: &[String],
+    target: &Target,
+    for_classes: &Metric,
+) -> Done<Vec<Metric>> {
+    if names.is_empty() {
+        let classes = target.n_classes().is_some();
+        return Ok(vec![if classes { for_classes.clone() } else { Metric::Mse }]);
     }
-    importances
+    let parse =
+        |name: &String| Metric::parse(name).map_err(|error| Failure::Call(error.to_string()));
+    names.iter().map(parse).collect()
 }

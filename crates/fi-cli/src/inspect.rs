@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use fi_core::{Model as _, Output};
 use fi_models::Fitted;
+use fi_models::import::OnnxGraph;
+use fi_models::network::{self, Layer, Network};
 use fi_models::tree::{Aggregate, Comparison, Precision, Trees};
 
 use crate::data::{LayersArg, shortened};
@@ -30,6 +32,7 @@ impl Inspect {
             Fitted::Trees(_) => "ensemble of trees",
             Fitted::Linear(_) => "linear model",
             Fitted::Network(_) => "neural network",
+            Fitted::Graph(_) => "black box: a graph of ONNX",
             _ => "black box",
         };
         lines.push(("file", format!("{} ({size} bytes)", self.model.display())));
@@ -49,8 +52,15 @@ impl Inspect {
         if model.scaler.is_some() {
             lines.push(("input", "scaled inside the model".to_owned()));
         }
-        if let Fitted::Trees(trees) = &model.model {
-            lines.extend(describe(trees));
+        match &model.model {
+            Fitted::Trees(trees) => lines.extend(describe(trees)),
+            Fitted::Linear(model) => {
+                let n_numbers = model.coefficients().len() + model.intercepts().len();
+                lines.push(("numbers", format!("{n_numbers}: coefficients and intercepts")));
+            }
+            Fitted::Network(network) => lines.extend(describe_network(network)),
+            Fitted::Graph(graph) => lines.extend(describe_graph(graph)),
+            _ => {}
         }
         for (what, is) in lines {
             println!("{what:<12}{is}");
@@ -99,4 +109,41 @@ fn describe(trees: &Trees) -> Vec<(&'static str, String)> {
             if known.is_empty() { "no statistics of nodes".into() } else { known.join(", ") },
         ),
     ]
+}
+
+fn describe_network(network: &Network) -> Vec<(&'static str, String)> {
+    let layers: Vec<&str> = network.layers().iter().map(Layer::kind).collect();
+    let precision = match network.precision() {
+        network::Precision::Single => "single",
+        network::Precision::Double => "double",
+    };
+    let mut lines = vec![
+        ("layers", format!("{}: {}", layers.len(), layers.join(", "))),
+        ("precision", precision.to_owned()),
+    ];
+    if !network.history().is_empty() {
+        lines.push(("trained for", format!("{} epochs", network.history().len())));
+    }
+    lines
+}
+
+fn describe_graph(graph: &OnnxGraph) -> Vec<(&'static str, String)> {
+    let precision = if graph.is_double() { "double" } else { "single" };
+    let rows = graph.fixed_rows().map_or_else(
+        || "any number of rows".to_owned(),
+        |n_rows| format!("exported for {n_rows} rows, which are computed at once"),
+    );
+    let operators: Vec<String> = graph
+        .operators()
+        .iter()
+        .map(|(name, count)| if *count > 1 { format!("{name} ×{count}") } else { name.clone() })
+        .collect();
+    let mut lines = vec![
+        ("input", format!("`{}`, {precision} precision, {rows}", graph.input_name())),
+        ("output", format!("`{}`", graph.output_name())),
+        ("operators", format!("{}: {}", graph.n_operators(), operators.join(", "))),
+        ("numbers", format!("{} in weights and other constants", graph.n_numbers())),
+    ];
+    lines.extend(graph.producer().map(|name| ("written by", name.to_owned())));
+    lines
 }

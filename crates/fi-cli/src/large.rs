@@ -15,6 +15,10 @@ use crate::session::Session;
 /// Rows that are predicted at once.
 const BATCH_ROWS: usize = 4096;
 
+/// What needs the whole table at once.
+pub(crate) const NOT_LOOKED_AT: &str = "Note: with --memory nobody looks whether the model was trained on these rows or whether \
+     features are correlated.";
+
 /// Bytes, as `1GiB`, `500MB` or a plain number.
 pub(crate) fn parse_memory(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());

@@ -5,51 +5,46 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its user")]
 
 mod anytime;
+mod compare;
 mod data;
 mod failure;
+mod help;
 mod importance;
 mod inspect;
+mod interactions;
 mod large;
+mod learner;
+mod lime;
 mod local;
 mod network;
 mod output;
 mod plot;
+mod plot_rows;
 mod predict;
+mod report;
+mod select;
 mod sequence;
 mod session;
+mod shap;
+mod shell;
 mod train;
 mod train_network;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 
 use crate::session::Session;
 
 /// Which inputs of a machine-learning model matter, and how sure that is.
-///
-/// Models: XGBoost .json/.ubj, LightGBM .txt, CatBoost .json, .onnx, scikit-learn's trees exported
-/// to JSON, and fi's own .fi. Data: .csv with a header, or .npy (of three dimensions for sequences).
 #[derive(Parser)]
-#[command(name = "fi", version, after_help = EXAMPLES)]
+#[command(name = "fi", version)]
 struct Cli {
     #[command(flatten)]
     everywhere: Everywhere,
     #[command(subcommand)]
     command: Command,
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  \\fi train forest --data iris.csv --target species --output iris.fi
-  \\fi inspect iris.fi
-  \\fi importance permutation --model iris.fi --data iris.csv --target species --plot bars.svg
-  \\fi importance shap --model booster.json --data rows.csv --output importance.csv
-  \\fi explain shap --model booster.json --data rows.npy --output shap.npy
-  \\fi train lstm --data series.npy --target y.npy --output net.fi
-  \\fi importance integrated-gradients --model net.fi --data series.npy --over both --plot map.svg
-  \\fi interactions shap --model booster.json --data rows.npy --output pairs.csv
-  \\fi plot pair-heatmap importance.csv --title \"Sensor pairs\" --output heatmap.svg";
 
 /// What every command understands.
 #[derive(clap::Args)]
@@ -76,15 +71,26 @@ enum Command {
     /// One score per feature: how much each matters to the model as a whole
     Importance(Box<importance::Command>),
     /// One score per row and feature: what each adds to each prediction
-    Explain(local::Explain),
+    Explain(Box<local::Explain>),
     /// One score per pair of features: what they add together and not alone
-    Interactions(local::InteractionsCommand),
+    Interactions(Box<interactions::InteractionsCommand>),
+    /// Which features to keep, and how good a model of them is on rows it has not seen
+    Select(Box<select::Select>),
+    /// Several methods on one model or on several: scores, and how far they agree
+    Compare(Box<compare::Compare>),
     /// A picture of a result file
-    Plot(plot::Plot),
+    Plot(Box<plot::Plot>),
+    /// One page about a model: every method that fits, pictures, rows, warnings
+    Report(Box<report::Report>),
+    /// What makes a shell complete this command's words
+    Completions(shell::Completions),
+    /// Manual pages, one per command
+    Man(shell::Man),
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = help::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = Session::new(&cli.everywhere).and_then(|session| {
         session.install(|| match &cli.command {
             Command::Train(train) => train.run(&session),
@@ -93,7 +99,12 @@ fn main() -> ExitCode {
             Command::Importance(importance) => importance.run(&session),
             Command::Explain(explain) => explain.run(&session),
             Command::Interactions(interactions) => interactions.run(&session),
+            Command::Select(select) => select.run(&session),
+            Command::Compare(compare) => compare.run(&session),
             Command::Plot(plot) => plot.run(&session),
+            Command::Report(report) => report.run(&session),
+            Command::Completions(completions) => completions.run(),
+            Command::Man(man) => man.run(),
         })
     });
     match done {

@@ -37,7 +37,7 @@ pub(crate) enum Weights {
 }
 
 /// Options of methods that look inside a network.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct NetworkArgs {
     /// integrated-gradients: at how many points of the way the gradient is taken [default: 50]
     #[arg(long, value_name = "N")]

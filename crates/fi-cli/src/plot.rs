@@ -3,30 +3,114 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use fi_core::{Importance, Sequence};
-use fi_io::{ImportanceRow, PairScores, PairSum, importance_rows, pair_names, read_importance_csv};
-use fi_viz::{BarChart, BoxPlot, ColorScale, Diagonal, Figure, Heatmap, Order};
+use fi_core::{Importance, Metric, Sequence};
+use fi_io::{
+    ImportanceRow, PairScores, PairSum, SelectedFeature, importance_rows, pair_names,
+    read_importance_csv,
+};
+use fi_viz::{
+    BarChart, BoxPlot, ColorScale, Diagonal, DotChart, Figure, Heatmap, Order, SelectionPath, Theme,
+};
 use ndarray::Array2;
 
 use crate::failure::{Done, Failure};
 use crate::output::Sink;
+use crate::plot_rows::RowArgs;
 use crate::session::Session;
 
-/// Which picture.
+/// Which picture of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kind {
+pub(crate) enum ResultKind {
     /// Bars with intervals
     Bar,
     /// A box of replicates for each feature
     Box,
-    /// Features by replicates; of a table of pairs, members by members
+    /// Features by replicates; channels by steps of a sequence
     Heatmap,
     /// Members by members, for features that stand for pairs
     PairHeatmap,
+    /// The range of each feature's rank over the replicates
+    Stability,
+}
+
+/// Which picture of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Scores: bars with intervals
+    Bar,
+    /// Scores: a box of replicates for each feature
+    Box,
+    /// Scores: features by replicates, channels by steps; pairs: members by members
+    Heatmap,
+    /// Pairs: members by members
+    PairHeatmap,
+    /// Scores: the range of each rank; a selection's features: how often each was chosen
+    Stability,
+    /// A comparison's agreement: methods by methods
+    Agreement,
+    /// A selection: the score against the number of features
+    SelectionPath,
+    /// Contributions to rows: a swarm of dots per feature, coloured by its value in --data
+    Beeswarm,
+    /// Contributions to rows: how the prediction of --row is put together
+    Waterfall,
+    /// Contributions to rows: those of --feature over its value in --data
+    Dependence,
+    /// A model: its mean prediction over --feature, with single rows as thin lines
+    PartialDependence,
+    /// A model: accumulated local effects of --feature
+    Ale,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    fn of_result(self) -> Option<ResultKind> {
+        Some(match self {
+            Self::Bar => ResultKind::Bar,
+            Self::Box => ResultKind::Box,
+            Self::Heatmap => ResultKind::Heatmap,
+            Self::PairHeatmap => ResultKind::PairHeatmap,
+            Self::Stability => ResultKind::Stability,
+            _ => return None,
+        })
+    }
+}
+
+/// The ground of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ThemeArg {
+    /// Dark ink on white
+    Light,
+    /// Light ink on near black
+    Dark,
+}
+
+/// Writes a picture; answers with what its reader must know.
+fn save(figure: Figure, path: &Path, theme: Option<ThemeArg>) -> Done<Option<String>> {
+    let theme = match theme {
+        None | Some(ThemeArg::Light) => Theme::Light,
+        Some(ThemeArg::Dark) => Theme::Dark,
+    };
+    let figure = figure.with_theme(theme);
+    figure.save(path)?;
+    let unknown = figure.unknown_characters();
+    let is_png = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"));
+    Ok((is_png && !unknown.is_empty()).then(|| {
+        let shown: String = unknown.iter().take(8).collect();
+        let file = path.display();
+        format!(
+            "Note: the font of `{file}` lacks {} characters ({shown}), drawn as boxes: an .svg \
+             shows them in the reader's font.",
+            unknown.len()
+        )
+    }))
 }
 
 /// The picture of a result just computed.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(crate) struct Picture {
     /// Draw the result: .svg or .png
     #[arg(long, value_name = "FILE")]
@@ -34,13 +118,16 @@ pub(crate) struct Picture {
     /// Which picture [default: pair-heatmap if every feature's name holds a pair, heatmap for
     /// channels at steps, else bar]
     #[arg(long, value_enum, requires = "plot")]
-    plot_kind: Option<Kind>,
+    plot_kind: Option<ResultKind>,
     /// The picture's title [default: the method]
     #[arg(long, requires = "plot", value_name = "TEXT")]
     title: Option<String>,
     /// Finds the two members in a feature's name, by groups called a and b
     #[arg(long, requires = "plot", value_name = "REGEX")]
     pair_pattern: Option<String>,
+    /// The picture's ground [default: light]
+    #[arg(long, value_enum, requires = "plot")]
+    theme: Option<ThemeArg>,
 }
 
 impl Picture {
@@ -49,31 +136,35 @@ impl Picture {
         Sink::new(self.plot.as_deref(), &["svg", "png"]).map(|_| ())
     }
 
-    pub(crate) fn draw(&self, importance: &Importance) -> Done {
-        let Some(path) = &self.plot else { return Ok(()) };
+    /// Draws it; answers with what its reader must know.
+    pub(crate) fn draw(&self, importance: &Importance) -> Done<Option<String>> {
+        let Some(path) = &self.plot else { return Ok(None) };
         let pattern = self.pair_pattern.as_deref();
         let pairs = || pair_names(&importance.features, pattern);
-        let map = time_by_channel(&importance.features, &importance.values);
+        let map = Heatmap::of_channels(&importance.features, &importance.values);
         let kind = self.plot_kind.unwrap_or_else(|| match (&map, pairs()) {
-            (Some(_), _) => Kind::Heatmap,
-            (None, Ok(_)) => Kind::PairHeatmap,
-            (None, Err(_)) => Kind::Bar,
+            (Some(_), _) => ResultKind::Heatmap,
+            (None, Ok(_)) => ResultKind::PairHeatmap,
+            (None, Err(_)) => ResultKind::Bar,
         });
         let title = self.title.clone().unwrap_or_else(|| importance.method.clone());
-        let figure = match kind {
-            Kind::Bar => BarChart { title, ..BarChart::of(importance) }.figure()?,
-            Kind::PairHeatmap => {
+        let figure = match (kind, map) {
+            (ResultKind::Bar, _) => BarChart { title, ..BarChart::of(importance) }.figure()?,
+            (ResultKind::Stability, _) => {
+                DotChart { title, ..DotChart::of_ranks(importance) }.figure()?
+            }
+            (ResultKind::PairHeatmap, _) => {
                 let names = pairs().map_err(Failure::Call)?;
                 let all = names.iter().zip(&importance.values);
                 let all = all.map(|((a, b), &value)| (a.as_str(), b.as_str(), value));
                 pair_figure(&PairScores::new(all, PairSum::Positive), title)?
             }
-            Kind::Box | Kind::Heatmap => match map.filter(|_| kind == Kind::Heatmap) {
-                Some((sequence, values)) => time_figure(&sequence, values, title)?,
-                None => rows_figure(kind, &importance_rows(importance), title)?,
-            },
+            (ResultKind::Heatmap, Some(map)) => Heatmap { title, ..map }.figure()?,
+            (ResultKind::Box | ResultKind::Heatmap, _) => {
+                rows_figure(kind, &importance_rows(importance), title)?
+            }
         };
-        Ok(figure.save(path)?)
+        save(figure, path, self.theme)
     }
 }
 
@@ -83,42 +174,106 @@ pub(crate) struct Plot {
     /// Which picture
     #[arg(value_enum)]
     kind: Kind,
-    /// A result: a global CSV, a table of pairs, or Pair,Dimensions,Importance
+    /// What to draw. Scores: .csv or .json of fi importance. Pairs: .csv of fi interactions, or
+    /// Pair,Dimensions,Importance. Contributions: .csv or .npy of fi explain. A selection, an
+    /// agreement: .csv of fi select and fi compare. partial-dependence, ale: a model
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Where to write: .svg or .png
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
-    /// The picture's title
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    title: String,
+    /// The picture's title [default: the method, where the file holds it]
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+    /// The picture's ground [default: light]
+    #[arg(long, value_enum)]
+    theme: Option<ThemeArg>,
     /// Finds the two members in a feature's name, by groups called a and b
     #[arg(long, value_name = "REGEX")]
     pair_pattern: Option<String>,
     /// Sum all scores of a pair of members, not only those above 0
     #[arg(long)]
     sum_all: bool,
-    /// The metric to draw, of a file that holds several [default: the first]
+    /// The metric to draw, of a file that holds several [default: the first]; selection-path: the
+    /// metric of the scores, which says whether the best is the highest
     #[arg(long, value_name = "NAME")]
     metric: Option<String>,
+    #[command(flatten)]
+    rows: RowArgs,
 }
 
 impl Plot {
     pub(crate) fn run(&self, session: &Session) -> Done {
         Sink::new(Some(&self.output), &["svg", "png"])?;
-        let title = self.title.clone();
+        let title = self.title.as_deref();
+        let own = title.unwrap_or_default().to_owned();
         let figure = match self.kind {
-            Kind::PairHeatmap => self.pairs(title)?,
-            Kind::Heatmap if is_pairs(&self.file)? => self.pairs(title)?,
-            kind => {
-                let rows = self.rows(session)?;
-                match time_map(&rows).filter(|_| kind == Kind::Heatmap) {
-                    Some((sequence, values)) => time_figure(&sequence, values, title)?,
-                    None => rows_figure(kind, &rows, title)?,
-                }
+            Kind::PairHeatmap => self.pairs(own)?,
+            Kind::Heatmap if is_pairs(&self.file)? => self.pairs(own)?,
+            Kind::Stability if is_selection(&self.file)? => self.selected(own)?,
+            Kind::Bar | Kind::Box | Kind::Heatmap | Kind::Stability => self.scores(session)?,
+            Kind::Agreement => {
+                let (methods, values) = fi_io::read_agreement(&self.file)?;
+                let measure = self.metric.as_deref().unwrap_or("agreement");
+                let heatmap = Heatmap::agreement(methods, values, measure);
+                let title = title.map_or_else(|| heatmap.title.clone(), str::to_owned);
+                Heatmap { title, ..heatmap }.figure()?
+            }
+            Kind::SelectionPath => {
+                let metric = self.metric.as_deref().map(Metric::parse).transpose()?;
+                let path = fi_io::read_selection_path(&self.file)?;
+                let path = SelectionPath::of_rows(&path, metric.as_ref().map(Metric::direction));
+                let y_label = metric.map_or(path.y_label.clone(), |metric| metric.name());
+                SelectionPath { title: own, y_label, ..path }.figure()?
+            }
+            Kind::Beeswarm | Kind::Waterfall | Kind::Dependence => {
+                self.rows.local(self.kind, &self.file, title)?
+            }
+            Kind::PartialDependence | Kind::Ale => {
+                self.rows.curve(self.kind, &self.file, title, session)?
             }
         };
-        Ok(figure.save(&self.output)?)
+        if let Some(note) = save(figure, &self.output, self.theme)? {
+            session.note(note);
+        }
+        Ok(())
+    }
+
+    /// A picture of scores.
+    fn scores(&self, session: &Session) -> Done<Figure> {
+        let title = self.title.clone().unwrap_or_default();
+        let Some(kind) = self.kind.of_result() else {
+            return Failure::call(format!("{} is no picture of scores", self.kind.name()));
+        };
+        if self.file.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
+            return self.of_json(kind, session);
+        }
+        let rows = self.rows(session)?;
+        match time_map(&rows).filter(|_| kind == ResultKind::Heatmap) {
+            Some(map) => Ok(Heatmap { title, ..map }.figure()?),
+            None => rows_figure(kind, &rows, title),
+        }
+    }
+
+    /// The same of a result that holds more than its table.
+    fn of_json(&self, kind: ResultKind, session: &Session) -> Done<Figure> {
+        let all = fi_io::read_importance_json(&self.file)?;
+        let metrics: Vec<Option<String>> =
+            all.iter().map(|importance| importance.metric.clone()).collect();
+        let importance = &all[self.chosen(&metrics, session)?];
+        let title = self.title.clone().unwrap_or_else(|| importance.method.clone());
+        let map = Heatmap::of_channels(&importance.features, &importance.values);
+        match (kind, map) {
+            (ResultKind::Bar, _) => Ok(BarChart { title, ..BarChart::of(importance) }.figure()?),
+            (ResultKind::Box, _) if importance.replicates.ncols() > 0 => {
+                Ok(BoxPlot { title, ..BoxPlot::of(importance) }.figure()?)
+            }
+            (ResultKind::Stability, _) => {
+                Ok(DotChart { title, ..DotChart::of_ranks(importance) }.figure()?)
+            }
+            (ResultKind::Heatmap, Some(map)) => Ok(Heatmap { title, ..map }.figure()?),
+            _ => rows_figure(kind, &importance_rows(importance), title),
+        }
     }
 
     fn pairs(&self, title: String) -> Done<Figure> {
@@ -127,40 +282,66 @@ impl Plot {
         pair_figure(&pairs, title)
     }
 
+    /// How often each feature was chosen, in folds if the file says so, else its score.
+    fn selected(&self, title: String) -> Done<Figure> {
+        let rows = fi_io::read_selected_features(&self.file)?;
+        let in_folds = rows.iter().any(|row| row.n_folds_chosen.is_some());
+        let value = |row: &SelectedFeature| match row.n_folds_chosen.filter(|_| in_folds) {
+            Some(n) => n as f64,
+            None => row.score.unwrap_or(f64::NAN),
+        };
+        let mut order: Vec<&SelectedFeature> = rows.iter().collect();
+        // `total_cmp` puts NaN first when it descends.
+        let key = |row: &SelectedFeature| {
+            let value = value(row);
+            if value.is_nan() { f64::NEG_INFINITY } else { value }
+        };
+        order.sort_by(|a, b| key(b).total_cmp(&key(a)));
+        let chart = DotChart {
+            title,
+            names: order.iter().map(|row| row.feature.clone()).collect(),
+            values: order.iter().map(|row| value(row)).collect(),
+            chosen: Some(order.iter().map(|row| row.chosen).collect()),
+            x_label: if in_folds { "folds that chose it" } else { "score" }.to_owned(),
+            caption: "Filled: chosen on all rows.".to_owned(),
+            ..DotChart::default()
+        };
+        Ok(chart.figure()?)
+    }
+
     /// The lines of one metric.
     fn rows(&self, session: &Session) -> Done<Vec<ImportanceRow>> {
         let rows = read_importance_csv(&self.file)?;
-        let Some(first) = rows.first() else {
-            return Err(anyhow::anyhow!("`{}` holds no result", self.file.display()).into());
+        let mut metrics: Vec<Option<String>> = rows.iter().map(|row| row.metric.clone()).collect();
+        metrics.dedup();
+        let chosen = metrics[self.chosen(&metrics, session)?].clone();
+        Ok(rows.into_iter().filter(|row| row.metric == chosen).collect())
+    }
+
+    /// The place of the metric to draw; says so if there are others.
+    fn chosen(&self, metrics: &[Option<String>], session: &Session) -> Done<usize> {
+        let file = self.file.display();
+        let Some(first) = metrics.first() else {
+            return Err(anyhow::anyhow!("`{file}` holds no result").into());
         };
-        let wanted = self.metric.clone().or_else(|| first.metric.clone());
-        let chosen: Vec<ImportanceRow> =
-            rows.iter().filter(|row| row.metric == wanted).cloned().collect();
-        if chosen.is_empty() {
-            let file = self.file.display();
-            let metric = wanted.unwrap_or_default();
-            return Failure::call(format!("`{file}` has no results of the metric `{metric}`"));
+        if let Some(wanted) = &self.metric {
+            let place = metrics.iter().position(|metric| metric.as_ref() == Some(wanted));
+            return match place {
+                Some(place) => Ok(place),
+                None => Failure::call(format!("`{file}` has no results of the metric `{wanted}`")),
+            };
         }
-        if chosen.len() < rows.len() && self.metric.is_none() {
-            let metric = wanted.unwrap_or_default();
+        if metrics.len() > 1 {
+            let metric = first.as_deref().unwrap_or_default();
             session
                 .note(format!("Of several metrics, `{metric}` is drawn; --metric takes another."));
         }
-        Ok(chosen)
+        Ok(0)
     }
 }
 
-/// Scores of channels at steps as a map `(channels, steps)`, if the names are those of columns.
-fn time_by_channel(names: &[String], values: &[f64]) -> Option<(Sequence, Array2<f64>)> {
-    let sequence = Sequence::of_columns(names).filter(|sequence| sequence.n_steps() > 1)?;
-    let n_channels = sequence.channels().len();
-    let shape = (n_channels, sequence.n_steps());
-    let map = Array2::from_shape_fn(shape, |(channel, step)| values[step * n_channels + channel]);
-    Some((sequence, map))
-}
-
-/// The same of a file, whose lines are in order of importance.
-fn time_map(rows: &[ImportanceRow]) -> Option<(Sequence, Array2<f64>)> {
+/// Scores of channels at steps, of a file whose lines are in order of importance.
+fn time_map(rows: &[ImportanceRow]) -> Option<Heatmap> {
     let step = |row: &ImportanceRow| {
         let (_, step) = row.feature.strip_suffix(']')?.rsplit_once('[')?;
         step.parse::<usize>().ok()
@@ -175,27 +356,25 @@ fn time_map(rows: &[ImportanceRow]) -> Option<(Sequence, Array2<f64>)> {
     let value = |name: String| rows.iter().find(|row| row.feature == name).map(|r| r.importance);
     let names = sequence.column_names();
     let values = names.iter().cloned().map(value).collect::<Option<Vec<f64>>>()?;
-    time_by_channel(&names, &values).filter(|_| values.len() == rows.len())
-}
-
-fn time_figure(sequence: &Sequence, values: Array2<f64>, title: String) -> Done<Figure> {
-    let heatmap = Heatmap {
-        title,
-        rows: sequence.channels().to_vec(),
-        columns: (0..sequence.n_steps()).map(|step| step.to_string()).collect(),
-        scale: ColorScale::fitting(&values),
-        values,
-        column_title: "step".to_owned(),
-        legend_label: "importance".to_owned(),
-        ..Heatmap::default()
-    };
-    Ok(heatmap.figure()?)
+    Heatmap::of_channels(&names, &values).filter(|_| values.len() == rows.len())
 }
 
 /// Whether a file is a table of pairs.
 fn is_pairs(path: &Path) -> Done<bool> {
+    has_column(path, &["feature_a", "Pair"])
+}
+
+/// Whether a file is what a selection says of each feature.
+fn is_selection(path: &Path) -> Done<bool> {
+    has_column(path, &["chosen"])
+}
+
+fn has_column(path: &Path, names: &[&str]) -> Done<bool> {
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
+        return Ok(false);
+    }
     let table = fi_io::read_table_csv(path)?;
-    Ok(table.column("feature_a").is_some() || table.column("Pair").is_some())
+    Ok(names.iter().any(|name| table.column(name).is_some()))
 }
 
 fn pair_figure(pairs: &PairScores, title: String) -> Done<Figure> {
@@ -221,10 +400,10 @@ fn pair_figure(pairs: &PairScores, title: String) -> Done<Figure> {
     Ok(heatmap.figure()?)
 }
 
-fn rows_figure(kind: Kind, rows: &[ImportanceRow], title: String) -> Done<Figure> {
+fn rows_figure(kind: ResultKind, rows: &[ImportanceRow], title: String) -> Done<Figure> {
     let metric = rows.first().and_then(|row| row.metric.as_ref());
     let label = metric.map_or_else(|| "importance".to_owned(), |m| format!("importance ({m})"));
-    if kind == Kind::Bar {
+    if kind == ResultKind::Bar {
         let end = |value: Option<f64>| value.unwrap_or(f64::NAN);
         let intervals: Vec<(f64, f64)> =
             rows.iter().map(|row| (end(row.ci_low), end(row.ci_high))).collect();
@@ -245,11 +424,32 @@ fn rows_figure(kind: Kind, rows: &[ImportanceRow], title: String) -> Done<Figure
         };
         return Ok(chart.figure()?);
     }
+    if kind == ResultKind::Stability {
+        let end = |rank: Option<usize>| rank.map_or(f64::NAN, |rank| rank as f64);
+        let ranges: Vec<(f64, f64)> =
+            rows.iter().map(|row| (end(row.rank_low), end(row.rank_high))).collect();
+        let any = ranges.iter().any(|(low, _)| !low.is_nan());
+        let caption = if any {
+            "Ranges: smallest and largest rank over the replicates."
+        } else {
+            "No ranges: the result has no replicates."
+        };
+        let chart = DotChart {
+            title,
+            names: rows.iter().map(|row| row.feature.clone()).collect(),
+            values: rows.iter().map(|row| row.rank as f64).collect(),
+            ranges: any.then_some(ranges),
+            x_label: "rank".to_owned(),
+            caption: caption.to_owned(),
+            ..DotChart::default()
+        };
+        return Ok(chart.figure()?);
+    }
     let n_repeats = rows.iter().map(|row| row.repeats.len()).max().unwrap_or(0);
     if n_repeats == 0 {
         return Failure::call("this result has no replicates to show: draw a bar");
     }
-    if kind == Kind::Box {
+    if kind == ResultKind::Box {
         let groups = rows.iter().map(|row| (row.feature.clone(), row.repeats.clone()));
         let references = vec![("0".to_owned(), 0.0)];
         let chart = BoxPlot {

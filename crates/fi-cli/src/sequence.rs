@@ -8,7 +8,7 @@ use crate::data::GroupsArg;
 use crate::failure::{Done, Failure};
 
 /// Options of sequences.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct SequenceArgs {
     /// Sequences: what a score belongs to [default: channel]
     #[arg(long, value_enum, conflicts_with = "groups")]

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use fi_core::{Dataset, Metric, Model as _, Run, Target};
+use fi_core::{Dataset, Metric, Model as _, Run};
 use fi_models::network::Cell;
 use fi_models::store::{Stored, save};
-use fi_models::tree::{DecisionTree, GradientBoosting, MaxFeatures, RandomForest, Trees};
-use fi_models::{Fitted, Scaler};
+use fi_models::tree::MaxFeatures;
+use fi_models::{AnyLearner, Fitted, LearnerKind, Scaler};
 use ndarray::{Array2, ArrayView2};
 
 use crate::data::DataArgs;
@@ -27,6 +27,12 @@ pub(crate) enum Learner {
     Boosting,
     /// A single decision tree
     Tree,
+    /// Least squares
+    Linear,
+    /// Least squares with an L2 penalty, on standardised features
+    Ridge,
+    /// Logistic regression with an L2 penalty, on standardised features
+    Logistic,
     /// A multi-layer perceptron, on standardised features
     Mlp,
     /// A recurrent network of LSTM cells, for sequences or tokens
@@ -38,6 +44,20 @@ pub(crate) enum Learner {
 impl Learner {
     fn is_network(self) -> bool {
         matches!(self, Self::Mlp | Self::Lstm | Self::Gru)
+    }
+
+    /// What is no network.
+    fn kind(self) -> Option<LearnerKind> {
+        match self {
+            Self::Forest => Some(LearnerKind::Forest),
+            Self::ExtraTrees => Some(LearnerKind::ExtraTrees),
+            Self::Boosting => Some(LearnerKind::Boosting),
+            Self::Tree => Some(LearnerKind::Tree),
+            Self::Linear => Some(LearnerKind::Linear),
+            Self::Ridge => Some(LearnerKind::Ridge),
+            Self::Logistic => Some(LearnerKind::Logistic),
+            Self::Mlp | Self::Lstm | Self::Gru => None,
+        }
     }
 
     fn cell(self) -> Option<Cell> {
@@ -102,21 +122,15 @@ pub(crate) struct Train {
     /// The shrinkage of each tree of boosting, or Adam's step for networks [default: 0.1; 0.001]
     #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
+    /// The L2 penalty of ridge and logistic [default: 0.01; 1]
+    #[arg(long, value_name = "L")]
+    penalty: Option<f64>,
     #[command(flatten)]
     network: NetworkSettings,
 }
 
 fn parse_max_features(text: &str) -> Result<MaxFeatures, String> {
-    match text {
-        "all" => Ok(MaxFeatures::All),
-        "sqrt" => Ok(MaxFeatures::Sqrt),
-        "log2" => Ok(MaxFeatures::Log2),
-        _ => match (text.parse::<usize>(), text.parse::<f64>()) {
-            (Ok(count), _) => Ok(MaxFeatures::Count(count)),
-            (_, Ok(share)) => Ok(MaxFeatures::Share(share)),
-            _ => Err("write all, sqrt, log2, a number or a share".to_owned()),
-        },
-    }
+    text.parse().map_err(|error: fi_core::Error| error.to_string())
 }
 
 impl Train {
@@ -184,6 +198,10 @@ impl Train {
         let stepping = [Learner::Boosting, Learner::Mlp, Learner::Lstm, Learner::Gru];
         known(self.learning_rate.is_some(), "learning-rate", &stepping)?;
         let trees = [&drawing[..], &[Learner::Boosting]].concat();
+        known(self.penalty.is_some(), "penalty", &[Learner::Ridge, Learner::Logistic])?;
+        if self.penalty.is_some_and(|penalty| !(penalty >= 0.0 && penalty.is_finite())) {
+            return Failure::call("--penalty must be a number from 0");
+        }
         known(self.max_depth.is_some(), "max-depth", &trees)?;
         known(self.max_leaf_nodes.is_some(), "max-leaf-nodes", &trees)?;
         known(self.min_samples_leaf.is_some(), "min-samples-leaf", &trees)?;
@@ -220,56 +238,26 @@ impl Train {
     }
 
     fn fit(&self, run: &Run<'_>, data: &Dataset, whole: &Dataset) -> Done<Trained> {
-        if self.learner.is_network() {
+        let Some(kind) = self.learner.kind() else {
             let (cell, rate) = (self.learner.cell(), self.learning_rate);
             let (network, scaler) = self.network.fit(run, data, whole, cell, rate)?;
             return Ok(Trained { model: network.into(), scaler });
-        }
-        Ok(Trained { model: self.fit_trees(run, data)?.into(), scaler: None })
+        };
+        let (model, scaler) = self.settings(kind).fit(run, data)?;
+        Ok(Trained { model, scaler })
     }
 
-    fn fit_trees(&self, run: &Run<'_>, data: &Dataset) -> Done<Trees> {
-        let classes = matches!(data.target(), Target::Classes { .. });
-        let tree = |base: DecisionTree| DecisionTree {
-            max_depth: self.max_depth.or(base.max_depth),
-            max_leaf_nodes: self.max_leaf_nodes.or(base.max_leaf_nodes),
-            min_samples_leaf: self.min_samples_leaf.unwrap_or(base.min_samples_leaf),
-            max_features: self.max_features.unwrap_or(base.max_features),
-            ..base
-        };
-        Ok(match self.learner {
-            Learner::Tree => {
-                let base =
-                    if classes { DecisionTree::default() } else { DecisionTree::regression() };
-                tree(base).fit(run, data)?
-            }
-            Learner::Forest | Learner::ExtraTrees => {
-                let base = match (self.learner, classes) {
-                    (Learner::ExtraTrees, true) => RandomForest::extra_trees(),
-                    (Learner::ExtraTrees, false) => RandomForest::extra_trees_regression(),
-                    (_, true) => RandomForest::default(),
-                    (_, false) => RandomForest::regression(),
-                };
-                let n_estimators = self.n_estimators.unwrap_or(base.n_estimators);
-                RandomForest { n_estimators, tree: tree(base.tree), ..base }.fit(run, data)?
-            }
-            // Networks have gone another way.
-            Learner::Boosting | Learner::Mlp | Learner::Lstm | Learner::Gru => {
-                let base = if classes {
-                    GradientBoosting::classification()
-                } else {
-                    GradientBoosting::regression()
-                };
-                let settings = GradientBoosting {
-                    n_estimators: self.n_estimators.unwrap_or(base.n_estimators),
-                    max_depth: self.max_depth.or(base.max_depth),
-                    max_leaf_nodes: self.max_leaf_nodes.or(base.max_leaf_nodes),
-                    min_samples_leaf: self.min_samples_leaf.unwrap_or(base.min_samples_leaf),
-                    learning_rate: self.learning_rate.unwrap_or(base.learning_rate),
-                    ..base
-                };
-                settings.fit(run, data)?
-            }
-        })
+    /// The learner by its settings, unless it is a network.
+    fn settings(&self, kind: LearnerKind) -> AnyLearner {
+        AnyLearner {
+            n_estimators: self.n_estimators,
+            max_depth: self.max_depth,
+            max_leaf_nodes: self.max_leaf_nodes,
+            min_samples_leaf: self.min_samples_leaf,
+            max_features: self.max_features,
+            learning_rate: self.learning_rate,
+            penalty: self.penalty,
+            ..AnyLearner::new(kind)
+        }
     }
 }

@@ -243,7 +243,7 @@ fn each_wrong_call_gets_one_sentence_and_leaves_nothing_behind() {
         ("inspect model.pkl", "model.pkl` is a Python pickle"),
         (
             "predict --model m.fi --data other.csv --output p.npy",
-            "the model's feature `sepal length`",
+            "of the model's 4 features 4 have no column here: `sepal length`",
         ),
         ("train tree --data other.csv --target c --output t.fi", "there is no column `c`"),
     ];

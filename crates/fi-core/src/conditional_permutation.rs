@@ -6,7 +6,7 @@
 //! only what it says beyond them is lost. The statistics are those of
 //! [`Permutation`](crate::Permutation), which does the work.
 
-use ndarray::{ArrayView2, ArrayViewMut1};
+use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 
 use crate::conditional::Conditional;
 use crate::dataset::Dataset;
@@ -15,7 +15,7 @@ use crate::error::{Error, Result, require_shape};
 use crate::importance::Importance;
 use crate::metric::Metric;
 use crate::model::Model;
-use crate::permutation::{Exchange, Permutation, PredictAgain, Shuffle, from_donor};
+use crate::permutation::{Exchange, Permutation, PredictAgain, Replace, Shuffle};
 use crate::players::Players;
 use crate::rng::Rng;
 use crate::run::Run;
@@ -131,9 +131,9 @@ pub enum Conditioning<'a> {
 ///
 /// - Strobl, Boulesteix, Kneib, Augustin, Zeileis (2008). *Conditional variable importance for
 ///   random forests.* BMC Bioinformatics 9. <https://doi.org/10.1186/1471-2105-9-307>
-/// - Molnar, König, Bischl, Casalicchio (2023). *Model-agnostic feature importance and effects with
-///   dependent features: a conditional subgroup approach.* Data Mining and Knowledge Discovery.
-///   <https://doi.org/10.1007/s10618-022-00901-9>
+/// - Molnar, König, Bischl, Casalicchio (2024). *Model-agnostic feature importance and effects with
+///   dependent features: a conditional subgroup approach.* Data Mining and Knowledge Discovery
+///   38(5). <https://doi.org/10.1007/s10618-022-00901-9>
 /// - Candès, Fan, Janson, Lv (2018). *Panning for gold: 'model-X' knockoffs for high dimensional
 ///   controlled variable selection.* JRSS B 80(3), §5. <https://doi.org/10.1111/rssb.12265>
 /// - Phipson, Smyth (2010). *Permutation P-values should never be zero.*
@@ -189,7 +189,7 @@ impl ConditionalPermutation {
             Conditioning::Subgroups(subgroups) => {
                 let exchange =
                     |data: &Dataset| divide(run, data, players, subgroups).map(Exchange::Within);
-                let predict = PredictAgain { model, batch_rows, replace: &from_donor };
+                let predict = PredictAgain { model, batch_rows, replace: Replace::FromDonor };
                 let how = ("conditional permutation (subgroups)", &exchange as _);
                 permutation.importance_in(run, model, data, players, metrics, &predict, how)
             }
@@ -198,12 +198,14 @@ impl ConditionalPermutation {
                 require_shape("the sampler's row", &features, &[sampler.n_features()])?;
                 let replace = |shuffle: &Shuffle<'_>,
                                rows: ArrayView2<'_, f64>,
-                               row: usize,
-                               into: ArrayViewMut1<'_, f64>| {
-                    let stream = run.split(shuffle.repeat as u64).rng(row as u64);
-                    draw(sampler, shuffle.members, rows, row, stream, into)
+                               first: usize,
+                               mut into: ArrayViewMut2<'_, f64>| {
+                    (first..).zip(into.outer_iter_mut()).try_for_each(|(row, into)| {
+                        let stream = run.split(shuffle.repeat as u64).rng(row as u64);
+                        draw(sampler, shuffle.members, rows, row, stream, into)
+                    })
                 };
-                let predict = PredictAgain { model, batch_rows, replace: &replace };
+                let predict = PredictAgain { model, batch_rows, replace: Replace::By(&replace) };
                 let exchange = |_: &Dataset| Ok(Exchange::Drawn(format!("{sampler:?}")));
                 let how = ("conditional permutation (sampler)", &exchange as _);
                 permutation.importance_in(run, model, data, players, metrics, &predict, how)

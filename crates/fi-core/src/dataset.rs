@@ -416,8 +416,16 @@ impl Dataset {
     }
 }
 
+/// Whether no value is NaN or infinite: looked at many at a time, without a branch for each.
+pub(crate) fn all_finite(values: &[f64]) -> bool {
+    values.chunks(256).all(|values| values.iter().fold(true, |all, value| all & value.is_finite()))
+}
+
 /// `Err(Error::NotFinite)` at the first value that is NaN or infinite.
 pub(crate) fn finite(what: &str, values: &[f64]) -> Result<()> {
+    if all_finite(values) {
+        return Ok(());
+    }
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(()),
         Some(row) => {

@@ -3,6 +3,8 @@
 //! Without shuffling the indices are scikit-learn's own; shuffles come from the [`Run`], so that
 //! the same seed gives the same folds at any thread count.
 
+mod spec;
+
 use crate::dataset::{Dataset, Target};
 use crate::error::{Error, Result, require};
 use crate::rng::Rng;

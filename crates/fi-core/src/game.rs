@@ -3,7 +3,7 @@
 //! [`PredictionGame`] asks what one row's prediction becomes when the model knows only some of
 //! the features; [`Removal`] says what *not knowing* means.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
 
 use crate::error::{Error, Result, require_shape};
 use crate::model::{Model, predict_checked, rows_at_once};
@@ -12,6 +12,7 @@ use crate::rng::Rng;
 
 mod drawn;
 mod removal;
+mod synthetic;
 
 pub use removal::Removal;
 use removal::Rest;
@@ -90,11 +91,12 @@ pub trait Game: Sync {
 ///
 /// # Cost
 ///
-/// One predicted row per coalition and background row, or per draw (and one if all is present).
+/// At most one predicted row per coalition and background row, or per draw (and one if all is
+/// present).
 /// A single completion of a conditional removal costs one predicted row and all of its draws. The
 /// synthetic rows are made in blocks that a processor's cache holds, in one buffer, in which only
-/// the columns that change from one
-/// coalition to the next are written.
+/// the columns that change from one coalition to the next are written; those that coalitions of
+/// one call make alike are predicted once.
 ///
 /// # Example
 ///
@@ -186,56 +188,10 @@ impl Game for PredictionGame<'_> {
 
     fn values(&self, coalitions: ArrayView2<'_, bool>) -> Result<Array2<f64>> {
         self.check(coalitions)?;
-        let background = match &self.rest {
-            Rest::Background(background) => background,
-            Rest::Drawn(drawn) => return drawn.values(self, coalitions),
-        };
-        let (n_coalitions, n_features) = (coalitions.nrows(), self.row.len());
-        let mut values = Array2::zeros((n_coalitions, self.n_outputs()));
-        // A block holds `slots` coalitions times one chunk of the background.
-        let chunk_len = background.rows.nrows().min(self.block());
-        let slots = (self.block() / chunk_len).min(n_coalitions).max(1);
-        let mut block = Array2::zeros((slots * chunk_len, n_features));
-        let mut shown = vec![false; slots * n_features];
-        let mut present = vec![false; n_features];
-        let mut changed = Vec::with_capacity(n_features);
-        for (chunk, first) in
-            background.rows.axis_chunks_iter(Axis(0), chunk_len).zip((0..).step_by(chunk_len))
-        {
-            let len = chunk.nrows();
-            for slot in 0..slots {
-                block.slice_mut(s![slot * len..(slot + 1) * len, ..]).assign(&chunk);
-            }
-            shown.fill(false);
-            for (group, start) in
-                coalitions.axis_chunks_iter(Axis(0), slots).zip((0..).step_by(slots))
-            {
-                for (slot, coalition) in group.outer_iter().enumerate() {
-                    self.show(coalition, &mut present);
-                    let shown = &mut shown[slot * n_features..(slot + 1) * n_features];
-                    changed.clear();
-                    changed.extend((0..n_features).filter(|&f| present[f] != shown[f]));
-                    let mut slot = block.slice_mut(s![slot * len..(slot + 1) * len, ..]);
-                    for &f in &changed {
-                        if present[f] {
-                            slot.column_mut(f).fill(self.row[f]);
-                        } else {
-                            slot.column_mut(f).assign(&chunk.column(f));
-                        }
-                    }
-                    shown.copy_from_slice(&present);
-                }
-                let predictions =
-                    predict_checked(self.model, block.slice(s![..group.nrows() * len, ..]))?;
-                let weights = background.weights.slice(s![first..first + len]);
-                for (slot, predictions) in predictions.axis_chunks_iter(Axis(0), len).enumerate() {
-                    let mut value = values.row_mut(start + slot);
-                    value += &weights.dot(&predictions);
-                }
-            }
+        match &self.rest {
+            Rest::Background(background) => synthetic::values(self, background, coalitions),
+            Rest::Drawn(drawn) => drawn.values(self, coalitions),
         }
-        values /= background.cumulative[background.cumulative.len() - 1];
-        Ok(values)
     }
 
     fn cost(&self) -> usize {

@@ -1,10 +1,11 @@
 //! Results for pairs of players: one matrix per row and output, or one for all rows.
 
-use ndarray::{Array2, Array3};
+use ndarray::{Array2, Array3, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, require_shape};
 use crate::importance::{Estimand, Replicate, Warning};
+use crate::statistics::{mean, sample_std};
 
 /// Local interactions: how each prediction divides into effects of players and of pairs.
 ///
@@ -125,6 +126,38 @@ impl Interactions {
         });
         dense[[n, n]] = self.base_values[[row, output]];
         dense
+    }
+
+    /// The mean size of each entry over rows, sizes averaged over outputs first, with its standard
+    /// deviation over rows.
+    ///
+    /// # When it misleads
+    ///
+    /// Rows count as independent and alike, and the noise of an estimator that draws makes sizes
+    /// too large where values are near 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooFewRows`] without rows or outputs.
+    pub fn mean_abs(&self) -> Result<Interaction> {
+        let (n_rows, n_outputs, n_pairs) = self.values.dim();
+        if n_rows == 0 || n_outputs == 0 {
+            let what = "a mean of interactions".to_owned();
+            return Err(Error::TooFewRows { what, needed: 1, got: 0 });
+        }
+        let by_row = self.values.mapv(f64::abs).sum_axis(Axis(1)) / n_outputs as f64;
+        let (mut means, mut stds) = (Vec::with_capacity(n_pairs), Vec::with_capacity(n_pairs));
+        for column in by_row.columns() {
+            means.push(mean(column.iter()));
+            stds.push(sample_std(column.iter()));
+        }
+        let n = self.features.len();
+        let square = |of: &[f64]| Array2::from_shape_fn((n, n), |(a, b)| of[Self::pair(n, a, b)]);
+        let method = format!("mean |{}|", self.method);
+        let mut found = Interaction::new(method, &self.features, square(&means), n_rows)?;
+        found.std = (n_rows > 1).then(|| square(&stds));
+        found.n_evaluations = self.n_evaluations;
+        Ok(found)
     }
 }
 
@@ -275,6 +308,20 @@ mod tests {
         let error = Interactions::n_pairs(usize::MAX).unwrap_err().to_string();
         let expected = format!("{} players have more pairs than can be counted", usize::MAX);
         assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn sizes_are_averaged_over_outputs_and_rows() {
+        let names = ["a", "b"].map(String::from);
+        let values = ndarray::arr3(&[[[1.0, -2.0, 0.0], [3.0, 0.0, 0.0]], [[0.0; 3]; 2]]);
+        let local = Interactions::new("m", &names, values, Array2::zeros((2, 2))).unwrap();
+        let found = local.mean_abs().unwrap();
+        assert_eq!(found.method, "mean |m|");
+        assert_eq!(found.values, array![[1.0, 0.5], [0.5, 0.0]]);
+        assert_eq!(found.std.unwrap()[[0, 1]], 0.5_f64.sqrt());
+        let none = Interactions::new("m", &names, Array3::zeros((0, 1, 3)), Array2::zeros((0, 1)));
+        let error = none.unwrap().mean_abs().unwrap_err().to_string();
+        assert_eq!(error, "a mean of interactions needs at least 1 rows, got 0");
     }
 
     #[test]

@@ -105,6 +105,7 @@ mod checkpoint;
 mod conditional_permutation;
 mod corrected_t_test;
 mod correlation_groups;
+mod cost;
 mod curve;
 mod dataset;
 mod deletion;
@@ -146,6 +147,7 @@ pub use checkpoint::{Checkpoint, Keeper};
 pub use conditional::Conditional;
 pub use conditional_permutation::{ConditionalPermutation, Conditioning, Subgroups};
 pub use corrected_t_test::{CorrectedTTest, corrected_t_test};
+pub use cost::Cost;
 pub use curve::{
     AccumulatedLocalEffects, Band, Curve, FriedmanH, Grid, Lines, PartialDependence, Surface,
 };

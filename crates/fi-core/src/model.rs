@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, all_finite};
 use crate::error::{Error, Result, require, require_shape};
 use crate::run::Run;
 
@@ -187,6 +187,9 @@ pub fn predict_checked(model: &dyn Model, rows: ArrayView2<'_, f64>) -> Result<A
     check_columns(model.n_features(), rows)?;
     let predictions = model.predict(rows)?;
     require_shape("the prediction", &[rows.nrows(), model.n_outputs()], predictions.shape())?;
+    if predictions.as_slice().is_some_and(all_finite) {
+        return Ok(predictions);
+    }
     if let Some(((row, _), &value)) = predictions.indexed_iter().find(|(_, v)| !v.is_finite()) {
         return Err(Error::NotFinite {
             what: "the model's prediction".to_owned(),

@@ -6,6 +6,7 @@
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::attribution::Attribution;
+use crate::cost::{Cost, bytes, product};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result, require_shape};
 use crate::importance::Importance;
@@ -89,6 +90,16 @@ impl Occlusion {
             there.iter().sum::<f64>() / there.len() as f64
         };
         Self { baseline: rows.columns().into_iter().map(mean).collect() }
+    }
+
+    /// What [`Occlusion::attribution`] or [`Occlusion::importance`] of so many rows will cost.
+    pub fn cost(&self, n_rows: usize, n_players: usize, n_outputs: usize) -> Cost {
+        Cost {
+            n_evaluations: product(&[n_rows, n_players.saturating_add(1)]),
+            // The differences, and once more as they are put together.
+            n_bytes: bytes(&[n_rows, n_outputs, n_players, 2]),
+            n_bytes_per_thread: bytes(&[n_rows, self.baseline.len() + n_outputs]),
+        }
     }
 
     /// What each player adds to each prediction: `f(x) − f(x with the player's features at the

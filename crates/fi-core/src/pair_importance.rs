@@ -16,7 +16,7 @@ use crate::lofo::{Lofo, SPLIT};
 use crate::metric::Metric;
 use crate::model::{Learner, Model};
 use crate::permutation::{
-    Job, Permutation, PlanExchange, PredictAgain, Shuffles, everywhere, from_donor,
+    Job, Permutation, PlanExchange, PredictAgain, Replace, Shuffles, everywhere,
 };
 use crate::players::Players;
 use crate::run::Run;
@@ -139,7 +139,7 @@ impl PairImportance {
     ) -> Result<Vec<Interaction>> {
         let plan = Plan::new(players, self.pairs.as_deref())?;
         let shuffled =
-            PredictAgain { model, batch_rows: permutation.batch_rows, replace: &from_donor };
+            PredictAgain { model, batch_rows: permutation.batch_rows, replace: Replace::FromDonor };
         let parts = permutation.prepared(
             run,
             model,

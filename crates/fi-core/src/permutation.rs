@@ -7,6 +7,7 @@
 //! subtracted from each other.
 
 mod large;
+mod predict_again;
 mod repeats;
 mod shuffles;
 
@@ -17,6 +18,7 @@ use ndarray::{Array2, ArrayView1};
 
 use self::repeats::{Begun, is_within, replicates};
 use crate::checkpoint::{Checkpoint, Fingerprint, Work};
+use crate::cost::{Cost, bytes, product};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result, require};
 use crate::importance::{Importance, Replicate, Warning};
@@ -29,9 +31,8 @@ use crate::scorer::{Scorer, check_parts, interval, only, predict_in_batches, row
 use crate::statistics::check_confidence;
 
 pub use self::large::{predict_blocks, shuffles_within};
-pub(crate) use self::shuffles::{
-    Exchange, Job, PlanExchange, PredictAgain, Shuffles, everywhere, from_donor,
-};
+pub(crate) use self::predict_again::{PredictAgain, Replace};
+pub(crate) use self::shuffles::{Exchange, Job, PlanExchange, Shuffles, everywhere};
 pub use self::shuffles::{Shuffle, Shuffled};
 
 /// Streams beside those of the repeats.
@@ -79,7 +80,8 @@ const BLOCKS: u64 = u64::MAX - 1;
 ///
 /// # Cost
 ///
-/// `n_rows × (1 + n_players × n_repeats)` predicted rows. Memory: 16 batches of answers, the larger
+/// `n_rows × (1 + n_players × n_repeats)` rows to predict, less those that a shuffle leaves as they
+/// are, and of rows made alike by shuffles of one task all but one. Memory: 16 batches of answers, the larger
 /// of `batch_rows` and `n_rows` rows each, and `2 log₂ n_repeats` sums of contributions, each at
 /// most 4 MB (or 25 numbers per player) per metric, whatever the number of rows.
 /// Metrics that are no mean over rows are scored up to 51 times per player and repeat,
@@ -166,6 +168,25 @@ impl Default for Permutation {
 }
 
 impl Permutation {
+    /// What [`Permutation::importance`] will cost for a table `(n_rows, n_features)` and a model
+    /// of so many outputs; with a tolerance, at most.
+    pub fn cost(
+        &self,
+        n_rows: usize,
+        n_features: usize,
+        n_players: usize,
+        n_outputs: usize,
+    ) -> Cost {
+        let n_rows = self.max_rows.map_or(n_rows, |most| n_rows.min(most));
+        let shuffles = product(&[n_rows, n_players, self.n_repeats]);
+        Cost {
+            n_evaluations: shuffles.saturating_add(n_rows as u64),
+            n_bytes: bytes(&[n_players, self.n_repeats])
+                .saturating_add(bytes(&[n_rows, n_outputs])),
+            n_bytes_per_thread: bytes(&[n_rows.min(self.batch_rows), n_features + n_outputs]),
+        }
+    }
+
     /// Scores the players in each metric, in one pass over the predictions.
     ///
     /// # Errors
@@ -184,7 +205,8 @@ impl Permutation {
         players: &Players,
         metrics: &[Metric],
     ) -> Result<Vec<Importance>> {
-        let predict = PredictAgain { model, batch_rows: self.batch_rows, replace: &from_donor };
+        let predict =
+            PredictAgain { model, batch_rows: self.batch_rows, replace: Replace::FromDonor };
         self.importance_by(run, model, data, players, metrics, &predict)
     }
 

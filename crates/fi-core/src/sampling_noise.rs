@@ -147,10 +147,14 @@ impl Units {
         origin: Option<Origin<'_>>,
     ) -> Vec<f64> {
         let n_rows = increases.len();
+        let cells = origin.and_then(|origin| origin.cells);
+        if let (None, None) = (weights, cells) {
+            return self.plain_contributions(increases, origin.map(|origin| origin.donors));
+        }
         let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
         let total: f64 = (0..n_rows).map(weight).sum();
         let mean = (0..n_rows).map(|row| weight(row) * increases[row]).sum::<f64>() / total;
-        let means = origin.and_then(|origin| origin.cells).map(|cells| {
+        let means = cells.map(|cells| {
             let sums = sums_by(cells, 0..n_rows, |row| weight(row) * increases[row]);
             let totals = sums_by(cells, 0..n_rows, weight);
             (cells, sums.into_iter().zip(totals).map(|(sum, n)| sum / n).collect::<Vec<f64>>())
@@ -165,6 +169,25 @@ impl Units {
                 let mean = means.as_ref().map_or(mean, |(cells, means)| means[cells[row]]);
                 contributions[self.of_row[origin.donors[row]]] += part(mean);
             }
+        }
+        contributions
+    }
+
+    /// [`Units::contributions`] to the bit, where all rows weigh the same and donate to all.
+    fn plain_contributions(&self, increases: &[f64], donors: Option<&[usize]>) -> Vec<f64> {
+        let total = increases.len() as f64;
+        let mean = increases.iter().sum::<f64>() / total;
+        let scale = self.n as f64 / total;
+        let mut contributions = vec![0.0; self.n];
+        let rows = self.of_row.iter().zip(increases);
+        if let Some(donors) = donors {
+            for ((&unit, increase), &donor) in rows.zip(donors) {
+                let part = scale * (increase - mean);
+                contributions[unit] += part;
+                contributions[self.of_row[donor]] += part;
+            }
+        } else {
+            rows.for_each(|(&unit, increase)| contributions[unit] += scale * (increase - mean));
         }
         contributions
     }

@@ -282,12 +282,19 @@ fn unknown(name: &str, columns: &[String]) -> String {
     format!("there is no column `{name}`, the columns are {}", listed(columns))
 }
 
-/// A feature of the model that the data do not have: both sides.
+/// Features of the model that the data do not have, one of which is known: what is missing, and
+/// what is left over.
 pub(crate) fn mismatch(missing: &str, wanted: &[String], columns: &[String]) -> String {
+    let others = wanted.iter().filter(|name| *name != missing && !columns.contains(name));
+    let missing: Vec<String> = std::iter::once(missing.to_owned()).chain(others.cloned()).collect();
+    let left = columns.iter().filter(|name| !wanted.contains(name)).cloned();
+    let left: Vec<String> = left.collect();
+    let left = if left.is_empty() { "none".to_owned() } else { listed(&left) };
     format!(
-        "the model's feature `{missing}` is no column here; the model has {}, the data have {}",
-        listed(wanted),
-        listed(columns)
+        "of the model's {} features {} no column here: {}; columns that are no feature of it: {left}",
+        wanted.len(),
+        if missing.len() == 1 { "1 has".to_owned() } else { format!("{} have", missing.len()) },
+        listed(&missing)
     )
 }
 

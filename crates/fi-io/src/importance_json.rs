@@ -1,5 +1,6 @@
 //! Global importance as JSON: everything that a result holds.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use crate::atomic::write_atomic;
 use crate::error::{Error, Result};
 use crate::importance_csv::importance_rows;
+use crate::table::Cell;
 
 const FORMAT: &str = "fi-importance";
 /// Raised whenever a reader of the version before would misread the file.
@@ -18,7 +20,7 @@ const SCHEMA_VERSION: u32 = 1;
 
 /// A number; JSON has no NaN and no infinity, so they are the strings `"NaN"`, `"inf"`, `"-inf"`.
 #[derive(Debug, Clone, Copy)]
-struct Number(f64);
+pub(crate) struct Number(pub(crate) f64);
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -50,8 +52,9 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
+/// What every JSON result begins with.
 #[derive(Serialize, Deserialize)]
-struct File {
+pub(crate) struct Head {
     format: String,
     schema_version: u32,
     /// The version of fi that wrote it.
@@ -59,6 +62,27 @@ struct File {
     /// What the results were computed from.
     #[serde(default)]
     inputs: Vec<Input>,
+    /// What was asked for, by the names of options.
+    #[serde(default)]
+    settings: BTreeMap<String, Setting>,
+}
+
+impl Head {
+    pub(crate) fn new(format: &str, schema_version: u32, provenance: &Provenance) -> Self {
+        Self {
+            format: format.to_owned(),
+            schema_version,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            inputs: provenance.inputs.clone(),
+            settings: provenance.settings.clone(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    #[serde(flatten)]
+    head: Head,
     results: Vec<Entry>,
 }
 
@@ -68,10 +92,33 @@ struct Input {
     sha256: String,
 }
 
-/// What results were computed from: files, and the SHA-256 of their content.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// A setting as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Setting {
+    Integer(i64),
+    Number(f64),
+    Text(String),
+    Nothing,
+}
+
+impl From<Cell> for Setting {
+    fn from(cell: Cell) -> Self {
+        match cell {
+            Cell::Empty => Self::Nothing,
+            Cell::Text(text) => Self::Text(text),
+            Cell::Integer(value) => Self::Integer(value),
+            Cell::Number(value) if value.is_finite() => Self::Number(value),
+            Cell::Number(value) => Self::Text(value.to_string()),
+        }
+    }
+}
+
+/// What results were computed from: files with the SHA-256 of their content, and settings.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Provenance {
     inputs: Vec<Input>,
+    settings: BTreeMap<String, Setting>,
 }
 
 impl Provenance {
@@ -98,12 +145,24 @@ impl Provenance {
             let sha256 = hash.finalize().iter().flat_map(digits).flatten().collect();
             Ok(Input { file: path.display().to_string(), sha256 })
         };
-        Ok(Self { inputs: files.iter().map(input).collect::<Result<_>>()? })
+        let inputs = files.iter().map(input).collect::<Result<_>>()?;
+        Ok(Self { inputs, settings: BTreeMap::new() })
+    }
+
+    /// The same, with what was asked for, such as `("repeats", 30)`.
+    pub fn with_settings(self, settings: impl IntoIterator<Item = (String, Cell)>) -> Self {
+        let settings = settings.into_iter().map(|(name, value)| (name, value.into())).collect();
+        Self { settings, ..self }
+    }
+
+    /// Each file as it was named, and the SHA-256 of its content.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.inputs.iter().map(|input| (input.file.as_str(), input.sha256.as_str()))
     }
 }
 
 #[derive(Serialize, Deserialize)]
-struct Entry {
+pub(crate) struct Entry {
     method: String,
     metric: Option<String>,
     estimand: Option<Estimand>,
@@ -184,7 +243,7 @@ impl From<Note> for Warning {
 /// Writes global results as JSON, with every field of each and what they were computed from.
 ///
 /// The file is `{"format": "fi-importance", "schema_version": 1, "version": …, "inputs": [{"file":
-/// …, "sha256": …}], "results": […]}`.
+/// …, "sha256": …}], "settings": {…}, "results": […]}`; `docs/importance.schema.json` is its schema.
 /// Features stand in feature order with the columns of the CSV; replicates are `repeats`.
 /// Finite numbers come back with the same bits; NaN and infinities are strings.
 ///
@@ -210,10 +269,7 @@ fn importance_json(
         return Err("there is no result, give at least one".to_owned());
     }
     let file = File {
-        format: FORMAT.to_owned(),
-        schema_version: SCHEMA_VERSION,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        inputs: provenance.inputs.clone(),
+        head: Head::new(FORMAT, SCHEMA_VERSION, provenance),
         results: importances.iter().map(entry).collect(),
     };
     let mut text = serde_json::to_string_pretty(&file).map_err(|error| error.to_string())?;
@@ -221,7 +277,7 @@ fn importance_json(
     Ok(text)
 }
 
-fn entry(importance: &Importance) -> Entry {
+pub(crate) fn entry(importance: &Importance) -> Entry {
     let number = |value: Option<f64>| value.map(Number);
     let ranks = importance.ranks();
     // From the sorted lines back to feature order.
@@ -267,14 +323,14 @@ pub fn read_importance_json(path: impl AsRef<Path>) -> Result<Vec<Importance>> {
 
 fn parse(bytes: &[u8], name: &str) -> Result<Vec<Importance>> {
     #[derive(Deserialize)]
-    struct Head {
+    struct Kind {
         format: String,
         schema_version: u32,
     }
     let malformed = |error: serde_json::Error| {
         Error::content(name, format!("this is no JSON result of importance: {error}"))
     };
-    let head: Head = serde_json::from_slice(bytes).map_err(malformed)?;
+    let head: Kind = serde_json::from_slice(bytes).map_err(malformed)?;
     if head.format != FORMAT {
         let problem = format!("the format is `{}`, expected `{FORMAT}`", head.format);
         return Err(Error::content(name, problem));

@@ -1,5 +1,6 @@
 //! Local results, and those of pairs, as tables.
 
+use fi_core::lime::Explanation;
 use fi_core::{Attribution, Estimand, Interaction, Interval};
 
 use crate::error::{Error, Result};
@@ -118,4 +119,39 @@ mod tests {
         pairs.interval = None;
         assert_eq!(interaction_table(&pairs, 0.95).unwrap().rows[0][4], Cell::Empty);
     }
+}
+
+/// What LIME's fits are worth: one line per row and output,
+/// `row,output,r2,prediction,local_prediction,effective_samples,vsi,csi`, and for each player
+/// `condition_NAME`, what its value is the value of.
+pub fn lime_table(found: &Explanation) -> Table {
+    let names = [
+        "row",
+        "output",
+        "r2",
+        "prediction",
+        "local_prediction",
+        "effective_samples",
+        "vsi",
+        "csi",
+    ];
+    let conditions = found.attribution.features.iter().map(|name| format!("condition_{name}"));
+    let mut table = Table::new(names.map(str::to_owned).into_iter().chain(conditions));
+    for ((row, output), &r2) in found.r2.indexed_iter() {
+        let place = [row, output];
+        let stability = found.stability.as_ref();
+        let numbers: [Cell; 8] = [
+            row.into(),
+            output.into(),
+            r2.into(),
+            found.predictions[place].into(),
+            found.local_predictions[place].into(),
+            found.effective_samples[row].into(),
+            stability.map(|stability| stability.vsi[place]).into(),
+            stability.map(|stability| stability.csi[place]).into(),
+        ];
+        let conditions = found.conditions[row].iter().cloned().map(Cell::from);
+        table.push(numbers.into_iter().chain(conditions));
+    }
+    table
 }

@@ -136,7 +136,9 @@ pub fn write_rows<E: From<Error>>(
             _ => {
                 let mut header = csv::Writer::from_writer(Vec::new());
                 header.write_record(columns)?;
-                file.write_all(&header.into_inner().map_err(|error| io::Error::other(error.to_string()))?)?;
+                file.write_all(
+                    &header.into_inner().map_err(|error| io::Error::other(error.to_string()))?,
+                )?;
                 Sink::Csv(file)
             }
         };

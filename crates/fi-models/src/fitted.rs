@@ -3,6 +3,8 @@
 use fi_core::{Model, Output, Result};
 use ndarray::{Array2, ArrayView2};
 
+#[cfg(feature = "onnx")]
+use crate::import::OnnxGraph;
 use crate::linear::LinearModel;
 use crate::network::Network;
 use crate::tree::Trees;
@@ -36,6 +38,9 @@ pub enum Fitted {
     Linear(LinearModel),
     /// A neural network.
     Network(Network),
+    /// A graph of operators of which only predictions are known.
+    #[cfg(feature = "onnx")]
+    Graph(OnnxGraph),
     /// A model of which only predictions are known.
     BlackBox(Box<dyn Model>),
 }
@@ -53,6 +58,8 @@ impl Fitted {
             Self::Trees(trees) => trees.validate(),
             Self::Linear(model) => model.validate(),
             Self::Network(network) => network.validate(),
+            #[cfg(feature = "onnx")]
+            Self::Graph(_) => Ok(()),
             Self::BlackBox(_) => Ok(()),
         }
     }
@@ -62,6 +69,8 @@ impl Fitted {
             Self::Trees(trees) => trees,
             Self::Linear(model) => model,
             Self::Network(network) => network,
+            #[cfg(feature = "onnx")]
+            Self::Graph(graph) => graph,
             Self::BlackBox(model) => model,
         }
     }
@@ -88,6 +97,8 @@ impl std::fmt::Debug for Fitted {
             Self::Trees(trees) => f.debug_tuple("Trees").field(trees).finish(),
             Self::Linear(model) => f.debug_tuple("Linear").field(model).finish(),
             Self::Network(network) => f.debug_tuple("Network").field(network).finish(),
+            #[cfg(feature = "onnx")]
+            Self::Graph(graph) => f.debug_tuple("Graph").field(graph).finish(),
             Self::BlackBox(_) => f.debug_tuple("BlackBox").finish_non_exhaustive(),
         }
     }
@@ -108,6 +119,13 @@ impl From<LinearModel> for Fitted {
 impl From<Network> for Fitted {
     fn from(network: Network) -> Self {
         Self::Network(network)
+    }
+}
+
+#[cfg(feature = "onnx")]
+impl From<OnnxGraph> for Fitted {
+    fn from(graph: OnnxGraph) -> Self {
+        Self::Graph(graph)
     }
 }
 

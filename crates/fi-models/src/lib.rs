@@ -6,13 +6,14 @@
 //! | module | settings | fitted | read by |
 //! |---|---|---|---|
 //! | [`tree`] | [`DecisionTree`](tree::DecisionTree), [`RandomForest`](tree::RandomForest), [`GradientBoosting`](tree::GradientBoosting) | [`Trees`](tree::Trees): an [`Ensemble`](tree::Ensemble) of nodes, the one layout for every library's trees | [`TreeShap`](tree::TreeShap), [`permutation`](tree::permutation), [`impurity`](tree::impurity) (MDI), [`gain`](tree::gain), [`split_count`](tree::split_count), [`oob_permutation`](tree::oob_permutation) |
-//! | [`linear`] | those of linfa | [`LinearModel`](linear::LinearModel) | [`coefficients`](linear::coefficients), [`standardized_coefficients`](linear::standardized_coefficients) |
+//! | [`linear`] | those of linfa | [`LinearModel`](linear::LinearModel) | [`coefficients`](linear::coefficients), [`standardized_coefficients`](linear::standardized_coefficients), [`LinearShap`](linear::LinearShap) |
 //! | [`network`] | [`Mlp`](network::Mlp), [`Recurrent`](network::Recurrent), [`Sequential`](network::Sequential) | [`Network`](network::Network), with the history of its first layer | [`Viann`](network::Viann), [`first_layer`](network::first_layer), [`garson`](network::garson), [`olden`](network::olden) |
 //!
 //! | besides | is |
 //! |---|---|
 //! | `linfa` (feature `linfa`, on by default) | linfa's learners as ours, and linfa's traits on ours |
 //! | [`Standardized`] | a learner whose columns are scaled by the training rows, [`Scaled`] its model |
+//! | `AnyLearner` (feature `linfa`) | a learner from a short text such as `forest:max_depth=3` |
 //! | [`Fitted`] | a fitted model by its kind |
 //! | [`impurity_of`], [`coefficients_of`], [`standardized_coefficients_of`] | what a fresh fit says of its features, for [`fi_core::selection`] |
 //! | [`import`] | models of other libraries |
@@ -69,11 +70,15 @@ pub mod network;
 pub mod store;
 pub mod tree;
 
+#[cfg(feature = "linfa")]
+mod any_learner;
 mod fitted;
 mod from_fit;
 mod quadrature;
 mod standardize;
 
+#[cfg(feature = "linfa")]
+pub use any_learner::{AnyLearner, LearnerKind};
 pub use fitted::Fitted;
 pub use from_fit::{coefficients_of, impurity_of, standardized_coefficients_of};
 pub use standardize::{Scaled, Scaler, Standardized};

@@ -61,6 +61,11 @@ fn answers_are_those_of_onnxruntime() {
     let mut read = 0;
     for (name, golden) in models {
         let result = onnx(&file(&format!("{name}.onnx")));
+        // Read as black boxes, beside the others of their kind in `onnx_graphs.rs`.
+        if cfg!(feature = "onnx") && ["pipeline", "linear"].contains(&name.as_str()) {
+            assert!(matches!(result.unwrap().output(), fi_core::Output::Values));
+            continue;
+        }
         if let Some((_, start)) = REFUSED.iter().find(|(refused, _)| refused == name) {
             let problem = result.unwrap_err().to_string();
             assert!(problem.starts_with(start), "{name}: {problem}");

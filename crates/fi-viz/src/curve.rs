@@ -4,7 +4,7 @@
 use fi_core::{Curve, Surface};
 
 use crate::bars::{LARGEST, intervals_for};
-use crate::color::{AXIS, BACKGROUND, Color, EMPTY, GRID, INK, SOFT_INK};
+use crate::color::{AXIS, EMPTY, GRID, INK, SOFT_INK};
 use crate::error::{Result, require};
 use crate::figure::{Anchor, Figure};
 use crate::font;
@@ -201,7 +201,7 @@ impl CurveChart {
         // What is widest first, and the curves themselves on top of all.
         for (k, (line, color)) in self.outputs.iter().zip(COLORS).enumerate() {
             for values in &line.rows {
-                canvas.path(points(k, values), tint(color));
+                canvas.path(points(k, values), color.tint());
             }
         }
         for (k, (line, color)) in self.outputs.iter().zip(COLORS).enumerate() {
@@ -360,13 +360,6 @@ impl CurveChart {
 /// What a curve's values are.
 fn prediction(centred: bool) -> String {
     if centred { "change of the prediction" } else { "prediction" }.to_owned()
-}
-
-/// A colour most of the way to white.
-fn tint(Color(red, green, blue): Color) -> Color {
-    let Color(r, g, b) = BACKGROUND;
-    let mix = |from: u8, to: u8| ((u16::from(from) + 2 * u16::from(to)) / 3) as u8;
-    Color(mix(red, r), mix(green, g), mix(blue, b))
 }
 
 impl Heatmap {

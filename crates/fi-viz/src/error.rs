@@ -57,3 +57,10 @@ pub(crate) fn require(
 ) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::Data { chart, problem: problem() }) }
 }
+
+/// `Err(Error::Data)` unless there is such an output.
+pub(crate) fn require_output(chart: &'static str, output: usize, n_outputs: usize) -> Result<()> {
+    require(output < n_outputs, chart, || {
+        format!("there is no output {output}, the result has {n_outputs}, counted from 0")
+    })
+}

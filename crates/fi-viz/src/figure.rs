@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use crate::color::Color;
+use crate::color::{Color, Theme};
 use crate::error::{Error, Result};
+use crate::layout::clean;
 use crate::{font, render};
 
 /// Longest side that viewers and browsers open without trouble.
@@ -22,6 +23,8 @@ pub struct Figure {
     pub(crate) width: i32,
     pub(crate) height: i32,
     pub(crate) title: String,
+    pub(crate) description: String,
+    pub(crate) theme: Theme,
     pub(crate) shapes: Vec<Shape>,
 }
 
@@ -117,7 +120,20 @@ impl Figure {
         if wide.max(high) > LARGEST_SIDE {
             return Err(Error::TooLarge { width: wide, height: high, limit: LARGEST_SIDE });
         }
-        Ok(Self { width, height, title, shapes })
+        let (description, theme) = (String::new(), Theme::Light);
+        Ok(Self { width, height, title, description, theme, shapes })
+    }
+
+    /// The same picture on another ground. Default light.
+    pub fn with_theme(self, theme: Theme) -> Self {
+        Self { theme, ..self }
+    }
+
+    /// What a screen reader says of an SVG, after the title.
+    ///
+    /// Beeswarms, waterfalls, dependence, dot and path charts describe themselves.
+    pub fn with_description(self, description: &str) -> Self {
+        Self { description: clean(description).trim().to_owned(), ..self }
     }
 
     /// Width in units; an SVG has one pixel per unit.

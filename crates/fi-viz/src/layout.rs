@@ -44,6 +44,12 @@ pub(crate) fn widest(names: &[Name], size: i32) -> i32 {
     names.iter().map(|name| font::width(&name.text, size)).max().unwrap_or(0)
 }
 
+/// The room that [`Canvas::y_axis`] needs, from the picture's edge to the plot.
+pub(crate) fn left_of(axis: &Axis) -> i32 {
+    let ticks = axis.ticks.iter().map(|(_, text)| font::width(text, SMALL_SIZE)).max();
+    MARGIN + 22 + ticks.unwrap_or(0) + 8
+}
+
 /// Control characters and what XML cannot hold become spaces.
 pub(crate) fn clean(text: &str) -> String {
     let bad =
@@ -82,6 +88,8 @@ pub(crate) fn wrap(text: &str, size: i32, pixels: i32) -> Vec<String> {
 #[derive(Debug, Default)]
 pub(crate) struct Canvas {
     shapes: Vec<Shape>,
+    /// What a screen reader says.
+    pub(crate) description: String,
 }
 
 impl Canvas {
@@ -232,7 +240,28 @@ impl Canvas {
         y
     }
 
+    /// Axis line, grid, numbers and turned label left of a plot.
+    pub(crate) fn y_axis(
+        &mut self,
+        axis: &Axis,
+        label: &str,
+        (left, top): (i32, i32),
+        (width, height): (i32, i32),
+    ) {
+        for (value, text) in &axis.ticks {
+            let row = top + height - axis.position(*value, height).round() as i32;
+            self.rectangle(left, row, width, 1, GRID);
+            let tick = Name { text: text.clone(), full: None };
+            self.name(&tick, (left - 8, row), SMALL_SIZE, Anchor::End, SOFT_INK);
+        }
+        self.rectangle(left, top, 1, height, AXIS);
+        let label = Name::new(&axis.label(label));
+        self.turned(&label, (MARGIN + 6, top + height / 2), NAME_SIZE, Anchor::Middle, INK);
+    }
+
     pub(crate) fn finish(self, title: &str, width: i32, bottom: i32) -> Result<Figure> {
-        Figure::new(clean(title), width, bottom + MARGIN, self.shapes)
+        let description = self.description;
+        let figure = Figure::new(clean(title), width, bottom + MARGIN, self.shapes)?;
+        Ok(figure.with_description(&description))
     }
 }

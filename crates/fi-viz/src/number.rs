@@ -81,6 +81,17 @@ impl Axis {
         axis
     }
 
+    /// An axis for whole numbers, which has no ticks between them.
+    pub(crate) fn whole(low: f64, high: f64, pixels: i32, size: i32) -> Self {
+        let room = (0.03 * (high - low)).max(0.5);
+        let mut axis = Self::new(low - room, high + room, pixels, size);
+        axis.ticks.retain(|(value, _)| *value == value.round());
+        for (value, text) in &mut axis.ticks {
+            *text = fixed(*value / power_of_ten(axis.exponent), 0);
+        }
+        axis
+    }
+
     /// An axis over powers of ten from `10^low` to `10^high`, with a tick at each, or at every
     /// second or further one if there are many; in between at 2 and 5 if there are few.
     pub(crate) fn logarithmic(low: f64, high: f64) -> Self {

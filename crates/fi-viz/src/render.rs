@@ -6,7 +6,7 @@ use plotters::style::{
     Color as _, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle,
 };
 
-use crate::color::{BACKGROUND, Color};
+use crate::color::{BACKGROUND, Color, Rgb, Theme};
 use crate::error::{Error, Result};
 use crate::figure::{Anchor, Figure, Shape, Text};
 use crate::font;
@@ -20,8 +20,9 @@ const PLOTTERS_SIZE: f64 = 1.24;
 /// How much of an area covers what is below.
 const AREA_OPACITY: f64 = 0.25;
 
-fn rgb(color: Color) -> RGBColor {
-    RGBColor(color.0, color.1, color.2)
+fn rgb(color: Color, theme: Theme) -> RGBColor {
+    let Rgb(red, green, blue) = color.rgb(theme);
+    RGBColor(red, green, blue)
 }
 
 fn drawing(error: impl std::fmt::Display) -> Error {
@@ -42,7 +43,7 @@ pub(crate) fn svg(figure: &Figure) -> Result<String> {
                 let family = FontFamily::Name(font::FAMILY);
                 let style = TextStyle {
                     font: FontDesc::new(family, size, FontStyle::Normal).transform(angle),
-                    color: rgb(text.color).to_backend_color(),
+                    color: rgb(text.color, figure.theme).to_backend_color(),
                     pos: Pos::new(
                         match text.anchor {
                             Anchor::Start => HPos::Left,
@@ -60,7 +61,8 @@ pub(crate) fn svg(figure: &Figure) -> Result<String> {
     Ok(with_titles(figure, &text))
 }
 
-/// Adds what plotters cannot write: the picture's title, and full names of shortened texts.
+/// Adds what plotters cannot write: the picture's title and description, which screen readers
+/// read, and full names of shortened texts.
 fn with_titles(figure: &Figure, svg: &str) -> String {
     let full_names = figure.shapes.iter().filter_map(|shape| match shape {
         Shape::Text(text) => Some(text.full.as_deref()),
@@ -72,6 +74,9 @@ fn with_titles(figure: &Figure, svg: &str) -> String {
     out.push_str(" role=\"img\">\n");
     if !figure.title.is_empty() {
         out.extend(["<title>", &escape(&figure.title), "</title>\n"]);
+    }
+    if !figure.description.is_empty() {
+        out.extend(["<desc>", &escape(&figure.description), "</desc>\n"]);
     }
     // Texts are escaped, so each `</text>` ends one, in order.
     let mut parts = body.split("</text>").peekable();
@@ -103,7 +108,7 @@ pub(crate) fn png(figure: &Figure) -> Result<Vec<u8>> {
         shapes(&mut backend, figure, scale)?;
         for shape in &figure.shapes {
             if let Shape::Text(text) = shape {
-                draw_text(&mut backend, text, scale)?;
+                draw_text(&mut backend, text, scale, figure.theme)?;
             }
         }
         backend.present().map_err(drawing)?;
@@ -113,7 +118,9 @@ pub(crate) fn png(figure: &Figure) -> Result<Vec<u8>> {
 
 /// Everything but the texts, which come on top.
 fn shapes<B: DrawingBackend>(backend: &mut B, figure: &Figure, scale: i32) -> Result<()> {
-    let style = |color| ShapeStyle { color: rgb(color).to_rgba(), filled: true, stroke_width: 1 };
+    let theme = figure.theme;
+    let style =
+        |color| ShapeStyle { color: rgb(color, theme).to_rgba(), filled: true, stroke_width: 1 };
     let (width, height) = (figure.width * scale, figure.height * scale);
     backend.draw_rect((0, 0), (width, height), &style(BACKGROUND), true).map_err(drawing)?;
     for shape in &figure.shapes {
@@ -136,7 +143,8 @@ fn shapes<B: DrawingBackend>(backend: &mut B, figure: &Figure, scale: i32) -> Re
             }
             Shape::Area { points, color } => {
                 let points = points.iter().map(|(x, y)| (x * scale, y * scale));
-                let style = ShapeStyle { color: rgb(*color).mix(AREA_OPACITY), ..style(*color) };
+                let style =
+                    ShapeStyle { color: rgb(*color, theme).mix(AREA_OPACITY), ..style(*color) };
                 backend.fill_polygon(points, &style).map_err(drawing)?;
             }
             Shape::Circle { x, y, radius, color, filled } => {
@@ -156,7 +164,7 @@ fn shapes<B: DrawingBackend>(backend: &mut B, figure: &Figure, scale: i32) -> Re
     Ok(())
 }
 
-fn draw_text(backend: &mut BitMapBackend<'_>, text: &Text, scale: i32) -> Result<()> {
+fn draw_text(backend: &mut BitMapBackend<'_>, text: &Text, scale: i32, theme: Theme) -> Result<()> {
     let length = font::advance(&text.text, f64::from(text.size * scale)).round() as i32;
     let before = match text.anchor {
         Anchor::Start => 0,
@@ -164,7 +172,7 @@ fn draw_text(backend: &mut BitMapBackend<'_>, text: &Text, scale: i32) -> Result
         Anchor::End => length,
     };
     let (x, y) = (text.x * scale, text.y * scale);
-    let mut color = rgb(text.color).to_backend_color();
+    let mut color = rgb(text.color, theme).to_backend_color();
     let mut result = Ok(());
     font::draw(&text.text, f64::from(text.size * scale), |dx, dy, coverage| {
         let along = dx - before;

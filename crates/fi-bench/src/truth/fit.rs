@@ -12,8 +12,9 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::calls::loss;
 use super::encode::Encoded;
-use super::methods::{METHODS, loss};
+use super::methods::METHODS;
 use super::models::{Kind, Learned, Reads, Settings};
 use super::problem::{Level, Problem};
 use crate::data_sets::hex;
@@ -32,6 +33,10 @@ pub struct Effort {
     pub shap_background: usize,
     /// How many orders of joining SHAP draws a row: half of them, and their reverses.
     pub shap_permutations: usize,
+    /// How many coalitions KernelSHAP evaluates a row, or what it needs if that is more.
+    pub kernel_coalitions: usize,
+    /// How many samples LIME draws around a row.
+    pub lime_samples: usize,
     /// With more players than this, LOFO is left out: each costs a training.
     pub lofo_players: usize,
     /// The same for models of sequences, which take longer to train.

@@ -11,6 +11,7 @@
 //! To add a problem, write a line of `friedman.rs`, `linear.rs`, `untidy.rs` or `sequences.rs`; a
 //! model is a line of `models.rs`, a method a line of `methods.rs`.
 
+mod calls;
 mod check;
 mod encode;
 mod figures;
@@ -127,6 +128,8 @@ impl Plan {
                 shap_rows: if quick { 10 } else { 30 },
                 shap_background: if quick { 10 } else { 20 },
                 shap_permutations: if quick { 2 } else { 4 },
+                kernel_coalitions: if quick { 32 } else { 128 },
+                lime_samples: if quick { 100 } else { 1000 },
                 lofo_players: if quick { 10 } else { 50 },
                 lofo_groups: if quick { 0 } else { 10 },
                 gradient_rows: if quick { 30 } else { 100 },

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::methods::loss;
+use super::calls::loss;
 use super::score::Score;
 use super::summary::{TruthLine, mean, score_name};
 use super::{FEW_SEEDS, MANY_ROWS, Skill, Study};
@@ -381,8 +381,9 @@ fn design(study: &Study) -> String {
         text,
         "**Effort.** Permutation importance shuffles {} times, deletion curves {} times at {} \
          places between the ends. SHAP explains {} test rows against \
-         {} training rows with {} orders of joining, half of them the reverse of another; \
-         SAGE draws {} orders. LOFO and leave-one-in are left out where there are more than {} players, for the LSTM more than {}. Gradients are \
+         {} training rows with {} orders of joining, half of them the reverse of another, \
+         or with {} coalitions by regression (more where there are more than half as many players); \
+         LIME draws {} samples around each of the same rows; SAGE draws {} orders. LOFO and leave-one-in are left out where there are more than {} players, for the LSTM more than {}. Gradients are \
          of {} test rows, averaged over {} points where they are averaged.\n",
         e.n_repeats,
         e.deletion_repeats,
@@ -390,6 +391,8 @@ fn design(study: &Study) -> String {
         e.shap_rows,
         e.shap_background,
         e.shap_permutations,
+        e.kernel_coalitions,
+        e.lime_samples,
         e.sage_draws,
         e.lofo_players,
         e.lofo_groups,

@@ -4,12 +4,16 @@
 //! important feature being the one with the highest value. One number of one pair says little:
 //! [`over_replicates`] shows its spread over seeds or rows, and [`self_agreement`] how well one
 //! method agrees with itself, which is about as well as it can agree with anything else. Features
-//! are never resampled: they are no sample of a population of features.
+//! are never resampled: they are no sample of a population of features. [`Comparison`] sets several
+//! results side by side.
 
+mod comparison;
 mod correlation;
 #[cfg(test)]
 mod tests;
 mod top;
+
+pub use comparison::Comparison;
 
 use std::fmt;
 
@@ -108,6 +112,34 @@ pub enum Agreement {
 impl fmt::Display for Agreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name())
+    }
+}
+
+/// Reads `pearson`, `spearman`, `kendall`, `weighted-tau`, `rbo:0.9` or `top:5`.
+///
+/// # Errors
+///
+/// [`Error::Parameter`] for any other text.
+impl std::str::FromStr for Agreement {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let read = match text {
+            "pearson" => Some(Self::Pearson),
+            "spearman" => Some(Self::Spearman),
+            "kendall" => Some(Self::Kendall),
+            "weighted-tau" => Some(Self::WeightedTau),
+            _ => match text.split_once(':') {
+                Some(("rbo", p)) => p.parse().ok().map(|p| Self::RankBiasedOverlap { p }),
+                Some(("top", k)) => k.parse().ok().map(|k| Self::TopK { k }),
+                _ => None,
+            },
+        };
+        read.ok_or_else(|| Error::Parameter {
+            name: "measure",
+            value: text.chars().take(80).collect(),
+            requirement: "pearson, spearman, kendall, weighted-tau, rbo:0.9 or top:5".to_owned(),
+        })
     }
 }
 

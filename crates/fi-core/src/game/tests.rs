@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::conditional::Conditional;
 use crate::model::Function;
-use ndarray::array;
+use ndarray::{Axis, array};
 
 /// `f(a, b, c) = a + 10 b + 100 c`, and its square.
 fn digits() -> impl Model {

@@ -37,7 +37,7 @@ const STANDARD_ERRORS: f64 = 3.0;
 ///
 /// # References
 ///
-/// - Fowler, Noll, Vo, Eastlake, Hansen (2026). *The FNV non-cryptographic hash algorithm.* RFC 9923.
+/// - Noll, Vo, Eastlake, Hansen (2026). *The FNV non-cryptographic hash algorithm.* RFC 9923.
 ///   <https://doi.org/10.17487/RFC9923>
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowHashes {

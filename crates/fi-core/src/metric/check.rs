@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use crate::dataset::{Target, finite};
+use crate::dataset::{Target, all_finite, finite};
 use crate::error::{Error, Result, require, require_shape};
 
 /// The rows of positive weight; `None` if that is all of them.
@@ -14,6 +14,9 @@ pub(super) fn rows_that_count(weights: Option<&[f64]>) -> Option<Vec<usize>> {
 pub(super) fn check_predictions(predictions: ArrayView2<'_, f64>, target: &Target) -> Result<()> {
     check_target(target)?;
     require_shape("the prediction", &[target.len(), predictions.ncols()], predictions.shape())?;
+    if predictions.as_slice().is_some_and(all_finite) {
+        return Ok(());
+    }
     match predictions.indexed_iter().find(|(_, value)| !value.is_finite()) {
         None => Ok(()),
         Some(((row, _), &value)) => {
@@ -29,6 +32,9 @@ pub(super) fn check_target(target: &Target) -> Result<()> {
     match target {
         Target::Values(values) => finite("the target", values),
         Target::Classes { labels, names } => {
+            if labels.iter().fold(true, |all, &label| all & (label < names.len())) {
+                return Ok(());
+            }
             match labels.iter().position(|&label| label >= names.len()) {
                 None => Ok(()),
                 Some(row) => Err(Error::Data(format!(

@@ -21,8 +21,12 @@ pub(super) fn losses(
     match metric {
         Metric::LogLoss => {
             check_probabilities(metric, predictions, output, classes)?;
-            let clip = |p: f64| p.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
-            Ok(rows.map(|(row, &label)| -clip(row[label]).ln()).collect())
+            let loss = |p: f64| -p.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln();
+            if let Some(all) = predictions.as_slice() {
+                let rows = all.chunks_exact(predictions.ncols().max(1)).zip(classes.labels);
+                return Ok(rows.map(|(row, &label)| loss(row[label])).collect());
+            }
+            Ok(rows.map(|(row, &label)| loss(row[label])).collect())
         }
         Metric::Brier => {
             check_probabilities(metric, predictions, output, classes)?;
@@ -187,8 +191,19 @@ fn check_probabilities(
         return Err(metric.refuse_output("probabilities", output));
     }
     check_columns(metric, predictions, output, classes)?;
+    let possible = -TOLERANCE..=1.0 + TOLERANCE;
+    // All rows at once, without a branch for each; what is wrong is looked for when something is.
+    if let Some(all) = predictions.as_slice() {
+        let fine = all.chunks_exact(predictions.ncols().max(1)).fold(true, |fine, values| {
+            let inside = values.iter().fold(true, |all, p| all & possible.contains(p));
+            let sum: f64 = values.iter().sum();
+            fine & inside & ((sum - 1.0).abs() <= TOLERANCE)
+        });
+        if fine {
+            return Ok(());
+        }
+    }
     for (row, values) in predictions.rows().into_iter().enumerate() {
-        let possible = -TOLERANCE..=1.0 + TOLERANCE;
         if let Some(class) = values.iter().position(|p| !possible.contains(p)) {
             return Err(Error::Data(format!(
                 "the probability of class `{}` is `{}` in row {row}, it must be between 0 and 1",

@@ -103,7 +103,7 @@ pub enum Average {
 ///
 /// # References
 ///
-/// - Pedregosa et al. (2011). *Scikit-learn: Machine Learning in Python.* JMLR 12,
+/// - Pedregosa et al. (2011). *Scikit-learn: machine learning in Python.* JMLR 12,
 ///   2825–2830. <https://jmlr.org/papers/v12/pedregosa11a.html>
 /// - Hand, Till (2001). *A simple generalisation of the area under the ROC curve for multiple
 ///   class classification problems.* Machine Learning 45. <https://doi.org/10.1023/A:1010920819831>

@@ -23,20 +23,24 @@ pub(super) fn predicted(
 /// The loss of each row, for metrics that are means over rows.
 pub(super) fn losses(metric: &Metric, predicted: &[f64], target: &[f64]) -> Result<Vec<f64>> {
     check_domain(metric, predicted, target)?;
-    let loss: &dyn Fn(f64, f64) -> f64 = match metric {
-        Metric::Mae => &|y, p| (y - p).abs(),
-        Metric::Mape => &|y, p| (y - p).abs() / y.abs(),
+    let rows = target.iter().copied().zip(predicted.iter().copied());
+    Ok(match metric {
+        Metric::Mae => rows.map(|(y, p)| (y - p).abs()).collect(),
+        Metric::Mape => rows.map(|(y, p)| (y - p).abs() / y.abs()).collect(),
         Metric::Pinball { alpha } => {
-            &move |y, p| if y >= p { alpha * (y - p) } else { (1.0 - alpha) * (p - y) }
+            let loss = |(y, p)| if y >= p { alpha * (y - p) } else { (1.0 - alpha) * (p - y) };
+            rows.map(loss).collect()
         }
-        Metric::PoissonDeviance => &|y, p| {
-            let log = if y == 0.0 { 0.0 } else { y * (y / p).ln() };
-            2.0 * (log - y + p)
-        },
-        Metric::GammaDeviance => &|y, p| 2.0 * ((p / y).ln() + y / p - 1.0),
-        _ => &|y, p| (y - p) * (y - p),
-    };
-    Ok(target.iter().zip(predicted).map(|(&y, &p)| loss(y, p)).collect())
+        Metric::PoissonDeviance => {
+            let loss = |(y, p): (f64, f64)| {
+                let log = if y == 0.0 { 0.0 } else { y * (y / p).ln() };
+                2.0 * (log - y + p)
+            };
+            rows.map(loss).collect()
+        }
+        Metric::GammaDeviance => rows.map(|(y, p)| 2.0 * ((p / y).ln() + y / p - 1.0)).collect(),
+        _ => rows.map(|(y, p)| (y - p) * (y - p)).collect(),
+    })
 }
 
 /// Scores that are no mean over rows: RMSE, median absolute error, R², explained variance.

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut1, s};
+use ndarray::{Array2, ArrayView2, s};
 
 use crate::checkpoint::Fingerprint;
 use crate::dataset::Dataset;
 use crate::donor::{Cells, Donors};
 use crate::error::{Error, Result, require_shape};
 use crate::importance::{Importance, Warning};
-use crate::model::{Model, predict_checked, rows_at_once};
 use crate::players::Players;
 use crate::run::Run;
 use crate::sampling_noise::Origin;
@@ -122,84 +121,21 @@ pub trait Shuffled: Sync {
         rows: ArrayView2<'_, f64>,
         shuffles: &[Shuffle<'_>],
     ) -> Result<Array2<f64>>;
-}
 
-/// The plain way, for any model: builds the rows and predicts them.
-pub(crate) struct PredictAgain<'a> {
-    pub(crate) model: &'a dyn Model,
-    pub(crate) batch_rows: usize,
-    /// Puts other values of the player's columns into a copy of this row of the table.
-    pub(crate) replace: &'a Replace<'a>,
-}
-
-/// The shuffle, the table, the number of the row, and its copy.
-pub(crate) type Replace<'a> = dyn Fn(&Shuffle<'_>, ArrayView2<'_, f64>, usize, ArrayViewMut1<'_, f64>) -> Result<()>
-    + Sync
-    + 'a;
-
-/// Replaces values by those of the row's donor.
-#[expect(clippy::unnecessary_wraps, reason = "it is a `Replace`")]
-pub(crate) fn from_donor(
-    shuffle: &Shuffle<'_>,
-    rows: ArrayView2<'_, f64>,
-    row: usize,
-    mut into: ArrayViewMut1<'_, f64>,
-) -> Result<()> {
-    for &column in shuffle.members {
-        into[column] = rows[[shuffle.donors[row], column]];
-    }
-    Ok(())
-}
-
-impl Shuffled for PredictAgain<'_> {
-    fn name(&self) -> &'static str {
-        "predicting again"
-    }
-
-    /// A stop then loses the least.
-    fn repeats_together(&self) -> usize {
-        1
-    }
-
-    /// Copies of a small table are predicted together.
-    fn at_once(&self, n_rows: usize) -> usize {
-        (self.batch_rows / n_rows).max(1)
-    }
-
-    fn calls_at_once(&self) -> usize {
-        TASKS_AT_ONCE
-    }
-
-    fn predict(
+    /// As [`Shuffled::predict`], where the predictions of the rows as they are, `untouched`, are
+    /// known: a way may take them for rows that a shuffle does not change.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Shuffled::predict`].
+    fn predict_beside(
         &self,
-        _run: &Run<'_>,
+        run: &Run<'_>,
         rows: ArrayView2<'_, f64>,
+        _untouched: ArrayView2<'_, f64>,
         shuffles: &[Shuffle<'_>],
     ) -> Result<Array2<f64>> {
-        let (n_rows, n_features) = rows.dim();
-        let n_stacked = shuffles.len() * n_rows;
-        let mut predictions = Array2::zeros((n_stacked, self.model.n_outputs()));
-        let n_batch = self.batch_rows.min(rows_at_once(n_features));
-        let mut batch = Array2::zeros((n_batch.min(n_stacked), n_features));
-        for start in (0..n_stacked).step_by(n_batch) {
-            let end = (start + n_batch).min(n_stacked);
-            for stacked in start..end {
-                let (shuffle, row) = (&shuffles[stacked / n_rows], stacked % n_rows);
-                let mut into = batch.row_mut(stacked - start);
-                into.assign(&rows.row(row));
-                (self.replace)(shuffle, rows, row, into)
-                    .map_err(|error| error.in_task(shuffle.task()))?;
-            }
-            let predicted = predict_checked(self.model, batch.slice(s![..end - start, ..]));
-            let predicted = predicted.map_err(|error| match error {
-                Error::NotFinite { what, row, column, value } => {
-                    Error::NotFinite { what, row: start + row, column, value }
-                }
-                error => error.in_task(shuffles[start / n_rows].task()),
-            })?;
-            predictions.slice_mut(s![start..end, ..]).assign(&predicted);
-        }
-        Ok(predictions)
+        self.predict(run, rows, shuffles)
     }
 }
 
@@ -295,7 +231,7 @@ impl Shuffles<'_> {
         let shuffles: Vec<Shuffle<'_>> = jobs.iter().map(shuffle).collect();
         let predictions = self
             .shuffled
-            .predict(&self.run, self.rows, &shuffles)
+            .predict_beside(&self.run, self.rows, self.predictions.view(), &shuffles)
             .map_err(|error| self.place(error, &shuffles))?;
         let shape = [shuffles.len() * n_rows, predictions.ncols()];
         require_shape("the prediction", &shape, predictions.shape())?;

@@ -25,12 +25,8 @@ use crate::donor::Donors;
 use crate::error::{Error, Result};
 use crate::game::{Game, Removal};
 use crate::metric::Metric;
-use crate::model::predict_checked;
+use crate::model::{predict_checked, rows_at_once};
 use crate::run::Run;
-
-/// Synthetic rows that are predicted at once: few enough to stay in a cache.
-const BLOCK_ROWS: usize = 1 << 13;
-const BLOCK_CELLS: usize = 1 << 17;
 
 /// Streams of the seed: those of the draws and of the corrections, and within each.
 const DRAWS: u64 = 0;
@@ -259,17 +255,15 @@ impl Means {
         let n_terms = draws.terms.len();
         // The loss counts once, a correction not at all.
         let factors = if draws.corrects { 0.0 } else { 1.0 };
-        let mut sums = Array2::zeros((self.rows.len() / n_terms, losses.ncols()));
-        for (mut sum, part) in sums.outer_iter_mut().zip(losses.axis_chunks_iter(Axis(0), n_terms))
-        {
+        let shape = (self.rows.len() / n_terms, losses.ncols());
+        Ok(Array2::from_shape_fn(shape, |(coalition, metric)| {
             // About the first, again: terms of equal losses are worth one of them, or nothing.
-            let first = part.row(0);
-            sum.scaled_add(factors, &first);
-            for (term, losses) in draws.terms.iter().zip(part.outer_iter()).skip(1) {
-                sum.scaled_add(term.factor, &(&losses - &first));
-            }
-        }
-        Ok(sums)
+            let first = losses[[coalition * n_terms, metric]];
+            let terms = draws.terms.iter().enumerate().skip(1);
+            terms.fold(factors * first, |sum, (i, term)| {
+                sum + term.factor * (losses[[coalition * n_terms + i, metric]] - first)
+            })
+        }))
     }
 }
 
@@ -321,7 +315,7 @@ impl<'b, 'a> Block<'b, 'a> {
             Some(None)
         };
         let len = taken.len() * self.n_features;
-        let most = (BLOCK_ROWS * self.n_features).min(BLOCK_CELLS);
+        let most = rows_at_once(self.n_features) * self.n_features;
         let mut before = None;
         for coalition in nobody.into_iter().chain(draw.coalitions.outer_iter().map(Some)) {
             if self.cells.len() + len > most {
@@ -329,11 +323,10 @@ impl<'b, 'a> Block<'b, 'a> {
                 before = None;
             }
             self.present.copy_from_slice(&self.draws.game.always);
-            for (player, _) in
-                coalition.iter().flatten().enumerate().filter(|(_, present)| **present)
-            {
+            // Who is there is as good as random: a branch would be mistaken half of the time.
+            for (player, &present) in coalition.iter().flatten().enumerate() {
                 for &feature in self.draws.game.players.members(player) {
-                    self.present[feature] = true;
+                    self.present[feature] |= present;
                 }
             }
             self.write(draw.row, taken, before);
@@ -359,13 +352,13 @@ impl<'b, 'a> Block<'b, 'a> {
         }
         let (data, cells) = (self.draws.game.data.rows(), &mut self.cells[start..]);
         for feature in (0..n_features).filter(|&f| self.present[f] != self.shown[f]) {
-            let column = cells.iter_mut().skip(feature).step_by(n_features);
+            let rows = cells.chunks_exact_mut(n_features);
             if self.present[feature] {
                 let value = data[[row, feature]];
-                column.for_each(|cell| *cell = value);
+                rows.for_each(|row| row[feature] = value);
             } else {
                 let removed = self.background.rows.column(feature);
-                column.zip(taken).for_each(|(cell, &b)| *cell = removed[b]);
+                rows.zip(taken).for_each(|(row, &b)| row[feature] = removed[b]);
             }
         }
         self.shown.copy_from_slice(&self.present);
@@ -391,7 +384,8 @@ impl<'b, 'a> Block<'b, 'a> {
             game.in_row(of.map_or(0, |of| of.row), error)
         })?;
         let n_outputs = predictions.ncols();
-        let predictions: Vec<f64> = predictions.into_iter().collect();
+        let predictions = predictions.as_standard_layout();
+        let predictions = predictions.as_slice().unwrap_or_default();
         let mut first = 0;
         for Waiting { row, n_rows, nobody } in waiting {
             let said = &predictions[first * n_outputs..(first + n_rows) * n_outputs];

@@ -129,7 +129,7 @@ pub enum SageEstimator {
 ///
 /// - Covert, Lundberg, Lee (2020). *Understanding global feature contributions with additive
 ///   importance measures.* NeurIPS 33. <https://arxiv.org/abs/2004.00668>
-/// - Covert, Lee (2021). *Improving KernelSHAP: practical Shapley value estimation via linear
+/// - Covert, Lee (2021). *Improving KernelSHAP: practical Shapley value estimation using linear
 ///   regression.* AISTATS. <https://arxiv.org/abs/2012.01536>
 /// - Quenouille (1956). *Notes on bias in estimation.* Biometrika 43.
 ///   <https://doi.org/10.1093/biomet/43.3-4.353>

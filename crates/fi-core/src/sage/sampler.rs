@@ -54,7 +54,11 @@ impl Sage {
             |task, (main, corrections, normal)| {
                 state.add(main, &corrections, normal.as_ref());
                 n_draws = drawn(task + 1);
-                if !n_draws.is_multiple_of(LOOK) && n_draws < self.n_draws {
+                // Without a tolerance there is nothing to look at before the end, but that the
+                // kernel estimator's draws wait for its regression.
+                let looks = self.tolerance.is_some() || self.estimator == SageEstimator::Kernel;
+                let look = looks && n_draws.is_multiple_of(LOOK) || n_draws >= self.n_draws;
+                if !look {
                     return ControlFlow::Continue(());
                 }
                 looked = state.look();

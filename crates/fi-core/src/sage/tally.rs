@@ -220,14 +220,15 @@ impl<'a> Tally<'a> {
     pub(super) fn found(&self, instead: Option<&[f64]>) -> Found {
         let n_players = self.n_players();
         let share = self.visited_share();
+        let slopes: Vec<Slopes> = (0..n_players).map(|player| self.slopes(player)).collect();
+        let means = self.sums_of_residuals(&slopes, |row, residual| self.shares[row] * residual);
         let (mut values, mut errors) = (Vec::new(), Vec::new());
-        for player in 0..n_players {
-            let slopes = self.slopes(player);
-            let (correction, noise) = self.correction(player, self.mean_slopes(slopes)[1]);
-            let part = |row: usize| self.shares[row] * self.residual(row, player, slopes);
-            let value = self.visited().map(part).sum::<f64>() / share;
+        for (player, variance) in self.variances(&slopes).into_iter().enumerate() {
+            let slope = self.mean_slopes(slopes[player])[1];
+            let (correction, noise) = self.correction(player, slope);
+            let value = means[player] / share;
             values.push(instead.map_or(value, |values| values[player]) + correction);
-            errors.push((self.variance(player, slopes) + noise).sqrt());
+            errors.push((variance + noise).sqrt());
         }
         // The slopes are those of a sample, of too few draws perhaps: what they miss of the sum
         // goes to the players as they move.
@@ -242,29 +243,49 @@ impl<'a> Tally<'a> {
         Found { values, std_error: (self.n_draws() >= MIN_DRAWS).then_some(errors) }
     }
 
-    /// The squared standard error for these rows: from the spread within rows once it is known,
-    /// before that from all of the spread about the controls, which is a little too much.
-    fn variance(&self, player: usize, slopes: Slopes) -> f64 {
+    /// For each player, the sum over the rows visited of something of a row and its residual: row
+    /// after row, which memory likes, and in the order of the rows.
+    fn sums_of_residuals(&self, slopes: &[Slopes], of: impl Fn(usize, f64) -> f64) -> Vec<f64> {
+        let mut all = vec![0.0; slopes.len()];
+        for row in self.visited() {
+            for (player, (sum, &slopes)) in all.iter_mut().zip(slopes).enumerate() {
+                *sum += of(row, self.residual(row, player, slopes));
+            }
+        }
+        all
+    }
+
+    /// The players' squared standard errors for these rows: from the spread within rows once it is
+    /// known, before that from all of the spread about the controls, which is a little too much.
+    fn variances(&self, slopes: &[Slopes]) -> Vec<f64> {
         let n_visited = self.visited().count();
         let again = self.n_draws() - n_visited as f64;
         let share = self.visited_share();
         let one = |row: usize| self.shares[row].powi(2) / self.n_visits(row) as f64;
         let weights: f64 = self.visited().map(one).sum::<f64>() / (share * share);
-        let squares = |slopes: Slopes| {
+        let squares = |player: usize, slopes: Slopes| {
             let [a, b] = [0, 1].map(|fold| self.folds[fold].residuals(player, slopes[fold]));
             [a[0] + b[0], a[1] + b[1]]
         };
         if n_visited < self.visits.len() || again < MIN_AGAIN {
-            let [sum, squares] = squares(slopes);
-            let left = squares - sum * sum / self.n_draws();
-            return weights * left.max(0.0) / (self.n_draws() - 3.0).max(1.0);
+            let before = |(player, &slopes): (usize, &Slopes)| {
+                let [sum, squares] = squares(player, slopes);
+                let left = squares - sum * sum / self.n_draws();
+                weights * left.max(0.0) / (self.n_draws() - 3.0).max(1.0)
+            };
+            return slopes.iter().enumerate().map(before).collect();
         }
         // Within a row the worth of all players does not vary.
-        let slopes = slopes.map(|[_, c]| [0.0, c]);
-        let between =
-            |row: usize| self.n_visits(row) as f64 * self.residual(row, player, slopes).powi(2);
-        let within = squares(slopes)[1] - self.visited().map(between).sum::<f64>();
-        weights * within.max(0.0) / again
+        let slopes: Vec<Slopes> =
+            slopes.iter().map(|slopes| slopes.map(|[_, c]| [0.0, c])).collect();
+        let between = self.sums_of_residuals(&slopes, |row, residual| {
+            self.n_visits(row) as f64 * residual.powi(2)
+        });
+        let within = |(player, between): (usize, f64)| {
+            let within = squares(player, slopes[player])[1] - between;
+            weights * within.max(0.0) / again
+        };
+        between.into_iter().enumerate().map(within).collect()
     }
 
     /// Standard errors and degrees of freedom for the population that the rows are drawn from.

@@ -74,6 +74,33 @@ pub enum Cutoff {
     Median(f64),
 }
 
+/// Reads a number, `mean`, `median`, or a multiple of these such as `1.25*mean`, as scikit-learn.
+///
+/// # Errors
+///
+/// [`Error::Parameter`] for any other text.
+impl std::str::FromStr for Cutoff {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let number = |text: &str| text.trim().parse::<f64>().ok().filter(|x| x.is_finite());
+        let (factor, name) = match text.split_once('*') {
+            Some((factor, name)) => (number(factor), name.trim()),
+            None => (Some(1.0), text),
+        };
+        let read = match (factor, name) {
+            (Some(factor), "mean") => Some(Self::Mean(factor)),
+            (Some(factor), "median") => Some(Self::Median(factor)),
+            _ => number(text).map(Self::Value),
+        };
+        read.ok_or_else(|| Error::Parameter {
+            name: "cutoff",
+            value: text.chars().take(80).collect(),
+            requirement: "a number, mean, median, or a multiple such as 1.25*mean".to_owned(),
+        })
+    }
+}
+
 /// Chooses the players whose importance is at least a bar: scikit-learn's `SelectFromModel`.
 ///
 /// # Cost
@@ -161,4 +188,26 @@ fn selection(
 
 pub(super) fn at_most(players: &Players) -> String {
     format!("at most the {} players", players.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::selection::Step;
+
+    #[test]
+    fn cutoffs_and_steps_are_read_from_texts() {
+        assert_eq!("0.5".parse::<Cutoff>().unwrap(), Cutoff::Value(0.5));
+        assert_eq!("mean".parse::<Cutoff>().unwrap(), Cutoff::Mean(1.0));
+        assert_eq!("1.25*median".parse::<Cutoff>().unwrap(), Cutoff::Median(1.25));
+        for text in ["", "max", "2*max", "x*mean", "inf", "NaN*mean"] {
+            let error = text.parse::<Cutoff>().unwrap_err().to_string();
+            let domain = "it must be a number, mean, median, or a multiple such as 1.25*mean";
+            assert_eq!(error, format!("`cutoff` is `{text}`, {domain}"));
+        }
+        assert_eq!("2".parse::<Step>().unwrap(), Step::Number(2));
+        assert_eq!("0.25".parse::<Step>().unwrap(), Step::Share(0.25));
+        let error = "few".parse::<Step>().unwrap_err().to_string();
+        assert_eq!(error, "`step` is `few`, it must be a whole number, or a share such as 0.1");
+    }
 }

@@ -23,6 +23,27 @@ pub enum Step {
     Share(f64),
 }
 
+/// Reads a whole number, or a share such as `0.1`.
+///
+/// # Errors
+///
+/// [`Error::Parameter`](crate::Error::Parameter) for any other text.
+impl std::str::FromStr for Step {
+    type Err = crate::error::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match (text.parse(), text.parse()) {
+            (Ok(number), _) => Ok(Self::Number(number)),
+            (_, Ok(share)) => Ok(Self::Share(share)),
+            _ => Err(crate::error::Error::Parameter {
+                name: "step",
+                value: text.chars().take(80).collect(),
+                requirement: "a whole number, or a share such as 0.1".to_owned(),
+            }),
+        }
+    }
+}
+
 impl Step {
     /// The numbers of players that are tried, from all of them down to `least`.
     pub(super) fn sizes(self, n_players: usize, least: usize) -> Result<Vec<usize>> {

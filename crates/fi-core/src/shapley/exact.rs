@@ -79,6 +79,11 @@ impl Estimator for Exact {
         "exact Shapley values"
     }
 
+    fn n_evaluations(&self, game: &dyn Game) -> Option<u64> {
+        let n_coalitions = 1_u64.checked_shl(game.n_players() as u32).unwrap_or(u64::MAX);
+        Some(n_coalitions.saturating_mul(game.cost() as u64))
+    }
+
     fn estimate(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate> {
         let n = game.n_players();
         require_players(n)?;

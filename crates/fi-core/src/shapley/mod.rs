@@ -50,6 +50,7 @@ use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayViewMut1, Axi
 
 use crate::attribution::Attribution;
 use crate::checkpoint::{Fingerprint, Work};
+use crate::cost::{Cost, bytes};
 use crate::error::{Error, Result, require, require_shape};
 use crate::game::{Game, PredictionGame, Removal};
 use crate::model::{Model, predict_checked};
@@ -89,6 +90,12 @@ pub trait Estimator: Sync + std::fmt::Debug {
     ///
     /// [`Error::Parameter`] for settings outside their domain; whatever the game returns.
     fn estimate(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate>;
+
+    /// How many rows the model predicts for this game, at most, without asking it; `None` for an
+    /// estimator that does not know.
+    fn n_evaluations(&self, _game: &dyn Game) -> Option<u64> {
+        None
+    }
 
     /// Does the work that many games of `n_players` players share. Calling what comes back with
     /// the same `run` gives the bits of [`Estimator::estimate`].
@@ -163,6 +170,30 @@ pub fn explain(
             .with_removal(removal)
             .with_table("model", predict_checked(model, rows)?.view()))
     })
+}
+
+/// What [`explain`] of so many rows will cost; `None` for an estimator that does not know.
+///
+/// # Errors
+///
+/// What [`PredictionGame::new`] refuses.
+pub fn cost(
+    estimator: &dyn Estimator,
+    model: &dyn Model,
+    n_rows: usize,
+    players: &Players,
+    removal: &Removal,
+) -> Result<Option<Cost>> {
+    let missing = Array1::from_elem(model.n_features(), f64::NAN);
+    let game = PredictionGame::new(model, players, missing.view(), removal)?;
+    let n_outputs = model.n_outputs();
+    let at_once = TASK_ROWS.max(game.cost());
+    Ok(estimator.n_evaluations(&game).map(|of_row| Cost {
+        n_evaluations: of_row.saturating_mul(n_rows as u64),
+        // Values and standard errors, as answers and as arrays.
+        n_bytes: bytes(&[n_rows, n_outputs, players.len(), 4]),
+        n_bytes_per_thread: bytes(&[at_once, model.n_features() + n_outputs]),
+    }))
 }
 
 /// Explains rows whose games come from a way of the caller's: as [`explain`] does, where it is

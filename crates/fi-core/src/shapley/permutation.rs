@@ -6,6 +6,7 @@ use ndarray::{Array1, Array2, Array3, Axis, s};
 
 use super::{Estimate, Estimator, TASK_ROWS, checked, ends, require_players};
 use crate::checkpoint::{Fingerprint, Work};
+use crate::cost::product;
 use crate::error::{Error, Result, require};
 use crate::game::Game;
 use crate::moments::Moments;
@@ -119,6 +120,11 @@ impl Permutation {
 impl Estimator for Permutation {
     fn name(&self) -> &'static str {
         "permutation SHAP"
+    }
+
+    fn n_evaluations(&self, game: &dyn Game) -> Option<u64> {
+        let steps = product(&[self.n_permutations, game.n_players().saturating_sub(1)]);
+        Some(steps.saturating_add(2).saturating_mul(game.cost() as u64))
     }
 
     fn estimate(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate> {

@@ -3,6 +3,7 @@
 use ndarray::{Array1, Array2};
 
 use super::{Estimate, Estimator, ends, require_players};
+use crate::cost::product;
 use crate::error::{Result, require};
 use crate::game::Game;
 use crate::rng::Rng;
@@ -91,6 +92,11 @@ impl Default for Sampling {
 impl Estimator for Sampling {
     fn name(&self) -> &'static str {
         "Shapley sampling"
+    }
+
+    fn n_evaluations(&self, game: &dyn Game) -> Option<u64> {
+        let draws = product(&[2, game.n_players(), self.n_samples, game.completion_cost()]);
+        Some(draws.saturating_add(product(&[2, game.cost()])))
     }
 
     fn estimate(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate> {

@@ -16,6 +16,7 @@ mod categories;
 mod detect;
 mod lightgbm;
 mod onnx;
+mod pickle;
 mod safetensors;
 mod scikit_learn;
 mod xgboost;
@@ -32,6 +33,8 @@ use crate::store::Stored;
 pub use catboost::catboost;
 pub use detect::detect;
 pub use lightgbm::lightgbm;
+#[cfg(feature = "onnx")]
+pub use onnx::OnnxGraph;
 pub use onnx::onnx;
 pub use safetensors::safetensors;
 pub use scikit_learn::scikit_learn;
@@ -115,24 +118,26 @@ pub enum Error {
     },
     /// The file is compressed, or an archive.
     #[error(
-        "`{}` is compressed or an archive, unpack it first: fi reads the model itself and no \
-         pickle in it",
+        "`{}` is compressed or an archive, and fi reads the model itself and no pickle in it: \
+         {instead}",
         .path.display()
     )]
     Compressed {
         /// The file.
         path: PathBuf,
+        /// What to do in its place.
+        instead: &'static str,
     },
     /// The file is a pickle, which runs code when it is read.
     #[error(
-        "`{}` is a Python pickle, which fi never loads because reading one runs code: export the \
-         model with its library's own `save_model`, or scikit-learn's trees with the snippet in \
-         docs/import.md",
+        "`{}` is a Python pickle, which fi never loads because reading one runs code: {instead}",
         .path.display()
     )]
     Pickle {
         /// The file.
         path: PathBuf,
+        /// The line of Python that writes the model in a format that is read.
+        instead: &'static str,
     },
 }
 
@@ -216,8 +221,12 @@ pub fn load(path: &Path) -> Result<Stored, Error> {
     match detect(&bytes) {
         None => Err(Error::Unknown { path: path_buf() }),
         Some(Format::Fi) => Ok(crate::store::load(path)?),
-        Some(Format::Pickle) => Err(Error::Pickle { path: path_buf() }),
-        Some(Format::Compressed) => Err(Error::Compressed { path: path_buf() }),
+        Some(Format::Pickle) => {
+            Err(Error::Pickle { path: path_buf(), instead: pickle::instead(&bytes) })
+        }
+        Some(Format::Compressed) => {
+            Err(Error::Compressed { path: path_buf(), instead: pickle::instead_of_archive(&bytes) })
+        }
         Some(format) => parse(format, &bytes).map_err(|problem| Error::Unusable {
             path: path_buf(),
             format,

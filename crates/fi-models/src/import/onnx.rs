@@ -6,17 +6,22 @@
 //! that onnxruntime puts them in; sums are in double precision here and mostly in single there.
 
 mod attributes;
+#[cfg(feature = "onnx")]
+mod black_box;
 mod graph;
 mod message;
 mod nodes;
 mod tree_ensemble;
 
+use fi_core::Model as _;
 use prost::Message as _;
 
 use crate::import::Problem;
 use crate::store::Stored;
-use crate::tree::{Aggregate, Link, Trees};
+use crate::tree::{Aggregate, Link, Precision, Trees};
 use attributes::{Attributes, Post};
+#[cfg(feature = "onnx")]
+pub use black_box::OnnxGraph;
 use message::ModelProto;
 
 /// More columns than this are not believed: each gets a name.
@@ -47,23 +52,16 @@ pub fn onnx(bytes: &[u8]) -> Result<Stored, Problem> {
     let Some(graph) = model.graph.filter(|graph| !graph.node.is_empty()) else {
         return Err(Problem::Damaged("no ONNX model, it has no graph with an operator".into()));
     };
-    let found = graph::find(&graph, bytes.len())?;
-    let attributes = Attributes::read(found.node)?;
-    let n_features = match found.n_features {
-        Some(n_features) if n_features <= MOST_FEATURES => n_features,
-        // Claimed, not shown by bytes: more cannot be meant.
-        Some(n_features) => {
-            return Err(Problem::Damaged(format!("its input has {n_features} columns")));
-        }
-        None => attributes.least_features(),
+    let found = match graph::find(&graph, bytes.len()) {
+        Ok(found) => found,
+        #[cfg(feature = "onnx")]
+        Err(Problem::Unsupported(_)) => return black_box::read(bytes),
+        Err(problem) => return Err(problem),
     };
-    let trees = if attributes.classes.is_some() {
-        classifier(&attributes, n_features, &found)?
-    } else {
-        regressor(&attributes, n_features, &found)?
-    };
+    let (trees, class_names) =
+        trees_of_node(found.node, found.n_features, found.precision, found.n_bytes)?;
+    let n_features = trees.n_features();
     let feature_names = (0..n_features).map(|feature| format!("x{feature}")).collect();
-    let class_names = attributes.classes;
     let stored = Stored {
         model: trees.into(),
         feature_names,
@@ -73,6 +71,31 @@ pub fn onnx(bytes: &[u8]) -> Result<Stored, Problem> {
     };
     stored.validate()?;
     Ok(stored)
+}
+
+/// The trees of one operator, and the names of its classes.
+fn trees_of_node(
+    node: &message::NodeProto,
+    n_features: Option<usize>,
+    precision: Precision,
+    n_bytes: usize,
+) -> Result<(Trees, Option<Vec<String>>), Problem> {
+    let attributes = Attributes::read(node)?;
+    let n_features = match n_features {
+        Some(n_features) if n_features <= MOST_FEATURES => n_features,
+        // Claimed, not shown by bytes: more cannot be meant.
+        Some(n_features) => {
+            return Err(Problem::Damaged(format!("its input has {n_features} columns")));
+        }
+        None => attributes.least_features(),
+    };
+    let found = graph::Found { node, n_features: Some(n_features), precision, n_bytes };
+    let trees = if attributes.classes.is_some() {
+        classifier(&attributes, n_features, &found)?
+    } else {
+        regressor(&attributes, n_features, &found)?
+    };
+    Ok((trees, attributes.classes))
 }
 
 fn regressor(

@@ -54,11 +54,11 @@ fn what_cannot_be_read_is_said_in_a_sentence() {
         ),
         (
             b"\x80\x05\x95",
-            "`FILE` is a Python pickle, which fi never loads because reading one runs code: export the model with its library's own `save_model`, or scikit-learn's trees with the snippet in docs/import.md",
+            "`FILE` is a Python pickle, which fi never loads because reading one runs code: load it in Python and export the model with its library's own `save_model`, to ONNX, or scikit-learn's trees with the snippet in docs/import.md",
         ),
         (
             b"PK\x03\x04",
-            "`FILE` is compressed or an archive, unpack it first: fi reads the model itself and no pickle in it",
+            "`FILE` is compressed or an archive, and fi reads the model itself and no pickle in it: unpack it first, or, if joblib compressed a pickle, load it in Python and export the model with its library's own `save_model` or to ONNX",
         ),
         (
             b"{\"learner\":{}}",

@@ -1,6 +1,6 @@
 //! Checks by hand, of bad input, and of what must always hold.
 
-use fi_core::{Estimand, Model, Output, Result};
+use fi_core::{Estimand, Model, Output, Players, Removal, Result, Run, shapley};
 use ndarray::{Array1, Array2, array};
 use proptest::prelude::*;
 
@@ -143,7 +143,54 @@ fn each_bad_part_gets_its_own_sentence() {
     );
 }
 
+#[test]
+fn linear_shap_names_what_it_cannot_use() {
+    let model = LinearModel::new(array![[1.0], [2.0]], array![0.0], Scores::Values).unwrap();
+    let players = Players::features(names(2)).unwrap();
+    let error = LinearShap::at_means(Array2::zeros((0, 2)).view()).unwrap_err().to_string();
+    assert_eq!(error, "a background needs at least 1 rows, got 0");
+    let error = LinearShap::at_means(array![[1.0, f64::NAN]].view()).unwrap_err().to_string();
+    assert!(error.starts_with("the background is `NaN` in row 0, column `1`"), "{error}");
+    let shap = LinearShap { mean: vec![0.0; 2] };
+    let rows = array![[0.0, f64::INFINITY]];
+    let error = shap.attribution(&model, rows.view(), &players).unwrap_err().to_string();
+    assert!(error.starts_with("the table is `inf` in row 0, column `1`"), "{error}");
+    let narrow = LinearShap { mean: vec![0.0] };
+    let error = narrow.attribution(&model, array![[0.0, 0.0]].view(), &players).unwrap_err();
+    assert_eq!(error.to_string(), "the background's mean has shape [1], expected [2]");
+    let few = Players::features(names(1)).unwrap();
+    let error = shap.attribution(&model, array![[0.0, 0.0]].view(), &few).unwrap_err();
+    assert_eq!(error.to_string(), "the players' list of features has shape [1], expected [2]");
+}
+
 proptest! {
+    /// The closed form is the definition: of features, of groups that overlap, and of features
+    /// that no player holds.
+    #[test]
+    fn linear_shap_is_exact_shapley_values(
+        cells in prop::collection::vec(-10.0..10.0_f64, 8 * 4),
+        slopes in prop::collection::vec(-5.0..5.0_f64, 4 * 2),
+    ) {
+        let table = Array2::from_shape_vec((8, 4), cells).unwrap();
+        let (rows, background) = table.view().split_at(ndarray::Axis(0), 3);
+        let slopes = Array2::from_shape_vec((4, 2), slopes).unwrap();
+        let model = LinearModel::new(slopes, array![1.0, -2.0], Scores::Margins).unwrap();
+        let groups = [("ab", vec![0, 1]), ("bc", vec![1, 2]), ("c", vec![2])];
+        let all = [Players::features(names(4)).unwrap(), Players::groups(4, groups).unwrap()];
+        for players in all {
+            let found =
+                LinearShap::at_means(background).unwrap().attribution(&model, rows, &players).unwrap();
+            let removal = Removal::marginal(background.to_owned()).unwrap();
+            let run = Run::new(0);
+            let exact =
+                shapley::explain(&run, &shapley::Exact, &model, rows, &players, &removal).unwrap();
+            prop_assert!((&found.values - &exact.values).iter().all(|gap| gap.abs() < 1e-10));
+            let bases = &found.base_values - &exact.base_values;
+            prop_assert!(bases.iter().all(|gap| gap.abs() < 1e-10));
+            prop_assert!(found.additivity_error.unwrap() < 1e-10);
+        }
+    }
+
     /// A feature in another unit: its coefficient changes, its standardised one does not.
     #[test]
     fn standardised_coefficients_do_not_know_units(

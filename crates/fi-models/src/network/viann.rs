@@ -173,7 +173,7 @@ fn too_few_epochs(n_epochs: usize) -> Error {
 ///
 /// # References
 ///
-/// - Sá (2019). *Variance-based feature importance in neural networks.* Discovery Science,
+/// - de Sá (2019). *Variance-based feature importance in neural networks.* Discovery Science,
 ///   LNCS 11828:306–315. <https://doi.org/10.1007/978-3-030-33778-0_24>
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Viann {

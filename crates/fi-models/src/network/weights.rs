@@ -146,7 +146,7 @@ pub enum GarsonForm {
 ///
 /// # References
 ///
-/// - Garson (1991). *Interpreting neural network connection weights.* AI Expert 6(4):46–51.
+/// - Garson (1991). *Interpreting neural-network connection weights.* AI Expert 6(4):46–51.
 /// - Goh (1995). *Back-propagation neural networks for modeling complex systems.* Artificial
 ///   Intelligence in Engineering 9(3):143–151. <https://doi.org/10.1016/0954-1810(94)00011-S>
 pub fn garson(network: &Network, names: &[String], form: GarsonForm) -> Result<Importance> {

@@ -75,6 +75,8 @@ pub(super) fn encode(stored: &Stored) -> Result<Vec<u8>, Error> {
         Fitted::Trees(trees) => Kind::Trees(trees),
         Fitted::Linear(model) => Kind::Linear(model),
         Fitted::Network(network) => Kind::Network(network),
+        #[cfg(feature = "onnx")]
+        Fitted::Graph(_) => return Err(Error::BlackBox),
         Fitted::BlackBox(_) => return Err(Error::BlackBox),
     };
     let payload = Payload {

@@ -20,6 +20,8 @@ use super::tree::Tree;
 
 /// So many codes stand side by side.
 pub(super) const LANES: usize = 8;
+/// More columns than so many, beside eight for each feature, are not worth their room.
+const MOST_SETS: usize = 1024;
 /// So many rows are coded by one task.
 const TASK_ROWS: usize = 1024;
 /// So many rows are read and coded by one task.
@@ -187,6 +189,12 @@ impl<'a> Ranks<'a> {
         // The last rank is that of missing values: one more than thresholds.
         let most = self.features.iter().map(|feature| feature.thresholds.len()).max();
         most.unwrap_or(0) < C::N_RANKS && self.of_column.len() < C::N_COLUMNS
+    }
+
+    /// Whether rows of codes are much longer than the rows: there are many sets of categories, of
+    /// which each takes a column.
+    pub(super) fn are_wide(&self) -> bool {
+        self.of_column.len() > 8 * self.features.len() + MOST_SETS
     }
 
     /// The codes of rows.

@@ -3,7 +3,7 @@
 //! Growing asks one question again and again: which threshold on which feature leaves the two
 //! sides purest? All thresholds half-way between neighbouring values are tried, exactly.
 
-use fi_core::{Dataset, Learner, Model, Result, Rng, Run, Target, require};
+use fi_core::{Dataset, Error, Learner, Model, Result, Rng, Run, Target, require};
 use serde::{Deserialize, Serialize};
 
 use super::builder::TreeBuilder;
@@ -30,6 +30,28 @@ pub enum MaxFeatures {
     Count(usize),
     /// This share of them, inside (0, 1], rounded down, at least 1.
     Share(f64),
+}
+
+/// Reads `all`, `sqrt`, `log2`, a number, or a share such as `0.5` or `1.0`.
+impl std::str::FromStr for MaxFeatures {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(match (text, text.parse::<usize>(), text.parse::<f64>()) {
+            ("all", ..) => Self::All,
+            ("sqrt", ..) => Self::Sqrt,
+            ("log2", ..) => Self::Log2,
+            (_, Ok(count), _) => Self::Count(count),
+            (_, _, Ok(share)) => Self::Share(share),
+            _ => {
+                return Err(Error::Parameter {
+                    name: "max_features",
+                    value: text.chars().take(80).collect(),
+                    requirement: "all, sqrt, log2, a number or a share".to_owned(),
+                });
+            }
+        })
+    }
 }
 
 impl MaxFeatures {

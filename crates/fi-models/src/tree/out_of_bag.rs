@@ -7,11 +7,12 @@ use fi_core::{
     Dataset, Donors, Error, Importance, Metric, Model, Players, Replicate, Result, Run, Shuffle,
     Warning, require, require_shape,
 };
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::bootstrap::OutOfBag;
 use super::coded_trees::{CodedTrees, can_be_coded};
 use super::codes::{Code, Coded, Ranks};
+use super::ensemble::Ensemble;
 use super::one_pass::{Group, shuffled_sums};
 use super::permutation::MOST_PREDICTIONS;
 use super::trees::Trees;
@@ -101,16 +102,14 @@ pub fn oob_permutation(
     let bags = forest.out_of_bag(data)?;
     let question = Question { forest, data, players, metrics, n_repeats, bags };
     let ranks = Ranks::new(forest.ensemble());
-    if !can_be_coded(forest.ensemble()) || !ranks.fit::<i32>() {
-        let problem = "the forest is larger than out-of-bag permutation can walk";
-        return Err(Error::Data(problem.into()));
-    }
-    let answers = if ranks.fit::<i8>() {
-        question.answers::<i8>(run, ranks)?
+    let answers = if !can_be_coded(forest.ensemble()) || !ranks.fit::<i32>() || ranks.are_wide() {
+        question.answers(run, &Again(forest.ensemble()))?
+    } else if ranks.fit::<i8>() {
+        question.answers(run, &OnePass::<i8>::new(run, forest, data, ranks)?)?
     } else if ranks.fit::<i16>() {
-        question.answers::<i16>(run, ranks)?
+        question.answers(run, &OnePass::<i16>::new(run, forest, data, ranks)?)?
     } else {
-        question.answers::<i32>(run, ranks)?
+        question.answers(run, &OnePass::<i32>::new(run, forest, data, ranks)?)?
     };
     if answers.is_empty() {
         let what = "out-of-bag permutation importance".to_owned();
@@ -158,6 +157,71 @@ fn describe(
     Ok(())
 }
 
+/// How the shuffled rows of a tree come to their answers.
+trait Walk: Sync {
+    /// One tree's answers to its out-of-bag rows, whose numbers these are, shuffle after shuffle.
+    fn shuffled(
+        &self,
+        tree: usize,
+        of: (&[usize], &Dataset),
+        shuffles: &[Shuffle<'_>],
+    ) -> Array2<f64>;
+}
+
+/// The definition.
+struct Again<'a>(&'a Ensemble);
+
+impl Walk for Again<'_> {
+    fn shuffled(
+        &self,
+        tree: usize,
+        (_, data): (&[usize], &Dataset),
+        shuffles: &[Shuffle<'_>],
+    ) -> Array2<f64> {
+        let (tree, rows) = (self.0.tree(tree), data.rows());
+        let n_rows = data.n_rows();
+        let mut answers = Array2::zeros((shuffles.len() * n_rows, self.0.n_outputs()));
+        let mut mixed = Array1::zeros(data.n_features());
+        for (place, mut answer) in answers.rows_mut().into_iter().enumerate() {
+            let (shuffle, row) = (&shuffles[place / n_rows], place % n_rows);
+            mixed.assign(&rows.row(row));
+            for &column in shuffle.members {
+                mixed[column] = rows[[shuffle.donors[row], column]];
+            }
+            let value = tree.value(tree.leaf_of(mixed.view()));
+            answer.iter_mut().zip(value).for_each(|(to, from)| *to = *from);
+        }
+        answers
+    }
+}
+
+/// All shuffles in one pass over codes.
+struct OnePass<'a, C: Code> {
+    trees: CodedTrees<'a, C>,
+    rows: Coded<C>,
+}
+
+impl<'a, C: Code> OnePass<'a, C> {
+    fn new(run: &Run<'_>, forest: &'a Trees, data: &Dataset, ranks: Ranks<'a>) -> Result<Self> {
+        let rows = ranks.encode(&run.split(SHUFFLES), data.rows())?;
+        Ok(Self { trees: CodedTrees::new(forest.ensemble(), ranks), rows })
+    }
+}
+
+impl<C: Code> Walk for OnePass<'_, C> {
+    fn shuffled(
+        &self,
+        tree: usize,
+        (rows, _): (&[usize], &Dataset),
+        shuffles: &[Shuffle<'_>],
+    ) -> Array2<f64> {
+        let Self { trees, rows: coded } = self;
+        let (n_features, n_outputs) = (trees.ensemble.n_features(), trees.ensemble.n_outputs());
+        let groups = Group::of(shuffles, trees.ranks.of_column(), n_features, n_outputs);
+        shuffled_sums(trees, tree..tree + 1, &coded.select(rows), 0..rows.len(), &groups)
+    }
+}
+
 /// What every tree is asked.
 struct Question<'a> {
     forest: &'a Trees,
@@ -177,25 +241,17 @@ struct Answer {
 
 impl Question<'_> {
     /// Of all trees that can answer.
-    fn answers<C: Code>(&self, run: &Run<'_>, ranks: Ranks<'_>) -> Result<Vec<Answer>> {
-        let rows = ranks.encode::<C>(&run.split(SHUFFLES), self.data.rows())?;
-        let trees = CodedTrees::new(self.forest.ensemble(), ranks);
+    fn answers(&self, run: &Run<'_>, walk: &dyn Walk) -> Result<Vec<Answer>> {
         let shuffles = run.split(SHUFFLES);
-        let answers = run.map(trees.len(), |tree, _| {
-            let answer = self.ask(&trees, &rows, tree, &shuffles.split(tree as u64));
+        let answers = run.map(self.forest.ensemble().n_trees(), |tree, _| {
+            let answer = self.ask(walk, tree, &shuffles.split(tree as u64));
             answer.map_err(|error| error.in_task(format!("tree {tree}")))
         })?;
         Ok(answers.into_iter().flatten().collect())
     }
 
     /// `None` if no row with a weight is out of the tree's bag.
-    fn ask<C: Code>(
-        &self,
-        trees: &CodedTrees<'_, C>,
-        coded: &Coded<C>,
-        index: usize,
-        run: &Run<'_>,
-    ) -> Result<Option<Answer>> {
+    fn ask(&self, walk: &dyn Walk, index: usize, run: &Run<'_>) -> Result<Option<Answer>> {
         let rows = self.bags.rows(index);
         let counts = |row: &usize| self.data.weights().is_none_or(|weights| weights[*row] > 0.0);
         if !rows.iter().any(counts) {
@@ -227,12 +283,8 @@ impl Question<'_> {
                 donors.map(move |(repeat, donors)| self.shuffle(player, repeat, donors))
             })
             .collect();
-        let coded = coded.select(&rows);
-        let ensemble = self.forest.ensemble();
-        let (n_features, n_outputs) = (ensemble.n_features(), ensemble.n_outputs());
         for (chunk, shuffles) in shuffles.chunks(at_once.max(1)).enumerate() {
-            let groups = Group::of(shuffles, trees.ranks.of_column(), n_features, n_outputs);
-            let predictions = shuffled_sums(trees, index..index + 1, &coded, 0..n_rows, &groups);
+            let predictions = walk.shuffled(index, (&rows, &data), shuffles);
             for (copy, after) in predictions.axis_chunks_iter(Axis(0), n_rows).enumerate() {
                 let player = users[(chunk * at_once.max(1) + copy) / self.n_repeats];
                 let after = self.scores(&data, after)?;
@@ -269,5 +321,48 @@ impl Question<'_> {
             metric.score(predictions, output, data.target(), data.weights())
         };
         self.metrics.iter().map(score).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fi_core::{Rng, Target};
+    use ndarray::ArrayView1;
+
+    use super::*;
+    use crate::tree::RandomForest;
+
+    #[test]
+    fn many_sets_of_categories_are_asked_again_and_answer_as_codes_do() {
+        let mut rng = Rng::new(3, 0);
+        let rows = Array2::from_shape_fn((600, 2), |(_, column)| match column {
+            0 => rng.below(60) as f64,
+            _ => rng.normal(),
+        });
+        let value = |row: ArrayView1<'_, f64>| (row[0] * 7.0 % 13.0) + row[1] + rng.normal();
+        let target = Target::Values(rows.rows().into_iter().map(value).collect());
+        let data = Dataset::new(rows, target).unwrap().with_categorical(vec![0]).unwrap();
+        let learner = RandomForest { n_estimators: 60, ..RandomForest::regression() };
+        let run = Run::new(4);
+        let forest = learner.fit(&run, &data).unwrap();
+        let players = Players::features(["category", "number"]).unwrap();
+        let metrics = [Metric::Mse];
+        let bags = forest.out_of_bag(&data).unwrap();
+        let (data, forest) = (&data, &forest);
+        let question =
+            Question { forest, data, players: &players, metrics: &metrics, n_repeats: 2, bags };
+        let ranks = Ranks::new(forest.ensemble());
+        assert!(ranks.are_wide(), "{}", ranks.of_column().len());
+        let coded = OnePass::<i32>::new(&run, forest, data, ranks).unwrap();
+        let coded = question.answers(&run, &coded).unwrap();
+        let again = question.answers(&run, &Again(forest.ensemble())).unwrap();
+        assert_eq!(again.len(), 60);
+        for (a, b) in coded.iter().zip(&again) {
+            assert_eq!(a.n_evaluations, b.n_evaluations);
+            for (a, b) in a.increases.iter().zip(&b.increases) {
+                assert!((a - b).abs() < 1e-9 * a.abs().max(1.0), "{a} {b}");
+            }
+            assert!(b.increases.iter().all(|&increase| increase > 0.1), "{}", b.increases);
+        }
     }
 }

@@ -164,12 +164,8 @@ pub fn permutation_of_blocks(
 /// categories.
 fn ranks_of(ensemble: &Ensemble) -> Option<Ranks<'_>> {
     let ranks = Ranks::new(ensemble);
-    let many_sets = ranks.of_column().len() > 8 * ensemble.n_features() + MOST_SETS;
-    (can_be_coded(ensemble) && ranks.fit::<i32>() && !many_sets).then_some(ranks)
+    (can_be_coded(ensemble) && ranks.fit::<i32>() && !ranks.are_wide()).then_some(ranks)
 }
-
-/// More sets of categories than this are not coded: each would be a column of codes.
-const MOST_SETS: usize = 1024;
 
 /// All trees, laid out for walking.
 struct OnePass<'a, C: Code> {

@@ -58,9 +58,9 @@ use super::trees::Trees;
 ///
 /// - Strobl, Boulesteix, Kneib, Augustin, Zeileis (2008). *Conditional variable importance for
 ///   random forests.* BMC Bioinformatics 9. <https://doi.org/10.1186/1471-2105-9-307>
-/// - Molnar, König, Bischl, Casalicchio (2023). *Model-agnostic feature importance and effects with
-///   dependent features: a conditional subgroup approach.* Data Mining and Knowledge Discovery.
-///   <https://doi.org/10.1007/s10618-022-00901-9>
+/// - Molnar, König, Bischl, Casalicchio (2024). *Model-agnostic feature importance and effects with
+///   dependent features: a conditional subgroup approach.* Data Mining and Knowledge Discovery
+///   38(5). <https://doi.org/10.1007/s10618-022-00901-9>
 #[derive(Debug, Clone)]
 pub struct TreeSubgroups<'a> {
     /// The most splits between the root and a leaf, at least 1; default 5, hence at most 32 cells.

@@ -1,5 +1,8 @@
 //! Pictures of every kind at several sizes, for the tests and for looking at.
 
+pub(crate) mod global;
+pub(crate) mod local;
+
 use fi_viz::{
     Annotate, BarChart, BoxPlot, ColorScale, CurveChart, CurveLine, Diagonal, Figure, Heatmap,
     Order, Result,

@@ -125,7 +125,7 @@ fn lofo(run: &Run<'static>) -> Result<Vec<Answer>> {
 
 /// The expected squared error of least squares with an intercept on `n` rows of `p` normal features,
 /// where the noise, and what the features do not tell, has variance `left` (Breiman, Freedman 1983,
-/// doi:10.1080/01621459.1983.10477917).
+/// doi:10.1080/01621459.1983.10477941).
 fn expected_error(n: usize, p: usize, left: f64) -> f64 {
     let (n, p) = (n as f64, p as f64);
     left * (n + 1.0) * (n - 2.0) / (n * (n - p - 2.0))

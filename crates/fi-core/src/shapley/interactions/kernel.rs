@@ -92,7 +92,7 @@ const MAX_NUMBERS: usize = 1 << 26;
 /// - Fumagalli, Muschalik, Kolpaczki, Hüllermeier, Hammer (2024). *KernelSHAP-IQ: weighted least
 ///   square optimization for Shapley interactions.* ICML. <https://arxiv.org/abs/2405.10852>
 /// - Witter, Liu, Musco (2025). *Regression-adjusted Monte Carlo estimators for Shapley values and
-///   probabilistic values.* <https://arxiv.org/abs/2506.11849>
+///   probabilistic values.* NeurIPS 38. <https://arxiv.org/abs/2506.11849>
 /// - Tsai, Yeh, Ravikumar (2023). *Faith-Shap: the faithful Shapley interaction index.* JMLR
 ///   24(94). <https://arxiv.org/abs/2203.00870>
 ///

@@ -1,5 +1,6 @@
 //! KernelSHAP: Shapley values as a weighted linear regression on coalitions.
 
+mod factor;
 mod interactions;
 pub(super) mod pairs;
 
@@ -53,14 +54,14 @@ const MOST_PAIRS: usize = 2048;
 /// # Cost
 ///
 /// `n_coalitions` coalitions, never more than `2ⁿ`. The regression is factorised once for all
-/// games of as many players, in `O(n_coalitions³)` (a tenth of a second for 2048); each game then
+/// games of as many players, in `O(n_coalitions³)` (some 20 ms for 2048); each game then
 /// takes `O(n_coalitions²)`. Memory: a few times `n_coalitions² / 4` numbers. Beyond 4096
 /// coalitions `O(n_coalitions · n²)`, `O(n_coalitions · n)` and `n_coalitions · n / 2`.
 ///
 /// # Standard errors
 ///
-/// The law's, in units in which each drawn pair is as far from what the others say of it as the
-/// law has it (leave-one-out); they count what the law pulls towards 0, too. Beyond 4096
+/// The law's, in units in which each drawn pair (each of 512, if more are drawn) is as far from what
+/// the others say of it as the law has it (leave-one-out); they count what the law pulls towards 0, too. Beyond 4096
 /// coalitions they come from 32 batches of drawn pairs, stratified by size. They are 0 if nothing
 /// was drawn, and `None` below 8 drawn pairs.
 ///
@@ -107,7 +108,7 @@ const MOST_PAIRS: usize = 2048;
 ///
 /// - Lundberg, Lee (2017). *A unified approach to interpreting model predictions.* NeurIPS 30.
 ///   <https://arxiv.org/abs/1705.07874>
-/// - Covert, Lee (2021). *Improving KernelSHAP: practical Shapley value estimation via linear
+/// - Covert, Lee (2021). *Improving KernelSHAP: practical Shapley value estimation using linear
 ///   regression.* AISTATS. <https://arxiv.org/abs/2012.01536>
 /// - Musco, Witter (2025). *Provably accurate Shapley value estimation via leverage score
 ///   sampling.* ICLR. <https://arxiv.org/abs/2410.01917>
@@ -133,6 +134,13 @@ impl Default for Kernel {
 impl Estimator for Kernel {
     fn name(&self) -> &'static str {
         "KernelSHAP"
+    }
+
+    fn n_evaluations(&self, game: &dyn Game) -> Option<u64> {
+        let everything = 1_u64.checked_shl(game.n_players() as u32).unwrap_or(u64::MAX);
+        // Coalitions come with their complements.
+        let n_coalitions = (self.n_coalitions as u64).min(everything) / 2 * 2;
+        Some(n_coalitions.saturating_mul(game.cost() as u64))
     }
 
     fn estimate(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate> {
@@ -161,7 +169,8 @@ impl Estimator for Kernel {
         asked.push_row(Array1::from_elem(n_players, true).view()).map_err(|error| {
             Error::Data(format!("the table of coalitions cannot grow: {error}"))
         })?;
-        let interactions = Interactions::new(asked.view())?;
+        let first = pairs.strata.first().map_or(pairs.weights.len(), |stratum| stratum.start);
+        let interactions = Interactions::new(asked.view(), first..pairs.weights.len())?;
         Ok(Box::new(move |run, game| solve(run, game, &pairs, &interactions)))
     }
 }
@@ -211,7 +220,7 @@ fn solve(
     Ok(Estimate {
         values,
         base_values: none.to_vec(),
-        std_error: known.then(|| interactions.std_error(&left, drawn)),
+        std_error: known.then(|| interactions.std_error(&left)),
         n_coalitions,
         n_evaluations: n_coalitions * game.cost(),
         converged: None,

@@ -109,7 +109,8 @@ pub enum OutputScale {
 ///   <https://doi.org/10.1038/s42256-019-0138-9>
 /// - Owen (1972). *Multilinear extensions of games.* Management Science 18(5).
 ///   <https://doi.org/10.1287/mnsc.18.5.64>: the integral behind the path-dependent engine.
-/// - *Quadrature-TreeSHAP* (2026). <https://arxiv.org/abs/2605.04497>
+/// - Wettenstein, Mitchell, Yu (2026). *Quadrature-TreeSHAP: depth-independent TreeSHAP and Shapley
+///   interactions.* <https://arxiv.org/abs/2605.04497>
 #[derive(Debug, Clone, Copy)]
 pub struct TreeShap<'a> {
     /// What a feature that is not known stands for. Default: [`Perturbation::TreePath`].

@@ -1,23 +1,28 @@
 //! Methods that only predict: fi's side, and how much of its time is the model's.
 
-use std::collections::BTreeMap;
+mod asked;
+mod works;
+
+pub use works::BLACK_BOX;
+
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, bail};
+use fi_core::conditional::Gaussian;
+use fi_core::lime::Lime;
 use fi_core::shapley::{Estimator, Kernel, Permutation as Walks, explain};
 use fi_core::{
-    Dataset, Folds, Lofo, Metric, Model, Output, Permutation, Players, Removal, Run, Target,
+    ConditionalPermutation, Conditioning, Dataset, Folds, Lofo, Metric, Model, Permutation,
+    Players, Removal, Run, Sage, Target,
 };
 use fi_io::{read_npy_1d, read_npy_2d};
 use fi_models::Fitted;
 use fi_models::import::{load, load_with_layers};
 use fi_models::network::{self, Network};
 use fi_models::tree::RandomForest;
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Axis, s};
 
-use super::works::{Environment, Peer, Work};
+use self::asked::Asked;
 
 /// Of a method's time, the most that is to be spent on anything but the model.
 pub const MOST_BEYOND: f64 = 0.1;
@@ -26,63 +31,8 @@ const N_BACKGROUND: usize = 100;
 const N_COALITIONS: usize = 2048;
 const N_PERMUTATIONS: usize = 20;
 const N_REPEATS: usize = 5;
-
-const fn peer(name: &'static str, title: &'static str) -> Peer {
-    Peer { name, title, environment: Environment::BlackBox }
-}
-
-const SKLEARN: Peer = peer("sklearn", "scikit-learn 1.9.1");
-const SHAP: Peer = peer("shap", "shap 0.54.1");
-const LOFO: Peer = peer("lofo", "lofo-importance 0.3.5 on scikit-learn 1.9.1");
-
-const fn work(
-    name: &'static str,
-    title: &'static str,
-    rows: usize,
-    peer: Peer,
-    at_least: f64,
-) -> Work {
-    Work { name, title, rows, peer, peer_rows: rows, repetitions: 5, at_least }
-}
-
-/// The pieces of work, in the order of their table. `black_box` only predicts, and the model's part
-/// is timed apart; `first_layer` is the same from inside the network.
-pub const BLACK_BOX: &[Work] = &[
-    work(
-        "black_box:permutation-network",
-        "permutation importance, 30-64-64 network",
-        569,
-        SKLEARN,
-        1.0,
-    ),
-    work("black_box:permutation-forest", "permutation importance, forest", 569, SKLEARN, 1.0),
-    work(
-        "black_box:kernel-network",
-        "KernelSHAP, 2,048 coalitions × 100 rows, network",
-        10,
-        SHAP,
-        1.0,
-    ),
-    work("black_box:kernel-forest", "KernelSHAP, forest", 2, SHAP, 1.0),
-    work(
-        "black_box:walks-network",
-        "permutation SHAP, 20 permutations × 100 rows, network",
-        10,
-        SHAP,
-        1.0,
-    ),
-    work("black_box:walks-forest", "permutation SHAP, forest", 2, SHAP, 1.0),
-    work(
-        "first_layer:permutation-network",
-        "permutation importance, first layer once",
-        569,
-        SKLEARN,
-        1.0,
-    ),
-    work("first_layer:kernel-network", "KernelSHAP, first layer once", 10, SHAP, 1.0),
-    work("first_layer:walks-network", "permutation SHAP, first layer once", 10, SHAP, 1.0),
-    work("lofo:forest", "LOFO, forest of 100 trees, 4,000 × 20, 5 folds", 4_000, LOFO, 4.0),
-];
+const N_SAMPLES: usize = 5_000;
+const TOLERANCE: f64 = 0.025;
 
 /// A piece of work with its data and model loaded.
 pub struct BlackBoxJob {
@@ -98,6 +48,10 @@ pub struct BlackBoxJob {
 
 enum Method {
     Permutation,
+    Sage,
+    /// Whether all rows share the samples, and the explainer of a single row, which is ready.
+    Lime(bool, Option<fi_core::lime::Explainer>),
+    Conditional,
     Shapley(Box<dyn Estimator + Send>),
     Lofo,
 }
@@ -124,6 +78,9 @@ impl BlackBoxJob {
                 let walks = Walks { n_permutations: N_PERMUTATIONS, tolerance: None };
                 (Method::Shapley(Box::new(walks)), model)
             }
+            Some(("sage", model)) => (Method::Sage, model),
+            Some(("lime", model)) => (Method::Lime(kind == "lime_shared", None), model),
+            Some(("gaussian", model)) => (Method::Conditional, model),
             None if kind == "lofo" => (Method::Lofo, "forest"),
             _ => bail!("there is no work called `{name}`"),
         };
@@ -144,11 +101,18 @@ impl BlackBoxJob {
         let names = vec!["0".to_owned(), "1".to_owned()];
         let players = Players::features((0..x.ncols()).map(|i| format!("x{i}")))?;
         let data = Dataset::new(x, Target::Classes { labels, names })?;
+        let method = match method {
+            // As the peer's.
+            Method::Lime(shared, _) if n_rows == 1 => {
+                Method::Lime(shared, Some(lime().fit(&data)?))
+            }
+            method => method,
+        };
         let inside = kind == "first_layer";
         Ok(Self { method, inside, model: Asked::new(model), network, data, players, n_rows })
     }
 
-    /// Does the work once, and answers the held-out score of what was trained.
+    /// Does the work once, and answers the held-out score of what was trained, if anything was.
     ///
     /// # Errors
     ///
@@ -179,6 +143,35 @@ impl BlackBoxJob {
                     explain(&run, &**estimator, &self.model, rows, players, &background)?
                 });
             }
+            Method::Sage => {
+                let background = data.rows().slice_move(s![..N_BACKGROUND, ..]).to_owned();
+                let removal = Removal::marginal(background)?;
+                let sage = Sage { tolerance: Some(TOLERANCE), ..Sage::default() };
+                let metrics = [Metric::LogLoss];
+                let found =
+                    sage.importance(&run, &self.model, data, players, &removal, &metrics)?;
+                std::hint::black_box(found);
+            }
+            Method::Lime(shared, ready) => {
+                let made = if ready.is_none() { Some(lime().fit(data)?) } else { None };
+                let explainer = ready.as_ref().or(made.as_ref()).context("an explainer")?;
+                let rows = data.rows().slice_move(s![..self.n_rows, ..]);
+                let at_once = if *shared { self.n_rows } else { 1 };
+                for (i, rows) in rows.axis_chunks_iter(Axis(0), at_once).enumerate() {
+                    let run = Run::new(i as u64);
+                    std::hint::black_box(explainer.explain(&run, &self.model, rows, players)?);
+                }
+            }
+            Method::Conditional => {
+                let gaussian = Gaussian::fit(data)?;
+                let given = Conditioning::Sampler(&gaussian);
+                let settings =
+                    ConditionalPermutation { n_repeats: N_REPEATS, ..Default::default() };
+                let metrics = [Metric::LogLoss];
+                let found =
+                    settings.importance(&run, &self.model, data, players, &metrics, given)?;
+                std::hint::black_box(found);
+            }
             Method::Lofo => {
                 let lofo = Lofo { folds: Folds::default(), ..Lofo::default() };
                 let forest = RandomForest::default();
@@ -188,6 +181,17 @@ impl BlackBoxJob {
             }
         }
         Ok(None)
+    }
+
+    /// The model's log loss, by which the record says that both sides ask the same model.
+    ///
+    /// # Errors
+    ///
+    /// The model's.
+    pub fn log_loss(&self) -> Result<f64> {
+        let predictions = self.model.alone().predict(self.data.rows())?;
+        let (output, target) = (self.model.output(), self.data.target());
+        Ok(Metric::LogLoss.score(predictions.view(), output, target, None)?)
     }
 
     /// Asks the model alone, in batches of the same sizes, for what the first work asked of it, and
@@ -204,81 +208,7 @@ impl BlackBoxJob {
     }
 }
 
-/// A model that remembers, of the first work, what it was asked.
-struct Asked {
-    model: Box<dyn Model>,
-    listens: AtomicBool,
-    heard: Mutex<Heard>,
-}
-
-#[derive(Default)]
-struct Heard {
-    sizes: Vec<usize>,
-    /// Some batches of each size.
-    batches: BTreeMap<usize, Vec<Array2<f64>>>,
-}
-
-/// So many batches of a size are kept.
-const KEPT: usize = 4;
-
-impl Asked {
-    fn new(model: Box<dyn Model>) -> Self {
-        Self { model, listens: AtomicBool::new(true), heard: Mutex::default() }
-    }
-
-    fn again(&self) -> Result<usize> {
-        self.listens.store(false, Ordering::Relaxed);
-        let heard = self.heard.lock().map_err(|_| anyhow::anyhow!("a work has panicked"))?;
-        for (i, size) in heard.sizes.iter().enumerate() {
-            let kept = &heard.batches[size];
-            std::hint::black_box(self.model.predict(kept[i % kept.len()].view())?);
-        }
-        Ok(heard.sizes.iter().sum())
-    }
-}
-
-impl Model for Asked {
-    fn n_features(&self) -> usize {
-        self.model.n_features()
-    }
-
-    fn n_outputs(&self) -> usize {
-        self.model.n_outputs()
-    }
-
-    fn output(&self) -> Output {
-        self.model.output()
-    }
-
-    fn predict(&self, rows: ArrayView2<'_, f64>) -> fi_core::Result<Array2<f64>> {
-        if self.listens.load(Ordering::Relaxed)
-            && let Ok(mut heard) = self.heard.lock()
-        {
-            heard.sizes.push(rows.nrows());
-            let kept = heard.batches.entry(rows.nrows()).or_default();
-            if kept.len() < KEPT {
-                kept.push(rows.to_owned());
-            }
-        }
-        self.model.predict(rows)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_first_work_asked_is_asked_again() {
-        let model = fi_core::Function::new(2, 1, |rows: ArrayView2<'_, f64>| {
-            rows.slice(s![.., ..1]).to_owned()
-        });
-        let asked = Asked::new(Box::new(model));
-        for n_rows in [3, 5, 3] {
-            asked.predict(Array2::zeros((n_rows, 2)).view()).unwrap();
-        }
-        assert_eq!(asked.again().unwrap(), 11);
-        asked.predict(Array2::zeros((7, 2)).view()).unwrap();
-        assert_eq!(asked.again().unwrap(), 11);
-    }
+/// The peer's settings: quartiles, ten features, one draw.
+fn lime() -> Lime {
+    Lime { n_samples: N_SAMPLES, n_repeats: 1, ..Lime::default() }
 }

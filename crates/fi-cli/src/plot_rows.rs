@@ -1,0 +1,144 @@
+//! `fi plot` of contributions to rows, and of a model's curves.
+
+use std::path::Path;
+
+use clap::Args;
+use fi_core::{AccumulatedLocalEffects, Attribution, Dataset, PartialDependence, Target};
+use fi_viz::{Beeswarm, CurveChart, Dependence, Figure, Waterfall};
+use ndarray::Array2;
+
+use crate::data::{DataArgs, LayersArg, shortened};
+use crate::failure::{Done, Failure};
+use crate::plot::Kind;
+use crate::session::Session;
+
+/// Which rows, features and outputs to draw.
+#[derive(Args)]
+pub(crate) struct RowArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    layers: LayersArg,
+    /// waterfall: the row, counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    row: usize,
+    /// beeswarm, waterfall, dependence: the output of several, counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    output_index: usize,
+    /// dependence, partial-dependence, ale: the feature along the axis
+    #[arg(long, value_name = "NAME")]
+    feature: Option<String>,
+    /// dependence: the feature that colours [default: the one that explains most of how
+    /// contributions differ among rows alike in --feature]
+    #[arg(long, value_name = "NAME")]
+    color: Option<String>,
+    /// partial-dependence: so many single rows as thin lines (ICE)
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    lines: usize,
+}
+
+impl RowArgs {
+    /// A picture of contributions in a file.
+    pub(crate) fn local(&self, kind: Kind, file: &Path, title: Option<&str>) -> Done<Figure> {
+        let (attribution, rows) = self.attribution(file)?;
+        let title = |own: String| title.map_or(own, str::to_owned);
+        let rows = rows.as_ref();
+        Ok(match kind {
+            Kind::Waterfall => {
+                let row = rows.filter(|rows| self.row < rows.nrows()).map(|r| r.row(self.row));
+                let chart = Waterfall::of(&attribution, self.row, self.output_index, row)?;
+                Waterfall { title: title(chart.title.clone()), ..chart }.figure()?
+            }
+            Kind::Dependence => {
+                let Some(rows) = rows else {
+                    return Failure::call(
+                        "a dependence plot is over the feature's values: give --data",
+                    );
+                };
+                let feature = place("feature", self.feature(kind)?, &attribution.features)?;
+                let color = self.color.as_ref();
+                let color = color.map(|name| place("color", name, &attribution.features));
+                let (output, color) = (self.output_index, color.transpose()?);
+                let chart = Dependence::of(&attribution, output, feature, rows.view(), color)?;
+                Dependence { title: title(chart.title.clone()), ..chart }.figure()?
+            }
+            _ => {
+                let rows = rows.map(ndarray::ArrayBase::view);
+                let chart = Beeswarm::of(&attribution, self.output_index, rows)?;
+                Beeswarm { title: title(chart.title.clone()), ..chart }.figure()?
+            }
+        })
+    }
+
+    /// Contributions, and the rows that they explain if --data was given.
+    fn attribution(&self, file: &Path) -> Done<(Attribution, Option<Array2<f64>>)> {
+        let is_array = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
+        // An array has no names: its players are the table's columns.
+        let (attribution, rows) = if is_array && let Some(data) = self.data.features(None)? {
+            (fi_io::read_attribution(file, Some(&data.0))?, Some(data.1))
+        } else {
+            let mut attribution = fi_io::read_attribution(file, None)?;
+            if is_array && let Some(names) = &self.data.names {
+                attribution.features = fi_io::read_names(names, file, attribution.features.len())?;
+            }
+            let rows = self.data.features(Some(&attribution.features))?.map(|(_, rows)| rows);
+            (attribution, rows)
+        };
+        let n_rows = attribution.values.dim().0;
+        if let Some(rows) = rows.as_ref().filter(|rows| rows.nrows() != n_rows) {
+            let file = file.display();
+            return Failure::call(format!(
+                "`{file}` explains {n_rows} rows and --data has {}: give the rows that were \
+                 explained",
+                rows.nrows()
+            ));
+        }
+        Ok((attribution, rows))
+    }
+
+    /// A curve of a model.
+    pub(crate) fn curve(
+        &self,
+        kind: Kind,
+        file: &Path,
+        title: Option<&str>,
+        session: &Session,
+    ) -> Done<Figure> {
+        let model = self.layers.load(file)?;
+        let feature = place("feature", self.feature(kind)?, &model.feature_names)?;
+        let rows = self.data.rows(&model)?;
+        let target = Target::Values(vec![0.0; rows.nrows()]);
+        let data = Dataset::new(rows, target)?.with_feature_names(model.feature_names.clone())?;
+        let categorical = self.data.categorical.iter();
+        let categorical = categorical.map(|name| place("categorical", name, &model.feature_names));
+        let data = data.with_categorical(categorical.collect::<Done<Vec<usize>>>()?)?;
+        let run = session.run();
+        let curve = if kind == Kind::Ale {
+            AccumulatedLocalEffects::default().curve(&run, &model, &data, feature)?
+        } else {
+            let method = PartialDependence { lines: self.lines, ..PartialDependence::default() };
+            method.curve(&run, &model, &data, feature)?
+        };
+        let chart = CurveChart::of(&curve, model.class_names.as_deref().unwrap_or_default());
+        let title = title.map_or_else(|| chart.title.clone(), str::to_owned);
+        Ok(CurveChart { title, ..chart }.figure()?)
+    }
+
+    fn feature(&self, kind: Kind) -> Done<&str> {
+        match &self.feature {
+            Some(feature) => Ok(feature),
+            None => Failure::call(format!("{} is of one feature: give --feature", kind.name())),
+        }
+    }
+}
+
+/// The place of a feature that an option names.
+fn place(option: &str, name: &str, features: &[String]) -> Done<usize> {
+    match features.iter().position(|feature| feature == name) {
+        Some(place) => Ok(place),
+        None => Failure::call(format!(
+            "--{option} `{name}` is no feature here: they are {}",
+            shortened(features)
+        )),
+    }
+}

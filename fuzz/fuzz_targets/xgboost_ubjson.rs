@@ -1,0 +1,5 @@
+#![no_main]
+
+use fi_models::import::Format;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fi_fuzz::model(Format::XgboostUbjson, bytes));

@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use fi_core::{Dataset, Model as _, Output, Players, Target};
-use fi_io::{DataOptions, TargetSource, Task, read_data, read_rows};
+use fi_core::{Dataset, Model as _, Output, Players, Sequence, Target};
+use fi_io::{DataOptions, SpooledData, TargetSource, Task, read_data, read_rows, spool_data};
 use fi_models::store::Stored;
 use ndarray::Array2;
 
 use crate::failure::{Done, Failure};
+use crate::large::parse_memory;
 use crate::session::Session;
 
 /// A table, and what its columns are.
 #[derive(Args, Clone)]
 pub(crate) struct DataArgs {
-    /// The table: .csv with a header, or .npy (columns x0, x1, … unless --names says otherwise);
+    /// The table: .csv with a header, .parquet, or .npy (columns x0, x1, … unless --names says otherwise);
     /// .npy of three dimensions (row, step, channel) for sequences, padded with NaN
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
@@ -36,9 +37,13 @@ pub(crate) struct DataArgs {
     /// Columns to leave out
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) drop: Vec<String>,
-    /// Features whose numbers (0, 1, 2, …) are categories, to train on
+    /// Features whose numbers (0, 1, 2, …) are categories, to train on; text in .parquet is so anyway
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) categorical: Vec<String>,
+    /// Read .parquet or 2-D .npy in blocks, and keep the work within about this much memory, such as
+    /// 1GiB: for permutation importance, SHAP of trees and predictions
+    #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
+    pub(crate) memory: Option<u64>,
 }
 
 /// What a model is to predict.
@@ -78,6 +83,7 @@ impl DataArgs {
             groups: self.rows_group.clone(),
             drop: self.drop.clone(),
             categorical: self.categorical.clone(),
+            categories: Vec::new(),
             features,
         }
     }
@@ -87,6 +93,14 @@ impl DataArgs {
         match &self.data {
             Some(file) => Ok(file),
             None => Failure::call("this needs rows: give --data"),
+        }
+    }
+
+    /// Refuses `--memory`, for what takes all rows at once.
+    fn whole(&self) -> Done {
+        match self.memory {
+            Some(_) => Failure::call("this needs all rows in memory: leave --memory out"),
+            None => Ok(()),
         }
     }
 
@@ -104,6 +118,7 @@ impl DataArgs {
         if self.target.is_none() {
             return Failure::call("say what to predict with --target");
         }
+        self.whole()?;
         let data = read_data(self.file()?, &self.options(None))?;
         if self.task.is_none() {
             session.note(match data.target() {
@@ -126,26 +141,53 @@ impl DataArgs {
                 "this method compares predictions with the target: give --target",
             );
         }
-        let mut options = self.options(Some(model.feature_names.clone()));
-        options.task = options.task.or(Some(match model.output() {
-            Output::Values => Task::Regression,
-            Output::Probabilities | Output::Margins | Output::Labels => Task::Classification,
-        }));
-        let data = read_data(self.file()?, &options)?;
-        let classes = match (&model.class_names, data.target()) {
-            (Some(names), Target::Classes { .. }) => names.clone(),
-            // Classes without names are the numbers from 0.
-            (None, Target::Classes { .. }) if model.n_outputs() > 1 => {
-                (0..model.n_outputs()).map(|class| class.to_string()).collect()
-            }
-            _ => return Ok(data),
+        self.whole()?;
+        let data = read_data(self.file()?, &self.options_to_score(model))?;
+        let (Target::Classes { .. }, Some(classes)) = (data.target(), classes_of(model)) else {
+            return Ok(data);
         };
         let target = data.target().in_classes(&classes)?;
         Ok(data.with_target(target)?)
     }
 
+    /// The data to score a model on, on disk.
+    pub(crate) fn spooled_to_score(&self, model: &Stored) -> Done<SpooledData> {
+        self.file()?;
+        if self.target.is_none() {
+            return Failure::call(
+                "this method compares predictions with the target: give --target",
+            );
+        }
+        not_a_sequence(model)?;
+        let mut data = spool_data(self.file()?, &self.options_to_score(model), true)?;
+        if let Some(classes) = classes_of(model)
+            && let Some(target) = data.target.take()
+        {
+            let is_class = target.n_classes().is_some();
+            data.target = Some(if is_class { target.in_classes(&classes)? } else { target });
+        }
+        Ok(data)
+    }
+
+    /// The rows of a model's features, on disk.
+    pub(crate) fn spooled(&self, model: &Stored) -> Done<SpooledData> {
+        not_a_sequence(model)?;
+        let options = self.options(Some(model.feature_names.clone()));
+        Ok(spool_data(self.file()?, &options, false)?)
+    }
+
+    fn options_to_score(&self, model: &Stored) -> DataOptions {
+        let mut options = self.options(Some(model.feature_names.clone()));
+        options.task = options.task.or(Some(match model.output() {
+            Output::Values => Task::Regression,
+            Output::Probabilities | Output::Margins | Output::Labels => Task::Classification,
+        }));
+        options
+    }
+
     /// The rows of a model's features, for methods that need no target.
     pub(crate) fn rows(&self, model: &Stored) -> Done<Array2<f64>> {
+        self.whole()?;
         self.rows_of(self.file()?, model)
     }
 
@@ -155,12 +197,26 @@ impl DataArgs {
         names: Option<&[String]>,
     ) -> Done<Option<(Vec<String>, Array2<f64>)>> {
         let Some(path) = &self.data else { return Ok(None) };
+        self.whole()?;
         Ok(Some(read_rows(path, &self.options(names.map(<[String]>::to_vec)))?))
     }
 
     /// The rows of a model's features in another table with the same columns.
     pub(crate) fn rows_of(&self, path: &Path, model: &Stored) -> Done<Array2<f64>> {
         Ok(read_rows(path, &self.options(Some(model.feature_names.clone())))?.1)
+    }
+}
+
+/// The names of a model's classes; without names they are the numbers from 0.
+fn classes_of(model: &Stored) -> Option<Vec<String>> {
+    let numbered = || (0..model.n_outputs()).map(|class| class.to_string()).collect();
+    model.class_names.clone().or_else(|| (model.n_outputs() > 1).then(numbered))
+}
+
+fn not_a_sequence(model: &Stored) -> Done {
+    match Sequence::of_columns(&model.feature_names) {
+        Some(_) => Failure::call("sequences are not read in blocks: leave --memory out"),
+        None => Ok(()),
     }
 }
 

@@ -7,7 +7,7 @@ mod of_predictions;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum as _};
-use fi_core::{Dataset, Importance, Metric, Players, Run, Warning};
+use fi_core::{Dataset, Importance, Metric, Players, Run, Target, Warning};
 use fi_io::Cell;
 use fi_models::Fitted;
 use fi_models::linear::{coefficients, standardized_coefficients};
@@ -22,6 +22,7 @@ pub(crate) use self::of_predictions::{of_scored_rows, table_of};
 use crate::anytime::AnytimeArgs;
 use crate::data::{DataArgs, GroupsArg, LayersArg};
 use crate::failure::{Done, Failure};
+use crate::large;
 use crate::learner::LearnerArgs;
 use crate::network::{NetworkArgs, of_weights};
 use crate::output::{Sink, print_importance};
@@ -84,7 +85,7 @@ pub(crate) struct Command {
     anytime: AnytimeArgs,
     #[command(flatten)]
     shap: ShapArgs,
-    /// Where to write: .csv, .json, .npy (feature order) [default: a table on stdout]
+    /// Where to write: .csv, .json, .parquet, .npy (feature order) [default: a table on stdout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -137,7 +138,7 @@ impl Command {
     }
 
     pub(crate) fn run(&self, session: &Session) -> Done {
-        let sink = Sink::new(self.output.as_deref(), &["csv", "json", "npy"])?;
+        let sink = Sink::new(self.output.as_deref(), &["csv", "json", "npy", "parquet"])?;
         self.picture.check()?;
         self.check()?;
         let Some(importances) = self.scores(session)? else { return Ok(()) };
@@ -176,6 +177,9 @@ impl Command {
                 };
                 fi_io::write_npy(path, &ndarray::aview1(&importance.values))?;
             }
+            Sink::File { path, extension: "parquet" } => {
+                fi_io::write_importance_parquet(path, &importances)?;
+            }
             Sink::File { path, .. } => fi_io::write_importance_csv(path, &importances)?,
         }
         self.anytime.finish(session, &importances)
@@ -205,6 +209,8 @@ impl Command {
         }
         known(self.layers.layers.is_some(), "layers", self.model.is_some())?;
         known(self.weights_history.is_some(), "weights-history", method == Method::Viann)?;
+        let in_blocks = matches!(method, Method::Permutation | Method::Shap);
+        known(self.data.memory.is_some(), "memory", in_blocks)?;
         known(self.repeats.is_some(), "repeats", method.repeats())?;
         known(!self.metric.is_empty(), "metric", scored)?;
         let converges = matches!(method, Method::Permutation | Method::Sage);
@@ -285,6 +291,14 @@ impl Command {
         match self.method {
             Method::Permutation => {
                 let players = self.players(&model.feature_names)?;
+                if let Some(memory) = self.data.memory {
+                    let data = self.data.spooled_to_score(&model)?;
+                    session.note(large::NOT_LOOKED_AT);
+                    let work = |run: &Run<'_>| {
+                        self.permutation_of_blocks(run, &model, data, &players, memory)
+                    };
+                    return self.anytime.scores(session, work);
+                }
                 let data = self.data.to_score(&model)?;
                 let work = |run: &Run<'_>| self.permutation(run, &model, data, players);
                 self.anytime.scores(session, work)
@@ -364,7 +378,7 @@ impl Command {
         match linear.feature_std() {
             Some(std) => Ok(standardized_coefficients(linear, std, names)?),
             None => Failure::call(
-                "this model does not know the standard deviations of its features: take                  coefficients",
+                "this model does not know the standard deviations of its features: take coefficients",
             ),
         }
     }
@@ -381,7 +395,7 @@ impl Command {
 
     /// What was asked for, or one that suits the target.
     fn metrics(&self, data: &Dataset, for_classes: &Metric) -> Done<Vec<Metric>> {
-        metrics(&self.metric, data, for_classes)
+        metrics(&self.metric, data.target(), for_classes)
     }
 }
 
@@ -398,9 +412,13 @@ pub(crate) struct Shared<'a> {
 }
 
 /// What was asked for by scikit-learn's names, or what suits the target.
-pub(crate) fn metrics(names: &[String], data: &Dataset, for_classes: &Metric) -> Done<Vec<Metric>> {
+pub(crate) fn metrics(
+    names: &[String],
+    target: &Target,
+    for_classes: &Metric,
+) -> Done<Vec<Metric>> {
     if names.is_empty() {
-        let classes = data.target().n_classes().is_some();
+        let classes = target.n_classes().is_some();
         return Ok(vec![if classes { for_classes.clone() } else { Metric::Mse }]);
     }
     let parse =

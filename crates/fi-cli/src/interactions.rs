@@ -11,7 +11,7 @@ use crate::data::{DataArgs, GroupsArg, LayersArg};
 use crate::failure::{Done, Failure};
 use crate::importance::{metrics, of_scored_rows};
 use crate::learner::LearnerArgs;
-use crate::output::{Sink, aligned};
+use crate::output::{Sink, aligned, write_table};
 use crate::sequence::{SequenceArgs, Swappable};
 use crate::session::Session;
 use crate::shap::ShapArgs;
@@ -74,7 +74,7 @@ pub(crate) struct InteractionsCommand {
     /// The coverage of the intervals
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     confidence: f64,
-    /// Where to write: .csv, a line for each pair; .npy, for shap (n_rows, n_features + 1,
+    /// Where to write: .csv or .parquet, a line for each pair; .npy, for shap (n_rows, n_features + 1,
     /// n_features + 1) as XGBoost lays it out, with k after n_rows for k > 1 outputs, for
     /// permutation (n_features, n_features) with each feature's own score on the diagonal
     /// [default: the strongest pairs on stdout]
@@ -84,7 +84,7 @@ pub(crate) struct InteractionsCommand {
 
 impl InteractionsCommand {
     pub(crate) fn run(&self, session: &Session) -> Done {
-        let sink = Sink::new(self.output.as_deref(), &["csv", "npy"])?;
+        let sink = Sink::new(self.output.as_deref(), &["csv", "npy", "parquet"])?;
         self.check()?;
         match self.method {
             PairMethod::Shap => self.shap(session, &sink),
@@ -98,7 +98,7 @@ impl InteractionsCommand {
                     Sink::File { path, extension: "npy" } => {
                         fi_io::write_npy(path, &found.values)?;
                     }
-                    Sink::File { path, .. } => self.write(path, &found)?,
+                    Sink::File { path, extension } => self.write(path, extension, &found)?,
                 }
                 Ok(())
             }
@@ -174,8 +174,8 @@ impl InteractionsCommand {
     }
 
     fn hand_out(&self, sink: &Sink<'_>, pairs: &Interaction) -> Done {
-        if let Sink::File { path, .. } = sink {
-            return self.write(path, pairs);
+        if let Sink::File { path, extension } = sink {
+            return self.write(path, extension, pairs);
         }
         let mut table = aligned(&["feature_a", "feature_b", "mean |interaction|"], 1);
         for (a, b) in pairs.order().into_iter().take(SHOWN) {
@@ -186,9 +186,9 @@ impl InteractionsCommand {
         Ok(())
     }
 
-    fn write(&self, path: &Path, pairs: &Interaction) -> Done {
+    fn write(&self, path: &Path, extension: &str, pairs: &Interaction) -> Done {
         let table = fi_io::interaction_table(pairs, self.confidence)?;
-        Ok(fi_io::write_table_csv(path, &table)?)
+        write_table(path, extension, &table)
     }
 
     fn permutation(&self, session: &Session) -> Done<Interaction> {
@@ -200,7 +200,7 @@ impl InteractionsCommand {
             let players = self.sequence.players(&self.groups, &model.feature_names)?;
             let data = self.data.to_score(&model)?;
             let pairs = self.chosen(&players)?;
-            let metrics = metrics(&names, &data, &Metric::LogLoss)?;
+            let metrics = metrics(&names, data.target(), &Metric::LogLoss)?;
             warnings = of_scored_rows(&model, &data, &players, false)?;
             let view = Swappable::new(&model, &model.feature_names, players, data.rows())?;
             let data = view.data(data)?;
@@ -216,7 +216,7 @@ impl InteractionsCommand {
             let players = self.sequence.players(&self.groups, data.feature_names())?;
             let folds = self.learner.folds(&data, "5")?;
             let learner = self.learner.learner()?;
-            let metrics = metrics(&names, &data, &Metric::LogLoss)?;
+            let metrics = metrics(&names, data.target(), &Metric::LogLoss)?;
             let lofo = Lofo { folds, confidence: self.confidence };
             self.chosen(&players)?.refit(&run, &lofo, &learner, &data, &players, &metrics)?
         };

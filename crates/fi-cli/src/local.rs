@@ -8,9 +8,10 @@ use fi_models::store::Stored;
 
 use crate::data::{DataArgs, GroupsArg, ModelArg};
 use crate::failure::{Done, Failure};
+use crate::large;
 use crate::lime::LimeArgs;
 use crate::network::{Local, NetworkArgs};
-use crate::output::{Sink, aligned};
+use crate::output::{Sink, aligned, write_table};
 use crate::sequence::{SequenceArgs, Swappable};
 use crate::session::Session;
 pub(crate) use crate::shap::ShapArgs;
@@ -74,7 +75,7 @@ pub(crate) struct Explain {
     #[command(flatten)]
     lime: LimeArgs,
     /// Where to write: .npy (n_rows, n_players + 1), the last column the base value; with k > 1
-    /// outputs (n_rows, k, n_players + 1); or .csv [default: the first rows on stdout]
+    /// outputs (n_rows, k, n_players + 1); or .csv, .parquet [default: the first rows on stdout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -134,9 +135,19 @@ impl Explain {
     }
 
     pub(crate) fn run(&self, session: &Session) -> Done {
-        let sink = Sink::new(self.output.as_deref(), &["npy", "csv"])?;
+        let sink = Sink::new(self.output.as_deref(), &["npy", "csv", "parquet"])?;
         self.check()?;
         let model = self.model.load()?;
+        if self.data.memory.is_some() {
+            let (Sink::File { path, extension }, Method::Shap) = (&sink, self.method) else {
+                return Failure::call("--memory is for `fi explain shap` to a file: give --output");
+            };
+            let data = self.data.spooled(&model)?;
+            let players = self.sequence.players(&self.groups, &model.feature_names)?;
+            return self.shap.with_only_trees(session, &model, &self.data, |explainer| {
+                large::shap_values(session, explainer, &data, &players, (*path, *extension))
+            });
+        }
         let attribution = self.attribution(session, &model)?;
         if let Some(error) = attribution.additivity_error {
             session.note(format!(
@@ -148,8 +159,8 @@ impl Explain {
             Sink::File { path, extension: "npy" } => {
                 fi_io::write_attribution_npy(path, &attribution)?;
             }
-            Sink::File { path, .. } => {
-                fi_io::write_table_csv(path, &fi_io::attribution_table(&attribution))?;
+            Sink::File { path, extension } => {
+                write_table(path, extension, &fi_io::attribution_table(&attribution))?;
             }
             Sink::Table => print(&attribution),
         }

@@ -12,6 +12,7 @@ mod help;
 mod importance;
 mod inspect;
 mod interactions;
+mod large;
 mod learner;
 mod lime;
 mod local;

@@ -48,6 +48,14 @@ impl<'a> Sink<'a> {
     }
 }
 
+/// A table as `.parquet` or `.csv`.
+pub(crate) fn write_table(path: &Path, extension: &str, table: &fi_io::Table) -> Done {
+    Ok(match extension {
+        "parquet" => fi_io::write_table_parquet(path, table)?,
+        _ => fi_io::write_table_csv(path, table)?,
+    })
+}
+
 /// Rows of numbers as a table of columns with names.
 pub(crate) fn rows_table(names: &[String], rows: ArrayView2<'_, f64>) -> fi_io::Table {
     let mut table = fi_io::Table::new(names.to_vec());

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use fi_core::{Model as _, Output};
+use fi_core::Model as _;
 use fi_models::Fitted;
 use ndarray::Array2;
 
 use crate::data::{DataArgs, ModelArg};
 use crate::failure::{Done, Failure};
-use crate::output::{Sink, rows_table};
+use crate::large::{self, names_of_predictions};
+use crate::output::{Sink, rows_table, write_table};
 use crate::session::Session;
 
 /// The options of `fi predict`.
@@ -22,15 +23,26 @@ pub(crate) struct Predict {
     /// Raw scores before the link: margins, log-odds
     #[arg(long)]
     raw: bool,
-    /// Where to write: .npy (n_rows, n_outputs), .csv [default: a table on stdout]
+    /// Where to write: .npy (n_rows, n_outputs), .csv, .parquet [default: a table on stdout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 impl Predict {
     pub(crate) fn run(&self, session: &Session) -> Done {
-        let sink = Sink::new(self.output.as_deref(), &["npy", "csv"])?;
+        let sink = Sink::new(self.output.as_deref(), &["npy", "csv", "parquet"])?;
         let model = self.model.load()?;
+        if self.data.memory.is_some() {
+            let Sink::File { path, .. } = sink else {
+                return Failure::call("with --memory predictions go to a file: give --output");
+            };
+            if self.raw {
+                return Failure::call("--raw needs the rows in memory: leave --memory out");
+            }
+            let data = self.data.spooled(&model)?;
+            let names = names_of_predictions(&model, model.n_outputs());
+            return large::predictions(session, &model, &data, &names, path);
+        }
         let rows = self.data.rows(&model)?;
         let predictions = if self.raw {
             let (Fitted::Trees(trees), None) = (&model.model, &model.scaler) else {
@@ -40,17 +52,11 @@ impl Predict {
         } else {
             in_blocks(session, &rows, |block| model.predict(block))?
         };
-        let names: Vec<String> = match (&model.class_names, model.output()) {
-            (Some(classes), Output::Probabilities) if classes.len() == predictions.ncols() => {
-                classes.clone()
-            }
-            _ if predictions.ncols() == 1 => vec!["prediction".to_owned()],
-            _ => (0..predictions.ncols()).map(|k| format!("output_{k}")).collect(),
-        };
+        let names = names_of_predictions(&model, predictions.ncols());
         match sink {
             Sink::File { path, extension: "npy" } => fi_io::write_npy(path, &predictions)?,
-            Sink::File { path, .. } => {
-                fi_io::write_table_csv(path, &rows_table(&names, predictions.view()))?;
+            Sink::File { path, extension } => {
+                write_table(path, extension, &rows_table(&names, predictions.view()))?;
             }
             Sink::Table => crate::output::print_rows(&names, predictions.view()),
         }

@@ -191,6 +191,20 @@ impl ShapArgs {
         explain(&settings.explainer(&session.run(), trees)?)
     }
 
+    /// As [`ShapArgs::with_trees`], for rows on disk, which only trees are explained on.
+    pub(crate) fn with_only_trees<T>(
+        &self,
+        session: &Session,
+        model: &Stored,
+        data: &DataArgs,
+        explain: impl FnOnce(&TreeExplainer<'_>) -> Done<T>,
+    ) -> Done<T> {
+        match self.trees(model)? {
+            Some(trees) => self.with_trees(session, model, data, trees, explain),
+            None => Failure::call("--memory explains models of trees only: leave it out"),
+        }
+    }
+
     /// The linear model, if its coefficients are to explain it.
     fn linear<'a>(&self, model: &'a Stored) -> Done<Option<&'a LinearModel>> {
         let of_margins = self.output_scale != Some(ScaleArg::Probability);

@@ -166,6 +166,13 @@ impl Dataset {
         Ok(data)
     }
 
+    /// Only the target of so many rows, and a table without columns.
+    pub(crate) fn without_rows(n_rows: usize, target: Target) -> Result<Self> {
+        // The checks are those of a table with a column.
+        let data = Self::new(Array2::zeros((n_rows, 1)), target)?;
+        Ok(Self { rows: Array2::zeros((n_rows, 0)), feature_names: Vec::new(), ..data })
+    }
+
     fn check_rows(&self) -> Result<()> {
         match self.rows.indexed_iter().find(|(_, value)| value.is_infinite()) {
             None => Ok(()),

@@ -6,6 +6,7 @@
 //! with the same permutation of the rows, so that scores of players, groups and pairs can be
 //! subtracted from each other.
 
+mod large;
 mod predict_again;
 mod repeats;
 mod shuffles;
@@ -13,7 +14,7 @@ mod shuffles;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use ndarray::ArrayView1;
+use ndarray::{Array2, ArrayView1};
 
 use self::repeats::{Begun, is_within, replicates};
 use crate::checkpoint::{Checkpoint, Fingerprint, Work};
@@ -29,6 +30,7 @@ use crate::sampling_noise::{Noise, Units};
 use crate::scorer::{Scorer, check_parts, interval, only, predict_in_batches, rows_that_count};
 use crate::statistics::check_confidence;
 
+pub use self::large::{predict_blocks, shuffles_within};
 pub(crate) use self::predict_again::{PredictAgain, Replace};
 pub(crate) use self::shuffles::{Exchange, Job, PlanExchange, Shuffles, everywhere};
 pub use self::shuffles::{Shuffle, Shuffled};
@@ -255,9 +257,18 @@ impl Permutation {
         players: &Players,
         metrics: &[Metric],
         shuffled: &dyn Shuffled,
-        (method, exchange): (&'static str, &PlanExchange<'_>),
+        how: (&'static str, &PlanExchange<'_>),
         work: impl FnOnce(&Shuffles<'_>, &[Scorer<'_>]) -> Result<T>,
     ) -> Result<T> {
+        check_parts(data, players, metrics)?;
+        let used = self.checked(run, data, metrics)?;
+        let data = &only(data, &used)?;
+        let predictions = predict_in_batches(model, data.rows(), self.batch_rows, &used)?;
+        self.scored(run, model, data, &used, predictions, players, metrics, shuffled, how, work)
+    }
+
+    /// Checks the settings, and finds the rows that are used.
+    fn checked(&self, run: &Run<'_>, data: &Dataset, metrics: &[Metric]) -> Result<Vec<usize>> {
         require(self.n_repeats >= 1, "n_repeats", self.n_repeats, "at least 1")?;
         require(self.batch_rows >= 1, "batch_rows", self.batch_rows, "at least 1")?;
         let max_rows = self.max_rows.unwrap_or(usize::MAX);
@@ -269,7 +280,9 @@ impl Permutation {
             require(run.shard().is_none(), "tolerance", tolerance, requirement)?;
         }
         check_confidence(self.confidence)?;
-        check_parts(data, players, metrics)?;
+        if metrics.is_empty() {
+            return Err(Error::Data("there is no metric to score with, give at least one".into()));
+        }
         let mut used = rows_that_count(data);
         if used.len() < 2 {
             let what = "permutation importance".to_owned();
@@ -280,9 +293,25 @@ impl Permutation {
             sample.sort_unstable();
             used = sample.into_iter().map(|i| used[i]).collect();
         }
-        let data = &only(data, &used)?;
+        Ok(used)
+    }
+
+    /// Prepares the scoring of the used rows, whose predictions are these, and hands it to `work`.
+    #[expect(clippy::too_many_arguments, reason = "those of the entry point, and what is prepared")]
+    fn scored<T>(
+        &self,
+        run: &Run<'_>,
+        model: &dyn Model,
+        data: &Dataset,
+        used: &[usize],
+        predictions: Array2<f64>,
+        players: &Players,
+        metrics: &[Metric],
+        shuffled: &dyn Shuffled,
+        (method, exchange): (&'static str, &PlanExchange<'_>),
+        work: impl FnOnce(&Shuffles<'_>, &[Scorer<'_>]) -> Result<T>,
+    ) -> Result<T> {
         let rows = data.rows();
-        let predictions = predict_in_batches(model, rows, self.batch_rows, &used)?;
         let units = Units::new(data);
         let blocks = units.blocks(run.split(BLOCKS).seed());
         let units = units.for_players(players.len(), run.split(BLOCKS).seed());
@@ -300,7 +329,7 @@ impl Permutation {
             players,
             method,
             exchange: exchange(data)?,
-            row_names: &used,
+            row_names: used,
         };
         work(&shuffles, &scorers)
     }

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use fi_core::{Dataset, Sequence, Target};
 use ndarray::{Array2, Axis};
 
-use crate::data_csv::{CsvOptions, Task, make_target, mismatch, read_csv, read_csv_rows};
+use crate::data_csv::{CsvOptions, Task, mismatch, number_target, read_csv, read_csv_rows};
+use crate::data_parquet::ParquetFile;
 use crate::error::{Error, Result};
+use crate::gather::{Gathered, Question, gather, recode};
 use crate::npy::{read_npy, read_npy_1d};
 
 /// Where the target is.
@@ -34,15 +36,23 @@ pub struct DataOptions {
     pub groups: Option<String>,
     /// Columns to leave out. Default none.
     pub drop: Vec<String>,
-    /// Features whose numbers are categories. Default none.
+    /// Features whose numbers are categories; those of Parquet that hold text are so anyway.
+    /// Default none.
     pub categorical: Vec<String>,
+    /// The categories of features that hold text, in the order of their numbers: those of a model.
+    /// Default none: the texts in alphabetical order, and an error if `features` are a model's.
+    pub categories: Vec<(String, Vec<String>)>,
     /// The features of a model, in its order: the columns to take, all others being left out.
     /// If the data have no names, or the model's are `x0`, `x1`, …, the places decide. Default
     /// `None`: every column without another use.
     pub features: Option<Vec<String>>,
 }
 
-/// Reads a `.csv` or `.npy` file as a data set.
+/// Reads a `.csv`, `.parquet` or `.npy` file as a data set.
+///
+/// Of Parquet, numbers of every width, decimals and booleans are numbers, null is NaN, and a column
+/// of text (or of a dictionary of texts) is one categorical feature whose categories are numbered
+/// in alphabetical order. Rows are counted from 0 in its errors.
 ///
 /// An array `(rows, steps, channels)` holds sequences: one column for each step and channel,
 /// called `channel[step]` ([`Sequence`] tells them apart again); `names` names the channels. A
@@ -71,6 +81,7 @@ pub struct DataOptions {
 pub fn read_data(path: impl AsRef<Path>, options: &DataOptions) -> Result<Dataset> {
     let path = path.as_ref();
     let data = match &options.target {
+        _ if is_parquet(path) => read_parquet(path, options)?,
         _ if is_npy(path) => Table::read(path, options)?.dataset(options)?,
         Some(TargetSource::File(file)) => {
             let (names, rows) = read_csv_rows(path, &csv_options(path, options)?)?;
@@ -88,11 +99,12 @@ pub fn read_data(path: impl AsRef<Path>, options: &DataOptions) -> Result<Datase
             Error::content(&file, format!("the categorical column `{name}` is no feature here"))
         })
     };
-    let places = options.categorical.iter().map(place).collect::<Result<Vec<usize>>>()?;
+    let mut places = options.categorical.iter().map(place).collect::<Result<Vec<usize>>>()?;
+    places.extend_from_slice(data.categorical());
     data.with_categorical(places).map_err(|source| Error::Core { file, source })
 }
 
-/// Reads only the features of a `.csv` or `.npy` file: their names and the rows.
+/// Reads only the features of a `.csv`, `.parquet` or `.npy` file: their names and the rows.
 ///
 /// # Errors
 ///
@@ -102,6 +114,10 @@ pub fn read_rows(
     options: &DataOptions,
 ) -> Result<(Vec<String>, Array2<f64>)> {
     let path = path.as_ref();
+    if is_parquet(path) {
+        let (gathered, rows) = parquet_rows(path, options, false)?;
+        return Table::checked(path, gathered.names, rows, options);
+    }
     if !is_npy(path) {
         return read_csv_rows(path, &csv_options(path, options)?);
     }
@@ -116,23 +132,74 @@ pub fn read_rows(
     table.features(options)
 }
 
+/// The data set in a Parquet file.
+fn read_parquet(path: &Path, options: &DataOptions) -> Result<Dataset> {
+    let file = path.display().to_string();
+    if let Some(TargetSource::File(target)) = &options.target {
+        let (mut gathered, rows) = parquet_rows(path, options, true)?;
+        gathered.target = Some(file_target(target, rows.nrows(), &file, options.task)?);
+        return gathered.dataset(&file, rows);
+    }
+    let (gathered, rows) = parquet_rows(path, options, true)?;
+    gathered.dataset(&file, rows)
+}
+
+/// What is in a Parquet file, and the rows of its features.
+fn parquet_rows(
+    path: &Path,
+    options: &DataOptions,
+    with_target: bool,
+) -> Result<(Gathered, Array2<f64>)> {
+    let table = ParquetFile::open(path)?;
+    let csv = csv_options(path, options)?;
+    let own_target = matches!(options.target, Some(TargetSource::File(_)));
+    let question =
+        Question { options: &csv, categories: &options.categories, with_target, own_target };
+    let mut values: Vec<f64> = Vec::new();
+    let n_rows = table.n_rows();
+    let too_large = || {
+        let problem = format!("its {n_rows} rows do not fit into memory, read it with `memory`");
+        Error::content(table.file(), problem)
+    };
+    let (gathered, places) = gather(&table, &question, |block| {
+        if values.is_empty() {
+            let length = n_rows.checked_mul(block.ncols()).ok_or_else(too_large)?;
+            values.try_reserve_exact(length).map_err(|_| too_large())?;
+        }
+        values.extend(block);
+        Ok(())
+    })?;
+    let shape = (n_rows, gathered.names.len());
+    let mut rows = Array2::from_shape_vec(shape, values).map_err(|e| not_read(path, &e))?;
+    recode(&mut rows, &places);
+    Ok((gathered, rows))
+}
+
 /// What an array of the right number of dimensions never gives.
 fn not_read(path: &Path, error: &ndarray::ShapeError) -> Error {
     Error::content(&path.display().to_string(), error.to_string())
 }
 
-fn is_npy(path: &Path) -> bool {
+pub(crate) fn is_parquet(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"))
+}
+
+pub(crate) fn is_npy(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
 }
 
 /// Whether these are the names of columns without names.
-fn are_places(names: &[String]) -> bool {
+pub(crate) fn are_places(names: &[String]) -> bool {
     names.iter().enumerate().all(|(i, name)| *name == format!("x{i}"))
 }
 
-fn csv_options(path: &Path, options: &DataOptions) -> Result<CsvOptions> {
+pub(crate) fn csv_options(path: &Path, options: &DataOptions) -> Result<CsvOptions> {
     if options.names.is_some() {
-        let problem = "a CSV file has its names in the first line, leave `names` out";
+        let problem = if is_parquet(path) {
+            "a Parquet file names its columns itself, leave `names` out"
+        } else {
+            "a CSV file has its names in the first line, leave `names` out"
+        };
         return Err(Error::content(&path.display().to_string(), problem));
     }
     let target = match &options.target {
@@ -170,6 +237,16 @@ impl Table {
             table.take(name)?;
         }
         Ok(table)
+    }
+
+    /// The features, which must be as many as the model's where places decide.
+    fn checked(
+        path: &Path,
+        names: Vec<String>,
+        rows: Array2<f64>,
+        options: &DataOptions,
+    ) -> Result<(Vec<String>, Array2<f64>)> {
+        Self { file: path.display().to_string(), names, rows }.features(options)
     }
 
     fn read(path: &Path, options: &DataOptions) -> Result<Self> {
@@ -302,7 +379,7 @@ impl Table {
             }
             Some(TargetSource::Column(name)) => {
                 let values = self.take(name)?;
-                let target = target(&file, name, &values, options.task)?;
+                let target = target(&file, name, values, options.task)?;
                 let (names, rows) = self.features(options)?;
                 Dataset::new(rows, target)
                     .and_then(|data| data.with_feature_names(names))
@@ -334,27 +411,33 @@ impl Table {
 
     /// These features with a target from a file of its own.
     fn with_file(self, path: &Path, task: Option<Task>) -> Result<Dataset> {
-        let name = path.display().to_string();
-        let values = read_npy_1d(path)?.to_vec();
-        if values.len() != self.rows.nrows() {
-            return self.fail(format!(
-                "there are {} rows, but `{name}` has {} targets",
-                self.rows.nrows(),
-                values.len()
-            ));
-        }
-        let target = target(&name, "target", &values, task)?;
+        let target = file_target(path, self.rows.nrows(), &self.file, task)?;
         Dataset::new(self.rows, target)
             .and_then(|data| data.with_feature_names(self.names))
             .map_err(|source| Error::Core { file: self.file, source })
     }
 }
 
+/// The target in a file of its own, for so many rows of `data`.
+pub(crate) fn file_target(
+    path: &Path,
+    n_rows: usize,
+    data: &str,
+    task: Option<Task>,
+) -> Result<Target> {
+    let name = path.display().to_string();
+    let values = read_npy_1d(path)?.to_vec();
+    if values.len() != n_rows {
+        let problem = format!("there are {n_rows} rows, but `{name}` has {} targets", values.len());
+        return Err(Error::content(data, problem));
+    }
+    target(&name, "target", values, task)
+}
+
 /// Numbers as a target, by the rules for CSV; the line of an error is the row from 1.
-fn target(file: &str, column: &str, values: &[f64], task: Option<Task>) -> Result<Target> {
-    let cells: Vec<(u64, String)> =
-        values.iter().zip(1..).map(|(value, row)| (row, value.to_string())).collect();
-    make_target(file, column, &cells, task)
+fn target(file: &str, column: &str, values: Vec<f64>, task: Option<Task>) -> Result<Target> {
+    let fail = |row: usize, problem: String| Error::at(file, row as u64 + 1, Some(column), problem);
+    number_target(values, task, fail)
 }
 
 /// The names in a file, one a line, for `n_columns` columns of `data`.

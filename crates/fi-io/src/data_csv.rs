@@ -105,7 +105,7 @@ pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Dataset>
 /// As for [`read_csv`].
 pub fn read_csv_from(reader: impl Read, name: &str, options: &CsvOptions) -> Result<Dataset> {
     let mut records = Records::new(reader, name, options.delimiter)?;
-    let mut uses = uses(&records, options)?;
+    let mut uses = uses(records.file(), records.columns(), options)?;
     if options.target.is_none() {
         // The last column that has no other use.
         let wanted = if options.features.is_some() { Use::None } else { Use::Feature };
@@ -153,7 +153,7 @@ pub fn read_csv_rows(
     let file = File::open(path).map_err(|source| Error::read(path, source))?;
     let name = path.display().to_string();
     let mut records = Records::new(file, &name, options.delimiter)?;
-    let mut uses = uses(&records, options)?;
+    let mut uses = uses(records.file(), records.columns(), options)?;
     for used in &mut uses {
         if *used != Use::Feature {
             *used = Use::None;
@@ -170,7 +170,7 @@ pub fn read_csv_rows(
 }
 
 /// Where the features that were asked for stand among the file's.
-fn order(names: &[String], options: &CsvOptions) -> Option<Vec<usize>> {
+pub(crate) fn order(names: &[String], options: &CsvOptions) -> Option<Vec<usize>> {
     let wanted = options.features.as_ref()?;
     wanted.iter().map(|name| names.iter().position(|other| other == name)).collect()
 }
@@ -223,7 +223,7 @@ impl Cells {
 
 /// What a column is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Use {
+pub(crate) enum Use {
     Feature,
     Target,
     Weight,
@@ -231,12 +231,12 @@ enum Use {
     None,
 }
 
-fn uses<R: Read>(records: &Records<R>, options: &CsvOptions) -> Result<Vec<Use>> {
-    let columns = records.columns();
+/// What each column of a file is used for.
+pub(crate) fn uses(file: &str, columns: &[String], options: &CsvOptions) -> Result<Vec<Use>> {
     let wanted = options.features.as_ref();
     if let Some(missing) = wanted.and_then(|w| w.iter().find(|name| !columns.contains(name))) {
         let all = wanted.map_or(&[][..], Vec::as_slice);
-        return Err(Error::content(records.file(), mismatch(missing, all, columns)));
+        return Err(Error::content(file, mismatch(missing, all, columns)));
     }
     let start = |column: &String| match wanted {
         Some(wanted) if !wanted.contains(column) => Use::None,
@@ -245,12 +245,12 @@ fn uses<R: Read>(records: &Records<R>, options: &CsvOptions) -> Result<Vec<Use>>
     let mut uses: Vec<Use> = columns.iter().map(start).collect();
     let mut assign = |name: &str, used: Use| {
         let Some(i) = columns.iter().position(|column| column == name) else {
-            return Err(Error::content(records.file(), unknown(name, columns)));
+            return Err(Error::content(file, unknown(name, columns)));
         };
         let free = if wanted.is_some() { Use::None } else { Use::Feature };
         if uses[i] != free {
             return Err(Error::content(
-                records.file(),
+                file,
                 format!("column `{name}` is given two uses, give it one"),
             ));
         }
@@ -272,7 +272,8 @@ fn uses<R: Read>(records: &Records<R>, options: &CsvOptions) -> Result<Vec<Use>>
     Ok(uses)
 }
 
-fn names_of(columns: &[String], uses: &[Use], wanted: Use) -> Vec<String> {
+/// The columns of a use, in the order of the file.
+pub(crate) fn names_of(columns: &[String], uses: &[Use], wanted: Use) -> Vec<String> {
     let named = columns.iter().zip(uses);
     named.filter(|(_, used)| **used == wanted).map(|(name, _)| name.clone()).collect()
 }
@@ -407,17 +408,7 @@ pub(crate) fn make_target(
             let cell = shortened(&cells[row].1);
             fail(row, format!("the target `{cell}` is not a number, regression needs numbers"))
         }
-        (Task::Classification, Some(values)) => {
-            // `+ 0.0` makes −0 and 0 one class; `1` and `1.0` are one, too.
-            let mut classes: Vec<f64> = values.iter().map(|value| value + 0.0).collect();
-            classes.sort_by(f64::total_cmp);
-            classes.dedup();
-            let index = |value: &f64| {
-                classes.binary_search_by(|class| class.total_cmp(&(value + 0.0))).unwrap_or(0)
-            };
-            let names = classes.iter().map(f64::to_string).collect();
-            Ok(Target::Classes { labels: values.iter().map(index).collect(), names })
-        }
+        (Task::Classification, Some(values)) => Ok(number_classes(&values)),
         (Task::Classification, None) => {
             let mut names: Vec<String> = cells.iter().map(|(_, cell)| cell.clone()).collect();
             names.sort_unstable();
@@ -427,6 +418,32 @@ pub(crate) fn make_target(
             Ok(Target::Classes { labels, names })
         }
     }
+}
+
+/// Numbers as a target; `fail` makes an error of a row and what is wrong there.
+pub(crate) fn number_target(
+    values: Vec<f64>,
+    task: Option<Task>,
+    fail: impl Fn(usize, String) -> Error,
+) -> Result<Target> {
+    if let Some(row) = values.iter().position(|value| !value.is_finite()) {
+        return Err(fail(row, format!("the target `{}` is not a finite number", values[row])));
+    }
+    let classes = task.map_or_else(|| are_classes(&values), |task| task == Task::Classification);
+    Ok(if classes { number_classes(&values) } else { Target::Values(values) })
+}
+
+/// Numbers as classes: named by their text, in the order of the numbers.
+fn number_classes(values: &[f64]) -> Target {
+    // `+ 0.0` makes −0 and 0 one class; `1` and `1.0` are one, too.
+    let mut classes: Vec<f64> = values.iter().map(|value| value + 0.0).collect();
+    classes.sort_unstable_by(f64::total_cmp);
+    classes.dedup();
+    let index = |value: &f64| {
+        classes.binary_search_by(|class| class.total_cmp(&(value + 0.0))).unwrap_or(0)
+    };
+    let names = classes.iter().map(f64::to_string).collect();
+    Target::Classes { labels: values.iter().map(index).collect(), names }
 }
 
 /// Few whole numbers that repeat.

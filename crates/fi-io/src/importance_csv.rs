@@ -9,6 +9,7 @@ use fi_core::Importance;
 use crate::error::{Error, Result};
 use crate::records::Records;
 use crate::table::{Cell, Table, write_table_csv};
+use crate::table_parquet::write_table_parquet;
 
 const FIXED: [&str; 9] = [
     "feature",
@@ -96,6 +97,20 @@ pub fn importance_rows(importance: &Importance) -> Vec<ImportanceRow> {
 /// [`Error::Unwritable`] without results; [`Error::System`] if the file cannot be written.
 pub fn write_importance_csv(path: impl AsRef<Path>, importances: &[Importance]) -> Result<()> {
     let path = path.as_ref();
+    write_table_csv(path, &whole_table(path, importances)?)
+}
+
+/// As [`write_importance_csv`], with the same columns, as Parquet.
+///
+/// # Errors
+///
+/// As for [`write_importance_csv`].
+pub fn write_importance_parquet(path: impl AsRef<Path>, importances: &[Importance]) -> Result<()> {
+    let path = path.as_ref();
+    write_table_parquet(path, &whole_table(path, importances)?)
+}
+
+fn whole_table(path: &Path, importances: &[Importance]) -> Result<Table> {
     if importances.is_empty() {
         let file = path.display().to_string();
         let problem = "there is no result, give at least one".to_owned();
@@ -107,7 +122,7 @@ pub fn write_importance_csv(path: impl AsRef<Path>, importances: &[Importance]) 
             row.metric = None;
         }
     }
-    write_table_csv(path, &importance_table(&rows))
+    Ok(importance_table(&rows))
 }
 
 /// The table that [`write_importance_csv`] writes; a `metric` column only if a row has one.

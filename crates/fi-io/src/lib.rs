@@ -20,14 +20,15 @@
 //! | what | in | out |
 //! |---|---|---|
 //! | data | [`read_data`], [`read_rows`], [`read_csv`], [`read_npy_2d`] | |
-//! | global importance | [`read_importance_csv`], [`read_importance_json`] | [`write_importance_csv`], [`write_importance_json`] |
+//! | global importance | [`read_importance_csv`], [`read_importance_json`] | [`write_importance_csv`], [`write_importance_json`], [`write_importance_parquet`] |
 //! | several results | [`read_agreement`] | [`comparison_table`], [`agreement_table`], [`write_comparison_json`], [`comparison_report`] |
 //! | local importance | [`read_attribution`] | [`write_attribution_npy`], [`attribution_table`], [`lime_table`] |
 //! | pairs | [`read_pairs`], [`read_npy_3d`] | [`write_interactions_npy`], [`interaction_table`] |
 //! | folds | [`read_folds`] | |
 //! | selections | [`read_selection_path`], [`read_selected_features`] | [`selection_table`], [`selected_features_table`] |
 //! | finished work | [`CheckpointFile`], [`read_checkpoint`] | [`CheckpointFile`], [`write_checkpoint`] |
-//! | any table | [`read_table_csv`] | [`write_table_csv`] |
+//! | more than memory holds | [`spool_data`] | [`write_rows`] |
+//! | any table | [`read_table_csv`] | [`write_table_csv`], [`write_table_parquet`] |
 
 mod atomic;
 mod attribution_in;
@@ -35,8 +36,10 @@ mod checkpoint;
 mod comparison;
 mod data;
 mod data_csv;
+mod data_parquet;
 mod error;
 mod folds;
+mod gather;
 mod importance_csv;
 mod importance_json;
 mod local_table;
@@ -44,8 +47,11 @@ mod npy;
 mod npz;
 mod pairs;
 mod records;
+mod row_writer;
 mod selection_table;
+mod spool;
 mod table;
+mod table_parquet;
 mod tables_in;
 
 pub use atomic::write_atomic;
@@ -58,7 +64,7 @@ pub use error::{Error, Result};
 pub use folds::read_folds;
 pub use importance_csv::{
     ImportanceRow, importance_rows, importance_table, read_importance_csv,
-    read_importance_csv_from, write_importance_csv,
+    read_importance_csv_from, write_importance_csv, write_importance_parquet,
 };
 pub use importance_json::{Provenance, read_importance_json, write_importance_json};
 pub use local_table::{attribution_table, interaction_table, lime_table};
@@ -68,8 +74,11 @@ pub use npy::{
 };
 pub use npz::{natural, read_npz, read_weights_history};
 pub use pairs::{PAIR_PATTERN, PairScores, PairSum, pair_names, read_pairs};
+pub use row_writer::{RowWriter, write_rows};
 pub use selection_table::{selected_features_table, selection_table};
+pub use spool::{SpooledData, SpooledRows, spool_data};
 pub use table::{Cell, Table, read_table_csv, read_table_csv_from, write_table_csv};
+pub use table_parquet::write_table_parquet;
 pub use tables_in::{SelectedFeature, read_agreement, read_selected_features, read_selection_path};
 
 /// Runs the README's example as a test.

@@ -4,6 +4,8 @@
 //! than the file holds, and because targets often are `int64` or `float32`. Format:
 //! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 
+mod rows;
+
 use std::path::Path;
 
 use fi_core::{Attribution, Interactions};
@@ -12,6 +14,7 @@ use ndarray::{
 };
 use ndarray_npy::WriteNpyExt;
 
+pub(crate) use self::rows::NpyRows;
 use crate::atomic::write_atomic;
 use crate::error::{Error, Result};
 

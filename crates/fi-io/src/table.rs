@@ -117,6 +117,19 @@ impl Table {
     /// [`Error::Unwritable`] without columns, for a name that is empty or double, or for a row
     /// of another length.
     pub fn to_csv(&self, name: &str) -> Result<Vec<u8>> {
+        self.check(name)?;
+        let unwritable = |problem| Error::Unwritable { file: name.to_owned(), problem };
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let header = std::iter::once(self.columns.clone());
+        let rows = self.rows.iter().map(|row| row.iter().map(Cell::text).collect());
+        for line in header.chain(rows) {
+            writer.write_record(&line).map_err(|error| unwritable(error.to_string()))?;
+        }
+        writer.into_inner().map_err(|error| unwritable(error.to_string()))
+    }
+
+    /// Whether columns and rows fit together; `name` stands for the file in errors.
+    pub(crate) fn check(&self, name: &str) -> Result<()> {
         let unwritable = |problem| Error::Unwritable { file: name.to_owned(), problem };
         let fail = |problem| Err(unwritable(problem));
         if self.columns.is_empty() {
@@ -137,13 +150,7 @@ impl Table {
                 self.columns.len()
             ));
         }
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let header = std::iter::once(self.columns.clone());
-        let rows = self.rows.iter().map(|row| row.iter().map(Cell::text).collect());
-        for line in header.chain(rows) {
-            writer.write_record(&line).map_err(|error| unwritable(error.to_string()))?;
-        }
-        writer.into_inner().map_err(|error| unwritable(error.to_string()))
+        Ok(())
     }
 }
 

@@ -8,14 +8,16 @@ use fi_core::{
     ConditionalPermutation, Conditioning, Dataset, Importance, Metric, Occlusion, Permutation,
     Players, Removal, Run, Sage, SageEstimator, Target, Warning, guards,
 };
+use fi_io::SpooledData;
 use fi_models::Fitted;
 use fi_models::store::Stored;
 use fi_models::tree::{self, TreeSubgroups};
 use ndarray::{Array2, Axis};
 
-use super::Command;
 use super::method::Method;
+use super::{Command, metrics};
 use crate::failure::{Done, Failure};
+use crate::large;
 use crate::sequence::Swappable;
 use crate::session::Session;
 
@@ -129,8 +131,15 @@ impl Command {
         model: &Stored,
         players: &Players,
     ) -> Done<Vec<Importance>> {
-        let rows = self.data.rows(model)?;
         let shap = &self.shap;
+        if self.data.memory.is_some() {
+            let data = self.data.spooled(model)?;
+            let importance = shap.with_only_trees(session, model, &self.data, |explainer| {
+                large::shap_importance(session, explainer, &data, players, self.confidence())
+            })?;
+            return Ok(vec![importance]);
+        }
+        let rows = self.data.rows(model)?;
         // By the path of a tree nothing is replaced by other rows' values.
         let marginal = shap.is_background_given() || !matches!(model.model, Fitted::Trees(_));
         let warning = if marginal { shap_guard(model, &rows, players)? } else { None };
@@ -181,12 +190,7 @@ impl Command {
         players: Players,
     ) -> Done<Vec<Importance>> {
         let metrics = self.metrics(&data, &Metric::LogLoss)?;
-        let settings = Permutation {
-            n_repeats: self.repeats(),
-            confidence: self.confidence(),
-            tolerance: self.tolerance,
-            ..Permutation::default()
-        };
+        let settings = self.permutation_settings();
         let warnings = of_scored_rows(model, &data, &players, true)?;
         let view = Swappable::new(model, &model.feature_names, players, data.rows())?;
         if let (Fitted::Trees(trees), None, false) = (&model.model, &model.scaler, view.is_filled())
@@ -198,6 +202,36 @@ impl Command {
         let found =
             settings.importance(run, view.model.as_ref(), &data, &view.players, &metrics)?;
         Ok(warned(found, &warnings))
+    }
+
+    pub(super) fn permutation_of_blocks(
+        &self,
+        run: &Run<'_>,
+        model: &Stored,
+        data: SpooledData,
+        players: &Players,
+        memory: u64,
+    ) -> Done<Vec<Importance>> {
+        let Some(target) = &data.target else { return Failure::call("give --target") };
+        let metrics = metrics(&self.metric, target, &Metric::LogLoss)?;
+        large::permutation(
+            run,
+            &self.permutation_settings(),
+            model,
+            data,
+            players,
+            &metrics,
+            memory,
+        )
+    }
+
+    fn permutation_settings(&self) -> Permutation {
+        Permutation {
+            n_repeats: self.repeats(),
+            confidence: self.confidence(),
+            tolerance: self.tolerance,
+            ..Permutation::default()
+        }
     }
 
     pub(super) fn conditional_permutation(

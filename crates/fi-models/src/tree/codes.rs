@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use fi_core::{Result, Run};
+use fi_core::{Result, RowBlocks, Run};
 use ndarray::{ArrayView2, Axis};
 
 use super::ensemble::Ensemble;
@@ -24,6 +24,8 @@ pub(super) const LANES: usize = 8;
 const MOST_SETS: usize = 1024;
 /// So many rows are coded by one task.
 const TASK_ROWS: usize = 1024;
+/// So many rows are read and coded by one task.
+const BLOCK_ROWS: usize = 8192;
 
 /// A whole number that holds ranks.
 pub(super) trait Code: Copy + Default + Send + Sync + Debug + 'static {
@@ -207,6 +209,27 @@ impl<'a> Ranks<'a> {
             let first = task * TASK_ROWS;
             let end = (first + TASK_ROWS).min(rows.nrows());
             let rows = rows.slice(ndarray::s![first..end, ..]);
+            for (feature, values) in self.features.iter().zip(rows.axis_iter(Axis(1))) {
+                for (row, &x) in values.iter().enumerate() {
+                    self.code(feature, x, &mut codes[row * n_columns..(row + 1) * n_columns]);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(Coded { codes, n_columns })
+    }
+
+    /// The codes of rows that are read in blocks.
+    pub(super) fn encode_blocks<C: Code>(
+        &self,
+        run: &Run<'_>,
+        blocks: &dyn RowBlocks,
+    ) -> Result<Coded<C>> {
+        let (n_rows, n_columns) = (blocks.n_rows(), self.of_column.len());
+        let mut codes = vec![C::default(); n_rows * n_columns];
+        run.for_chunks(&mut codes, BLOCK_ROWS * n_columns.max(1), |task, _, codes| {
+            let first = task * BLOCK_ROWS;
+            let rows = blocks.rows(first..(first + BLOCK_ROWS).min(n_rows))?;
             for (feature, values) in self.features.iter().zip(rows.axis_iter(Axis(1))) {
                 for (row, &x) in values.iter().enumerate() {
                     self.code(feature, x, &mut codes[row * n_columns..(row + 1) * n_columns]);

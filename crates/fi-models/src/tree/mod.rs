@@ -59,7 +59,7 @@ pub use importance::{
 pub use linfa::{LinfaError, LinfaModel, LinfaParams, TreeLabel, TreeParams};
 pub use link::Link;
 pub use out_of_bag::oob_permutation;
-pub use permutation::permutation;
+pub use permutation::{permutation, permutation_of_blocks};
 pub use shap::{
     Background, Block, ChosenEngines, OutputScale, Perturbation, Summary, TablePlan, TopFeatures,
     TreeExplainer, TreeShap,

@@ -12,13 +12,14 @@
 //! those of a naive re-prediction to rounding, and to the bit where sums of leaves are exact.
 
 use fi_core::{
-    Dataset, Error, Importance, Metric, Model as _, Permutation, Players, Result, Run, Shuffle,
-    Shuffled,
+    Dataset, Error, Importance, LargeDataset, Metric, Model as _, Permutation, Players, Result,
+    Run, Shuffle, Shuffled, shuffles_within,
 };
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::coded_trees::{CodedTrees, can_be_coded};
-use super::codes::{Code, Ranks};
+use super::codes::{Code, Coded, Ranks};
+use super::ensemble::Ensemble;
 use super::one_pass::{Group, REPEATS, shuffled_sums};
 use super::trees::Trees;
 
@@ -90,28 +91,113 @@ pub fn permutation(
     metrics: &[Metric],
 ) -> Result<Vec<Importance>> {
     let ensemble = trees.ensemble();
-    let ranks = Ranks::new(ensemble);
-    // Nodes or columns without number, or answers whose differences overflow: the definition.
-    if !can_be_coded(ensemble) || !ranks.fit::<i32>() || ranks.are_wide() {
+    let Some(ranks) = ranks_of(ensemble) else {
         return settings.importance(run, trees, data, players, metrics);
-    }
+    };
     if ranks.fit::<i8>() {
-        let by = OnePass::<i8> { trees, coded: CodedTrees::new(ensemble, ranks) };
+        let by = OnePass::<i8>::new(trees, ranks);
         settings.importance_by(run, trees, data, players, metrics, &by)
     } else if ranks.fit::<i16>() {
-        let by = OnePass::<i16> { trees, coded: CodedTrees::new(ensemble, ranks) };
+        let by = OnePass::<i16>::new(trees, ranks);
         settings.importance_by(run, trees, data, players, metrics, &by)
     } else {
-        let by = OnePass::<i32> { trees, coded: CodedTrees::new(ensemble, ranks) };
+        let by = OnePass::<i32>::new(trees, ranks);
         settings.importance_by(run, trees, data, players, metrics, &by)
     }
+}
+
+/// As [`permutation`], of rows that are read in blocks: the same bits.
+///
+/// `memory` is how many bytes the call may take beside target, weights and groups; `None` takes
+/// what the in-memory call does beside the table. Of the table one code per value is kept, of one
+/// byte where no feature has more than 254 thresholds, of two or four where one has; if these do
+/// not fit, rows are read and predicted again ([`Permutation::importance_of_blocks`]), which
+/// differs in last bits where sums of leaves are rounded.
+///
+/// # Cost
+///
+/// One pass over the table, and the walks of [`permutation`]. Memory: the codes, and per row what
+/// [`Permutation::importance_of_blocks`] keeps.
+///
+/// # Errors
+///
+/// As for [`Permutation::importance_of_blocks`].
+pub fn permutation_of_blocks(
+    run: &Run<'_>,
+    settings: &Permutation,
+    trees: &Trees,
+    data: &LargeDataset<'_>,
+    players: &Players,
+    metrics: &[Metric],
+    memory: Option<u64>,
+) -> Result<Vec<Importance>> {
+    let ensemble = trees.ensemble();
+    let n_rows = data.blocks().n_rows();
+    let coded = ranks_of(ensemble).map(|ranks| {
+        let n_codes = (n_rows as u64).saturating_mul(ranks.of_column().len() as u64);
+        let width = if ranks.fit::<i8>() { 1 } else { 2 << u32::from(!ranks.fit::<i16>()) };
+        (ranks, n_codes.saturating_mul(width))
+    });
+    let plan = coded.map(|(ranks, bytes)| {
+        let left = memory.map(|memory| memory.saturating_sub(bytes));
+        let n_outputs = trees.n_outputs().max(ensemble.n_outputs());
+        Ok::<_, Error>((ranks, shuffles_within(left, n_rows, n_outputs, metrics.len(), 0)?))
+    });
+    let Some(Ok((ranks, at_once))) = plan else {
+        return settings.importance_of_blocks(run, trees, data, players, metrics, memory);
+    };
+    let at_once = memory.map(|_| at_once);
+    if ranks.fit::<i8>() {
+        let by = OnePass::<i8>::new(trees, ranks).of_blocks(run, data, at_once)?;
+        settings.importance_of_blocks_by(run, trees, data, players, metrics, &by)
+    } else if ranks.fit::<i16>() {
+        let by = OnePass::<i16>::new(trees, ranks).of_blocks(run, data, at_once)?;
+        settings.importance_of_blocks_by(run, trees, data, players, metrics, &by)
+    } else {
+        let by = OnePass::<i32>::new(trees, ranks).of_blocks(run, data, at_once)?;
+        settings.importance_of_blocks_by(run, trees, data, players, metrics, &by)
+    }
+}
+
+/// The ranks of an ensemble's thresholds; `None` where only the definition answers: nodes or
+/// columns without number, answers whose differences overflow, a column for each of many sets of
+/// categories.
+fn ranks_of(ensemble: &Ensemble) -> Option<Ranks<'_>> {
+    let ranks = Ranks::new(ensemble);
+    (can_be_coded(ensemble) && ranks.fit::<i32>() && !ranks.are_wide()).then_some(ranks)
 }
 
 /// All trees, laid out for walking.
 struct OnePass<'a, C: Code> {
     trees: &'a Trees,
     coded: CodedTrees<'a, C>,
+    /// The table, where it was read in blocks.
+    rows: Option<Coded<C>>,
+    /// How many shuffles memory has room for, where that was said.
+    at_once: Option<usize>,
 }
+
+impl<'a, C: Code> OnePass<'a, C> {
+    fn new(trees: &'a Trees, ranks: Ranks<'a>) -> Self {
+        let coded = CodedTrees::new(trees.ensemble(), ranks);
+        Self { trees, coded, rows: None, at_once: None }
+    }
+
+    /// The same, which knows the table.
+    fn of_blocks(
+        self,
+        run: &Run<'_>,
+        data: &LargeDataset<'_>,
+        at_once: Option<usize>,
+    ) -> Result<Self> {
+        let run = run.split(CODES);
+        let rows = Some(self.coded.ranks.encode_blocks(&run, data.blocks())?);
+        Ok(Self { rows, at_once, ..self })
+    }
+}
+
+/// The stream of coding a table, which draws nothing.
+const CODES: u64 = 2;
 
 impl<C: Code> Shuffled for OnePass<'_, C> {
     fn name(&self) -> &'static str {
@@ -124,7 +210,8 @@ impl<C: Code> Shuffled for OnePass<'_, C> {
 
     fn at_once(&self, n_rows: usize) -> usize {
         let n_outputs = self.trees.n_outputs().max(self.trees.ensemble().n_outputs());
-        MOST_PREDICTIONS / n_rows.saturating_mul(n_outputs).max(1)
+        let most = MOST_PREDICTIONS / n_rows.saturating_mul(n_outputs).max(1);
+        self.at_once.map_or(most, |at_once| at_once.min(most.max(1)))
     }
 
     fn calls_at_once(&self) -> usize {
@@ -141,13 +228,20 @@ impl<C: Code> Shuffled for OnePass<'_, C> {
         let ranks = &self.coded.ranks;
         let groups =
             Group::of(shuffles, ranks.of_column(), ensemble.n_features(), ensemble.n_outputs());
-        let coded = ranks.encode::<C>(run, rows)?;
+        let made;
+        let coded = match &self.rows {
+            Some(coded) => coded,
+            None => {
+                made = ranks.encode::<C>(run, rows)?;
+                &made
+            }
+        };
         let n_rows = rows.nrows();
         let answers = run.map(n_rows.div_ceil(TASK_ROWS), |task, _| {
             let start = task * TASK_ROWS;
             let range = start..(start + TASK_ROWS).min(n_rows);
             let n_trees = self.coded.len();
-            let mut raw = shuffled_sums(&self.coded, 0..n_trees, &coded, range, &groups);
+            let mut raw = shuffled_sums(&self.coded, 0..n_trees, coded, range, &groups);
             ensemble.finish(&mut raw);
             Ok(self.trees.link().apply(raw))
         })?;

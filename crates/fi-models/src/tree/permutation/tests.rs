@@ -115,7 +115,7 @@ fn predicts_mixed_rows<C: Code>(
     let end = (start + 1 + rng.below(40)).min(n_jobs);
     let shuffles: Vec<Shuffle<'_>> = (start..end).map(shuffle).collect();
     let coded = CodedTrees::<C>::new(trees.ensemble(), Ranks::new(trees.ensemble()));
-    let one_pass = OnePass { trees, coded };
+    let one_pass = OnePass { trees, coded, rows: None, at_once: None };
     let all = one_pass.predict(&Run::new(0), data.rows(), &shuffles);
     for (copy, shuffle) in shuffles.iter().enumerate() {
         let mut rows = data.rows().to_owned();

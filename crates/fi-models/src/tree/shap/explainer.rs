@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use fi_core::{
-    Attribution, Error, Interactions, Players, Result, Run, check_columns, require_shape,
+    Attribution, Error, Interactions, Players, Result, RowBlocks, Run, check_columns, require_shape,
 };
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, s};
 
@@ -137,6 +137,21 @@ impl<'t> TreeExplainer<'t> {
         run: &Run<'_>,
         players: &Players,
         rows: ArrayView2<'_, f64>,
+        f: impl FnMut(Block<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.for_each_block_of(run, players, &rows, f)
+    }
+
+    /// As [`TreeExplainer::for_each_block`], of rows that are read in blocks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`TreeExplainer::for_each_block`], and those of reading rows.
+    pub fn for_each_block_of(
+        &self,
+        run: &Run<'_>,
+        players: &Players,
+        rows: &dyn RowBlocks,
         mut f: impl FnMut(Block<'_>) -> Result<()>,
     ) -> Result<()> {
         let grouping = Grouping::new(players, self.n_features())?;
@@ -249,18 +264,19 @@ impl<'t> TreeExplainer<'t> {
     pub(super) fn fold<A: Send>(
         &self,
         run: &Run<'_>,
-        rows: ArrayView2<'_, f64>,
+        rows: &dyn RowBlocks,
         block: usize,
         work: impl Fn(ArrayView2<'_, f64>) -> A + Sync,
         mut merge: impl FnMut(usize, usize, A) -> Result<()>,
     ) -> Result<()> {
-        check_columns(self.n_features(), rows)?;
+        let n_rows = rows.n_rows();
+        require_shape("the table", &[n_rows, self.n_features()], &[n_rows, rows.n_features()])?;
         let mut result = Ok(());
-        let range = |index: usize| index * block..((index + 1) * block).min(rows.nrows());
+        let range = |index: usize| index * block..((index + 1) * block).min(n_rows);
         run.fold(
-            rows.nrows().div_ceil(block),
+            n_rows.div_ceil(block),
             BATCH,
-            |index, _| Ok(work(rows.slice(s![range(index), ..]))),
+            |index, _| Ok(work(rows.rows(range(index))?.view())),
             |index, answer| {
                 if result.is_ok() {
                     result = merge(range(index).start, range(index).len(), answer);

@@ -3,8 +3,8 @@
 //! Everything here streams over blocks of rows: the values of all rows never exist at once.
 
 use fi_core::{
-    Estimand, Importance, Interaction, Interactions, Interval, Players, Replicate, Result, Run,
-    require,
+    Estimand, Importance, Interaction, Interactions, Interval, Players, Replicate, Result,
+    RowBlocks, Run, require,
 };
 use ndarray::{Array2, Array3, ArrayView2};
 
@@ -100,9 +100,26 @@ impl TreeExplainer<'_> {
         summary: Summary,
         confidence: f64,
     ) -> Result<Importance> {
+        self.importance_of_blocks(run, players, &rows, summary, confidence)
+    }
+
+    /// As [`TreeExplainer::importance`], of rows that are read in blocks: the same bits, in the
+    /// memory of the blocks that are worked on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`TreeExplainer::importance`], and those of reading rows.
+    pub fn importance_of_blocks(
+        &self,
+        run: &Run<'_>,
+        players: &Players,
+        rows: &dyn RowBlocks,
+        summary: Summary,
+        confidence: f64,
+    ) -> Result<Importance> {
         let inside = 0.0 < confidence && confidence < 1.0;
         require(inside, "confidence", confidence, "inside (0, 1)")?;
-        some_rows(rows)?;
+        some_rows(rows.n_rows())?;
         let grouping = Grouping::new(players, self.n_features())?;
         let (n_outputs, n_players) = (self.n_outputs(), players.len());
         let work = |rows: ArrayView2<'_, f64>| {
@@ -119,7 +136,7 @@ impl TreeExplainer<'_> {
         let mut found = Importance::new(method, players.names(), all.mean.clone())?;
         found.std = all.std();
         found.replicate_kind = Some(Replicate::Row);
-        found.n_evaluations = rows.nrows();
+        found.n_evaluations = rows.n_rows();
         if let Some(std) = &found.std {
             let estimand = Estimand::ModelOnPopulation;
             found.interval = Some(Interval::of_means(estimand, confidence, &all.mean, std, all.n)?);
@@ -142,7 +159,7 @@ impl TreeExplainer<'_> {
         rows: ArrayView2<'_, f64>,
         summary: Summary,
     ) -> Result<Interaction> {
-        some_rows(rows)?;
+        some_rows(rows.nrows())?;
         let grouping = Grouping::new(players, self.n_features())?;
         let (n_outputs, n) = (self.n_outputs(), players.len());
         let n_pairs = Interactions::n_pairs(n)?;
@@ -153,7 +170,7 @@ impl TreeExplainer<'_> {
             Ok(moments(&values, n_outputs, n_pairs, summary))
         };
         let mut all = Moments::new(n_pairs);
-        self.fold(run, rows, self.pair_block_rows()?, work, |_, _, block: Result<Moments>| {
+        self.fold(run, &rows, self.pair_block_rows()?, work, |_, _, block: Result<Moments>| {
             all.merge(&block?);
             Ok(())
         })?;
@@ -242,8 +259,8 @@ fn name(summary: Summary, method: &str) -> String {
     }
 }
 
-fn some_rows(rows: ArrayView2<'_, f64>) -> Result<()> {
-    if rows.nrows() > 0 {
+fn some_rows(n_rows: usize) -> Result<()> {
+    if n_rows > 0 {
         return Ok(());
     }
     let what = "a mean of attributions".to_owned();

@@ -1,0 +1,421 @@
+//! What the columns of a file are used for, gathered block after block: features go to whoever
+//! holds or stores the rows, target, weights and groups are kept.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use fi_core::{Dataset, Target};
+use ndarray::Array2;
+
+use crate::data_csv::{CsvOptions, Task, Use, make_target, names_of, number_target, order, uses};
+use crate::data_parquet::{ParquetFile, Values};
+use crate::error::{Error, Result};
+
+/// Rows that are decoded at once.
+pub(crate) const BLOCK_ROWS: usize = 1 << 13;
+
+/// All of a file but its features' values.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    /// The features, in the order asked for.
+    pub(crate) names: Vec<String>,
+    /// Of each feature that holds text: the categories, by their numbers.
+    pub(crate) categories: Vec<Option<Vec<String>>>,
+    pub(crate) target: Option<Target>,
+    pub(crate) weights: Option<Vec<f64>>,
+    pub(crate) groups: Option<Vec<usize>>,
+}
+
+/// What to read of a file.
+pub(crate) struct Question<'a> {
+    pub(crate) options: &'a CsvOptions,
+    pub(crate) categories: &'a [(String, Vec<String>)],
+    /// Whether target, weights and groups are to be read too.
+    pub(crate) with_target: bool,
+    /// Whether the target is in a file of its own; else it is the last column if none is named.
+    pub(crate) own_target: bool,
+}
+
+/// Different texts, numbered in the order in which they first occur.
+#[derive(Debug, Default)]
+struct Texts {
+    known: BTreeMap<String, u32>,
+}
+
+impl Texts {
+    fn number(&mut self, text: String) -> u32 {
+        let next = self.known.len() as u32;
+        *self.known.entry(text).or_insert(next)
+    }
+
+    /// The texts in alphabetical order, and the place there of each number.
+    fn sorted(self) -> (Vec<String>, Vec<usize>) {
+        let mut place = vec![0; self.known.len()];
+        let mut names = Vec::with_capacity(self.known.len());
+        for (text, number) in self.known {
+            place[number as usize] = names.len();
+            names.push(text);
+        }
+        (names, place)
+    }
+}
+
+/// Categories are whole numbers that single precision tells apart.
+const MOST_CATEGORIES: usize = 1 << 24;
+
+/// A feature that holds text.
+enum Coded {
+    /// The numbers are given by a model.
+    Known(BTreeMap<String, usize>, Vec<String>),
+    /// They are found out, and are those of the alphabetical order in the end.
+    Found(Texts),
+}
+
+/// The target's cells, all numbers or all text.
+enum Cells {
+    Numbers(Vec<f64>),
+    Text(Texts, Vec<u32>),
+}
+
+/// Reads a Parquet file: `start` hears how many rows and features there are, `rows` gets the
+/// features of each block. A feature that holds text has numbers that [`Gathered::recode`] turns
+/// into those of its categories.
+pub(crate) fn gather(
+    table: &ParquetFile,
+    question: &Question<'_>,
+    mut rows: impl FnMut(Array2<f64>) -> Result<()>,
+) -> Result<(Gathered, Vec<Option<Vec<usize>>>)> {
+    let file = table.file();
+    let columns = table.names();
+    let options = question.options;
+    let mut used = uses(file, columns, options)?;
+    if question.with_target && !question.own_target && options.target.is_none() {
+        let wanted = if options.features.is_some() { Use::None } else { Use::Feature };
+        let free =
+            |(column, used): (&String, &Use)| *used == wanted && !options.drop.contains(column);
+        let Some(last) = columns.iter().zip(&used).rposition(free) else {
+            let problem = "no column is left for the target, drop fewer columns";
+            return Err(Error::content(file, problem));
+        };
+        used[last] = Use::Target;
+    }
+    if !question.with_target {
+        for used in &mut used {
+            if *used != Use::Feature {
+                *used = Use::None;
+            }
+        }
+    }
+    let in_file = names_of(columns, &used, Use::Feature);
+    if in_file.is_empty() {
+        return Err(Error::content(file, "no column is left as a feature, there must be one"));
+    }
+    let order = order(&in_file, options).unwrap_or_else(|| (0..in_file.len()).collect());
+    let names: Vec<String> = order.iter().map(|&i| in_file[i].clone()).collect();
+    let place = |name: &String| columns.iter().position(|column| column == name).unwrap_or(0);
+    let mut read: Vec<usize> = names.iter().map(place).collect();
+    let n_features = read.len();
+    let mut coded = (0..n_features)
+        .map(|feature| coded(table, question, read[feature]))
+        .collect::<Result<Vec<Option<Coded>>>>()?;
+    let mut uses_of_others = Vec::new();
+    for (column, used) in used.iter().enumerate() {
+        if matches!(used, Use::Target | Use::Weight | Use::Group) {
+            read.push(column);
+            uses_of_others.push(*used);
+        }
+    }
+    let mut target: Option<Cells> = None;
+    let (mut weights, mut groups) = (Vec::new(), Vec::new());
+    let mut group_names = GroupNames::default();
+    table.read(&read, BLOCK_ROWS, |range, mut block| {
+        let others = block.split_off(n_features);
+        let mut features = Array2::zeros((range.len(), n_features));
+        for (feature, values) in block.into_iter().enumerate() {
+            let mut into = features.column_mut(feature);
+            let numbers = match values {
+                Values::Numbers(numbers) => numbers,
+                Values::Text(texts) => {
+                    let fail = |row: usize, problem: String| {
+                        at(file, &names[feature], range.start + row, &problem)
+                    };
+                    encode(coded[feature].as_mut(), texts, fail)?
+                }
+            };
+            into.iter_mut().zip(numbers).for_each(|(into, number)| *into = number);
+        }
+        rows(features)?;
+        for (values, used) in others.into_iter().zip(&uses_of_others) {
+            let name = &columns[read[n_features + position(&uses_of_others, *used)]];
+            match used {
+                Use::Target => add_target(&mut target, values, file, name, &range)?,
+                Use::Weight => weights.extend(given(values, file, name, &range, "weight")?),
+                Use::Group => group_names.add(values, file, name, &range, &mut groups)?,
+                Use::Feature | Use::None => {}
+            }
+        }
+        Ok(())
+    })?;
+    let (categories, recode) = coded
+        .into_iter()
+        .map(|coded| match coded {
+            None => (None, None),
+            Some(Coded::Known(_, names)) => (Some(names), None),
+            Some(Coded::Found(texts)) => {
+                let (names, place) = texts.sorted();
+                (Some(names), Some(place))
+            }
+        })
+        .unzip();
+    let target_name = used.iter().position(|used| *used == Use::Target).map(|i| &columns[i]);
+    let target = match (target, target_name) {
+        (Some(cells), Some(name)) => Some(finish_target(cells, file, name, options.task)?),
+        _ => None,
+    };
+    let gathered = Gathered {
+        names,
+        categories,
+        target,
+        weights: (options.weights.is_some() && question.with_target).then_some(weights),
+        groups: (options.groups.is_some() && question.with_target).then_some(groups),
+    };
+    Ok((gathered, recode))
+}
+
+impl Gathered {
+    /// The features that are categorical because they hold text.
+    pub(crate) fn categorical(&self) -> impl Iterator<Item = usize> + '_ {
+        let text =
+            |(feature, names): (usize, &Option<Vec<String>>)| names.as_ref().map(|_| feature);
+        self.categories.iter().enumerate().filter_map(text)
+    }
+
+    /// The data set of these rows.
+    pub(crate) fn dataset(self, file: &str, rows: Array2<f64>) -> Result<Dataset> {
+        let core = |source| Error::Core { file: file.to_owned(), source };
+        let categorical: Vec<usize> = self.categorical().collect();
+        let Some(target) = self.target else {
+            return Err(Error::content(file, "there is no target, name its column"));
+        };
+        let mut data = Dataset::new(rows, target)
+            .and_then(|data| data.with_feature_names(self.names))
+            .map_err(core)?;
+        if let Some(weights) = self.weights {
+            data = data.with_weights(weights).map_err(core)?;
+        }
+        if let Some(groups) = self.groups {
+            data = data.with_groups(groups).map_err(core)?;
+        }
+        if categorical.is_empty() {
+            return Ok(data);
+        }
+        data.with_categorical(categorical).map_err(core)
+    }
+}
+
+/// Turns numbers in order of appearance into those of the alphabetical order.
+pub(crate) fn recode(rows: &mut Array2<f64>, places: &[Option<Vec<usize>>]) {
+    for (feature, places) in places.iter().enumerate() {
+        let Some(places) = places else { continue };
+        for value in rows.column_mut(feature) {
+            if !value.is_nan() {
+                *value = places[*value as usize] as f64;
+            }
+        }
+    }
+}
+
+fn position(uses: &[Use], wanted: Use) -> usize {
+    uses.iter().position(|used| *used == wanted).unwrap_or(0)
+}
+
+/// How a feature's text is numbered; a model must say how.
+fn coded(table: &ParquetFile, question: &Question<'_>, column: usize) -> Result<Option<Coded>> {
+    let name = &table.names()[column];
+    let known = question.categories.iter().find(|(feature, _)| feature == name);
+    if !table.is_text(column) {
+        return match known {
+            None => Ok(None),
+            Some(_) => Err(in_column(
+                table.file(),
+                name,
+                "the column holds numbers, but the model was trained on text in it: write the \
+                 categories by their names",
+            )),
+        };
+    }
+    if let Some((_, names)) = known {
+        let numbers = names.iter().cloned().zip(0..).collect();
+        return Ok(Some(Coded::Known(numbers, names.clone())));
+    }
+    if question.options.features.is_some() {
+        return Err(in_column(
+            table.file(),
+            name,
+            "the column holds text, but the model does not say which number each category has: \
+             write the numbers that it was trained on",
+        ));
+    }
+    Ok(Some(Coded::Found(Texts::default())))
+}
+
+fn encode(
+    coded: Option<&mut Coded>,
+    texts: Vec<Option<String>>,
+    fail: impl Fn(usize, String) -> Error,
+) -> Result<Vec<f64>> {
+    let Some(coded) = coded else {
+        return Err(fail(0, "the column changes its type".to_owned()));
+    };
+    let mut numbers = Vec::with_capacity(texts.len());
+    for (row, text) in texts.into_iter().enumerate() {
+        numbers.push(match (text, &mut *coded) {
+            (None, _) => f64::NAN,
+            (Some(text), Coded::Found(texts)) => {
+                let number = texts.number(text) as usize;
+                if number >= MOST_CATEGORIES {
+                    let problem = format!(
+                        "there are more than {MOST_CATEGORIES} different texts, leave the column \
+                         out with `drop`"
+                    );
+                    return Err(fail(row, problem));
+                }
+                number as f64
+            }
+            (Some(text), Coded::Known(numbers, _)) => match numbers.get(&text) {
+                Some(&number) => number as f64,
+                None => {
+                    let shown: String = text.chars().take(40).collect();
+                    return Err(fail(
+                        row,
+                        format!(
+                            "the model does not know the category `{shown}`, write null where it \
+                             is missing"
+                        ),
+                    ));
+                }
+            },
+        });
+    }
+    Ok(numbers)
+}
+
+fn in_column(file: &str, column: &str, problem: impl Into<String>) -> Error {
+    let (file, column) = (file.to_owned(), Some(column.to_owned()));
+    Error::Content { file, line: None, column, problem: problem.into() }
+}
+
+fn at(file: &str, column: &str, row: usize, problem: &str) -> Error {
+    in_column(file, column, format!("row {row}: {problem}"))
+}
+
+/// Numbers none of which is missing.
+fn given(
+    values: Values,
+    file: &str,
+    column: &str,
+    range: &Range<usize>,
+    what: &str,
+) -> Result<Vec<f64>> {
+    let Values::Numbers(numbers) = values else {
+        return Err(in_column(file, column, format!("the {what} is text, it must be a number")));
+    };
+    match numbers.iter().position(|number| number.is_nan()) {
+        None => Ok(numbers),
+        Some(row) => Err(missing(file, column, range.start + row, what)),
+    }
+}
+
+fn missing(file: &str, column: &str, row: usize, what: &str) -> Error {
+    at(file, column, row, &format!("the {what} is missing, remove the row or fill it in"))
+}
+
+fn add_target(
+    target: &mut Option<Cells>,
+    values: Values,
+    file: &str,
+    column: &str,
+    range: &Range<usize>,
+) -> Result<()> {
+    match values {
+        Values::Numbers(_) => {
+            let numbers = given(values, file, column, range, "target")?;
+            let cells = target.get_or_insert_with(|| Cells::Numbers(Vec::new()));
+            if let Cells::Numbers(all) = cells {
+                all.extend(numbers);
+            }
+        }
+        Values::Text(texts) => {
+            let empty = || Cells::Text(Texts::default(), Vec::new());
+            if let Cells::Text(known, all) = target.get_or_insert_with(empty) {
+                for (row, text) in texts.into_iter().enumerate() {
+                    let missing = || missing(file, column, range.start + row, "target");
+                    all.push(known.number(text.ok_or_else(missing)?));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn finish_target(cells: Cells, file: &str, column: &str, task: Option<Task>) -> Result<Target> {
+    let (texts, numbers) = match cells {
+        Cells::Numbers(values) => {
+            let fail = |row: usize, problem: String| at(file, column, row, &problem);
+            return number_target(values, task, fail);
+        }
+        Cells::Text(texts, numbers) => (texts, numbers),
+    };
+    // The rules for text are CSV's: texts that are numbers are numbers.
+    if texts.known.keys().all(|text| text.parse::<f64>().is_ok()) || task == Some(Task::Regression)
+    {
+        let mut by_number = vec![""; texts.known.len()];
+        for (text, &number) in &texts.known {
+            by_number[number as usize] = text;
+        }
+        let cells: Vec<(u64, String)> = numbers
+            .iter()
+            .zip(0..)
+            .map(|(&number, row)| (row, by_number[number as usize].to_owned()))
+            .collect();
+        return make_target(file, column, &cells, task);
+    }
+    let (names, place) = texts.sorted();
+    let labels = numbers.into_iter().map(|number| place[number as usize]).collect();
+    Ok(Target::Classes { labels, names })
+}
+
+/// Groups of rows, numbered in the order in which they first occur.
+#[derive(Default)]
+struct GroupNames {
+    texts: Texts,
+    numbers: BTreeMap<u64, usize>,
+}
+
+impl GroupNames {
+    fn add(
+        &mut self,
+        values: Values,
+        file: &str,
+        column: &str,
+        range: &Range<usize>,
+        groups: &mut Vec<usize>,
+    ) -> Result<()> {
+        match values {
+            Values::Numbers(_) => {
+                for number in given(values, file, column, range, "group")? {
+                    let next = self.numbers.len();
+                    // −0 and 0 are one group.
+                    groups.push(*self.numbers.entry((number + 0.0).to_bits()).or_insert(next));
+                }
+            }
+            Values::Text(texts) => {
+                for (row, text) in texts.into_iter().enumerate() {
+                    let missing = || missing(file, column, range.start + row, "group");
+                    groups.push(self.texts.number(text.ok_or_else(missing)?) as usize);
+                }
+            }
+        }
+        Ok(())
+    }
+}

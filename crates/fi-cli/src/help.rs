@@ -40,7 +40,7 @@ pub(crate) fn command() -> clap::Command {
     let mut examples = String::new();
     for (_, example) in EXAMPLES.iter().filter(|(name, _)| known(name)) {
         // Writing to a text cannot fail.
-        let _ = write!(examples, "  \\fi {example}\n");
+        let _ = writeln!(examples, "  \\fi {example}");
     }
     command.after_help(examples).help_template(TEMPLATE)
 }

@@ -152,10 +152,10 @@ impl Command {
                 said.push(sentence);
             }
         }
-        if let Some(first) = importances.first() {
-            if let Some(note) = self.picture.draw(first)? {
-                session.note(note);
-            }
+        if let Some(first) = importances.first()
+            && let Some(note) = self.picture.draw(first)?
+        {
+            session.note(note);
         }
         match sink {
             Sink::Table => print_importance(&importances),

@@ -94,7 +94,7 @@ impl InteractionsCommand {
                     session.note(format!("Note: {warning}."));
                 }
                 match sink {
-                    Sink::Table => self.print(&found),
+                    Sink::Table => Self::print(&found),
                     Sink::File { path, extension: "npy" } => {
                         fi_io::write_npy(path, &found.values)?;
                     }
@@ -252,7 +252,7 @@ impl InteractionsCommand {
     }
 
     /// The pairs with the largest sizes, and how the two relate.
-    fn print(&self, found: &Interaction) {
+    fn print(found: &Interaction) {
         if let (Some(metric), Some(score)) = (&found.metric, found.score) {
             println!("{metric} (without removing any: {})", fi_viz::number(score));
         }

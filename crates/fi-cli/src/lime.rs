@@ -135,7 +135,7 @@ impl LimeArgs {
         &self,
         session: &Session,
         model: &Stored,
-        rows: Array2<f64>,
+        rows: &Array2<f64>,
         learnt_on: Option<Array2<f64>>,
         players: &Players,
         data: &DataArgs,

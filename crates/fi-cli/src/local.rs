@@ -117,7 +117,7 @@ impl Explain {
         let players = self.sequence.players(&self.groups, &model.feature_names)?;
         if self.method == Method::Lime {
             let learnt_on = self.shap.background(model, &self.data)?;
-            return self.lime.explain(session, model, rows, learnt_on, &players, &self.data);
+            return self.lime.explain(session, model, &rows, learnt_on, &players, &self.data);
         }
         if self.method == Method::Occlusion {
             let view = Swappable::new(model, &model.feature_names, players, rows.view())?;

@@ -63,9 +63,9 @@ pub(crate) struct Everywhere {
 #[derive(Subcommand)]
 enum Command {
     /// Train one of fi's own models, and say how good it is on rows it has not seen
-    Train(train::Train),
+    Train(Box<train::Train>),
     /// Predict rows
-    Predict(predict::Predict),
+    Predict(Box<predict::Predict>),
     /// Say what a model file is
     Inspect(inspect::Inspect),
     /// One score per feature: how much each matters to the model as a whole

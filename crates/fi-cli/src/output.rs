@@ -50,10 +50,11 @@ impl<'a> Sink<'a> {
 
 /// A table as `.parquet` or `.csv`.
 pub(crate) fn write_table(path: &Path, extension: &str, table: &fi_io::Table) -> Done {
-    Ok(match extension {
+    match extension {
         "parquet" => fi_io::write_table_parquet(path, table)?,
         _ => fi_io::write_table_csv(path, table)?,
-    })
+    }
+    Ok(())
 }
 
 /// Rows of numbers as a table of columns with names.

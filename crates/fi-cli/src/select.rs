@@ -165,7 +165,7 @@ impl Select {
         for warning in &selection.warnings {
             session.note(format!("Note: {warning}."));
         }
-        self.say(session, &selection, honest.as_ref());
+        Self::say(session, &selection, honest.as_ref());
         // The model first: without it the call has failed, and leaves no table.
         if let Some(path) = &self.refit {
             let stored = refit(&run, &learner, &selection, &data)?;
@@ -283,7 +283,7 @@ impl Select {
     }
 
     /// What was chosen, and what it is worth on rows that the choice has not seen.
-    fn say(&self, session: &Session, selection: &Selection, honest: Option<&Honest>) {
+    fn say(session: &Session, selection: &Selection, honest: Option<&Honest>) {
         let n = selection.players.len();
         session.note(format!(
             "{} of {n} are chosen: {}.",

@@ -214,7 +214,8 @@ fn lime_says_what_its_lines_are_worth() {
 #[test]
 fn every_algorithm_of_shap_adds_up() {
     let desk = Desk::with_model();
-    let head: String = desk.text("test.csv").lines().take(13).map(|l| format!("{l}\n")).collect();
+    let text = desk.text("test.csv");
+    let head = text.split_inclusive('\n').take(13).collect::<String>();
     std::fs::write(desk.path("few.csv"), head).unwrap();
     let on = "--model m.fi --data few.csv --background few.csv";
     desk.done("predict --model m.fi --data few.csv --output p.npy");
@@ -331,7 +332,8 @@ fn pairs_are_redundant_or_need_each_other() {
     assert!(strongest("tree.csv").starts_with("a,b,"));
     for words in ["exact", "exact --index taylor", "kernel --index faith --shap-samples 8"] {
         let few = "--data few.csv --background few.csv";
-        let head: String = desk.text("p.csv").lines().take(13).map(|l| format!("{l}\n")).collect();
+        let text = desk.text("p.csv");
+        let head = text.split_inclusive('\n').take(13).collect::<String>();
         std::fs::write(desk.path("few.csv"), head).unwrap();
         let call = format!("interactions shap --model p.fi {few} --algorithm {words}");
         desk.done(&format!("{call} --output any.csv"));
@@ -403,11 +405,9 @@ fn methods_and_models_are_compared() {
     for picture in ["ranks.svg", "agreement.svg"] {
         assert!(desk.text(&format!("folder/{picture}")).contains("permutation"));
     }
-    let two = format!(
-        "compare --models m.fi,t.fi --methods permutation,lofo --learner tree --folds 2 \
-         --data test.csv --target y --drop site --measure kendall --output c.json"
-    );
-    desk.done(&two);
+    let two = "compare --models m.fi,t.fi --methods permutation,lofo --learner tree --folds 2 \
+         --data test.csv --target y --drop site --measure kendall --output c.json";
+    desk.done(two);
     let json = desk.json("c.json");
     assert_eq!(json["comparison"]["measure"], "Kendall τ-b");
     let names = ["m.fi: permutation", "t.fi: permutation", "lofo"];

@@ -264,7 +264,7 @@ impl Permutation {
         let used = self.checked(run, data, metrics)?;
         let data = &only(data, &used)?;
         let predictions = predict_in_batches(model, data.rows(), self.batch_rows, &used)?;
-        self.scored(run, model, data, &used, predictions, players, metrics, shuffled, how, work)
+        Self::scored(run, model, data, &used, &predictions, players, metrics, shuffled, how, work)
     }
 
     /// Checks the settings, and finds the rows that are used.
@@ -299,12 +299,11 @@ impl Permutation {
     /// Prepares the scoring of the used rows, whose predictions are these, and hands it to `work`.
     #[expect(clippy::too_many_arguments, reason = "those of the entry point, and what is prepared")]
     fn scored<T>(
-        &self,
         run: &Run<'_>,
         model: &dyn Model,
         data: &Dataset,
         used: &[usize],
-        predictions: Array2<f64>,
+        predictions: &Array2<f64>,
         players: &Players,
         metrics: &[Metric],
         shuffled: &dyn Shuffled,
@@ -317,14 +316,14 @@ impl Permutation {
         let units = units.for_players(players.len(), run.split(BLOCKS).seed());
         let scorers = metrics
             .iter()
-            .map(|metric| Scorer::new(metric, model, data, &units, &blocks, &predictions))
+            .map(|metric| Scorer::new(metric, model, data, &units, &blocks, predictions))
             .collect::<Result<Vec<_>>>()?;
         let shuffles = Shuffles {
             shuffled,
             run: run.split(BLOCKS),
             seed: *run,
             data,
-            predictions: &predictions,
+            predictions,
             rows,
             players,
             method,

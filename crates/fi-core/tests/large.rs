@@ -1,7 +1,5 @@
 //! Tables that are read in blocks give the bits of tables in memory.
 
-#![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
-
 use fi_core::{Dataset, Function, LargeDataset, Metric, Model, Permutation, Players, Run, Target};
 use ndarray::{Array2, ArrayView2, Axis};
 

@@ -78,11 +78,10 @@ impl ParquetFile {
         }
         let mut sorted: Vec<&String> = names.iter().collect();
         sorted.sort_unstable();
-        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Error::content(
-                &file,
-                format!("two columns are called `{}`, give every column its own name", pair[0]),
-            ));
+        if let Some(name) = twice(&sorted) {
+            let problem =
+                format!("two columns are called `{name}`, give every column its own name");
+            return Err(Error::content(&file, problem));
         }
         if let Some(field) = fields.iter().find(|field| field.is_group()) {
             return Err(Error::Content {
@@ -134,7 +133,7 @@ impl ParquetFile {
         if n_rows == 0 {
             return Err(Error::content(&file, "the table has no rows, there must be one"));
         }
-        Ok(Self { file, names, kinds, n_rows, reader })
+        Ok(Self { file, reader, names, kinds, n_rows })
     }
 
     /// The file, for errors.
@@ -508,6 +507,11 @@ where
         }
     }
     Ok(Ok(Values::Text(found)))
+}
+
+/// The first name that follows itself.
+fn twice<'a>(sorted: &[&'a String]) -> Option<&'a String> {
+    sorted.iter().zip(sorted.iter().skip(1)).find(|(a, b)| a == b).map(|(name, _)| *name)
 }
 
 #[cfg(test)]

@@ -282,19 +282,17 @@ fn encode(
                 }
                 number as f64
             }
-            (Some(text), Coded::Known(numbers, _)) => match numbers.get(&text) {
-                Some(&number) => number as f64,
-                None => {
+            (Some(text), Coded::Known(numbers, _)) => {
+                let Some(&number) = numbers.get(&text) else {
                     let shown: String = text.chars().take(40).collect();
-                    return Err(fail(
-                        row,
-                        format!(
-                            "the model does not know the category `{shown}`, write null where it \
-                             is missing"
-                        ),
-                    ));
-                }
-            },
+                    let problem = format!(
+                        "the model does not know the category `{shown}`, write null where it is \
+                         missing"
+                    );
+                    return Err(fail(row, problem));
+                };
+                number as f64
+            }
         });
     }
     Ok(numbers)

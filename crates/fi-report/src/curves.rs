@@ -20,14 +20,13 @@ pub(crate) fn curves(
     }
     let n_rows = view.rows.nrows();
     let alone;
-    let data: &Dataset = match &view.data {
-        Some(data) => data,
-        None => {
-            let target = Target::Values(vec![0.0; n_rows]);
-            let names = view.names.iter().cloned();
-            alone = Dataset::new(view.rows.clone(), target)?.with_feature_names(names)?;
-            &alone
-        }
+    let data: &Dataset = if let Some(data) = &view.data {
+        data
+    } else {
+        let target = Target::Values(vec![0.0; n_rows]);
+        let names = view.names.iter().cloned();
+        alone = Dataset::new(view.rows.clone(), target)?.with_feature_names(names)?;
+        &alone
     };
     if n_rows > report.max_curve_rows && report.n_curves > 0 {
         let most = report.max_curve_rows;

@@ -32,7 +32,7 @@ pub(crate) fn permutation(
         ..Permutation::default()
     };
     let (players, metrics) = (&view.players, [metric]);
-    let mut found = match view.trees(model) {
+    let mut found = match View::trees(model) {
         Some(trees) => tree::permutation(run, &settings, trees, data, players, &metrics),
         None => settings.importance(run, view.model.as_ref(), data, players, &metrics),
     }
@@ -54,7 +54,7 @@ pub(crate) fn guards(
     {
         warnings.extend(guards::seen_rows(data, trained)?);
     }
-    let swaps = scored.is_some() || view.trees(model).is_none();
+    let swaps = scored.is_some() || View::trees(model).is_none();
     if swaps && !view.is_filled {
         let target = Target::Values(vec![0.0; view.rows.nrows()]);
         let names = view.names.iter().cloned();

@@ -115,7 +115,7 @@ impl<'a, 'd> View<'a, 'd> {
     }
 
     /// The trees, if they read the rows as they are.
-    pub(crate) fn trees<'m>(&self, model: &'m Stored) -> Option<&'m Trees> {
+    pub(crate) fn trees(model: &Stored) -> Option<&Trees> {
         match (&model.model, &model.scaler) {
             (Fitted::Trees(trees), None) => Some(trees),
             _ => None,

@@ -1,5 +1,7 @@
 //! The pictures of the page.
 
+use std::fmt::Write as _;
+
 use fi_viz::{BarChart, Beeswarm, ColorScale, CurveChart, Dependence, Heatmap};
 use maud::{Markup, PreEscaped, html};
 use ndarray::{Axis, s};
@@ -176,7 +178,7 @@ pub(crate) fn correlation(findings: &Findings) -> Result<Option<Markup>> {
         .to_owned();
     if correlation.names.len() < findings.features.len() {
         let (shown, all) = (correlation.names.len(), findings.features.len());
-        caption.push_str(&format!(" The {shown} most important of {all} features are shown."));
+        let _ = write!(caption, " The {shown} most important of {all} features are shown.");
     }
     figure(&chart.figure()?, &caption).map(Some)
 }

@@ -262,7 +262,7 @@ impl Report {
         view: &View<'_, '_>,
         notes: &mut Vec<String>,
     ) -> Vec<usize> {
-        let most = match view.trees(model) {
+        let most = match View::trees(model) {
             Some(_) => self.max_explained_rows,
             None => self.max_predicted_rows,
         };

@@ -3,6 +3,8 @@
 //! The first row stands on the page as a table. The others are data of the page's script, a sample
 //! of rows and of each row the largest values, so that the page stays small.
 
+use std::fmt::Write as _;
+
 use fi_viz::number;
 use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
@@ -115,7 +117,7 @@ pub(crate) fn json_in_html(value: &impl Serialize) -> Result<String> {
         // All of them can stand only inside strings.
         match character {
             '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                safe.push_str(&format!("\\u{:04x}", u32::from(character)));
+                let _ = write!(safe, "\\u{:04x}", u32::from(character));
             }
             other => safe.push(other),
         }

@@ -38,7 +38,7 @@ pub(crate) fn explain(
     drawn.sort_unstable();
     let background = view.rows.select(Axis(0), &drawn);
     let n_background = background.nrows();
-    let Some(trees) = view.trees(model) else {
+    let Some(trees) = View::trees(model) else {
         let (exact, permutation) = (
             shapley::Exact,
             shapley::Permutation { n_permutations: PERMUTATIONS, ..Default::default() },

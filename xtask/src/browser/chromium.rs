@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 /// Where packages put the browser.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 /// A loaded machine may take long to answer.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The browser to run: the one that was named, or the first on the path.
 pub(super) fn find(named: Option<&Path>) -> Result<PathBuf> {
@@ -90,7 +90,8 @@ impl Chromium {
     /// Calls a method and waits for its answer.
     pub(super) fn call(&mut self, method: &str, params: Value) -> Result<Value> {
         self.next_id += 1;
-        let mut message = json!({"id": self.next_id, "method": method, "params": params});
+        let mut message = json!({"id": self.next_id, "method": method});
+        message["params"] = params;
         if let Some(session) = &self.session {
             message["sessionId"] = json!(session);
         }

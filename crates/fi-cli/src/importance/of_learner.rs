@@ -44,7 +44,7 @@ impl Command {
             }
             // The only one that is left.
             _ => {
-                let base = self.base.iter().map(|name| self.column(data, name));
+                let base = self.base.iter().map(|name| Self::column(data, name));
                 let base = base.collect::<Done<Vec<usize>>>()?;
                 let players = if base.is_empty() { players } else { without(&players, &base)? };
                 LeaveOneIn { folds, base, confidence }
@@ -53,7 +53,7 @@ impl Command {
         })
     }
 
-    fn column(&self, data: &Dataset, name: &String) -> Done<usize> {
+    fn column(data: &Dataset, name: &String) -> Done<usize> {
         let names = data.feature_names();
         names.iter().position(|other| other == name).map_or_else(
             || {

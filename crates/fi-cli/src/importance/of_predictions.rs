@@ -280,12 +280,11 @@ impl Command {
         let metrics = self.metrics(&data, &Metric::LogLoss)?;
         let args = &self.removal;
         let warnings = of_scored_rows(model, &data, &players, !args.is_conditional())?;
-        let background = match self.shap.background(model, &self.data)? {
-            Some(rows) => rows,
-            None => {
-                session.note("The rows of --data are the background; --background names others.");
-                data.rows().to_owned()
-            }
+        let background = if let Some(rows) = self.shap.background(model, &self.data)? {
+            rows
+        } else {
+            session.note("The rows of --data are the background; --background names others.");
+            data.rows().to_owned()
         };
         let whole = ndarray::concatenate(Axis(0), &[data.rows(), background.view()])?;
         let view = Swappable::new(model, &model.feature_names, players, whole.view())?;

@@ -86,12 +86,12 @@ impl Permutation {
             Ok(())
         })?;
         let how = ("permutation", &everywhere as &_);
-        self.scored(
+        Self::scored(
             run,
             model,
             data.rest(),
             &used,
-            predictions,
+            &predictions,
             players,
             metrics,
             shuffled,

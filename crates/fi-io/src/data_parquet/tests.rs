@@ -24,7 +24,8 @@ fn decimals_are_rounded_once() {
     assert_eq!(scaled(-1234, 2), -12.34);
     assert_eq!(scaled(1, 25), 1e-25);
     // The quotient of the rounded parts would be 12345678901234567000.
-    assert_eq!(scaled(12_345_678_901_234_567_890_123_456, 6), 12_345_678_901_234_567_890.123_456);
+    let nearest: f64 = "12345678901234567890.123456".parse().unwrap();
+    assert_eq!(scaled(12_345_678_901_234_567_890_123_456, 6), nearest);
     assert_eq!(of_bytes(&[0xff, 0x38], Kind::Decimal { scale: 2 }), Ok(-2.0));
     assert_eq!(of_bytes(&[], Kind::Decimal { scale: 2 }), Ok(0.0));
     let problem = of_bytes(&[1; 17], Kind::Decimal { scale: 2 }).unwrap_err();

@@ -1,7 +1,7 @@
 //! The rows of a two-dimensional `.npy` file, block after block.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use fi_core::Target;
@@ -63,7 +63,6 @@ impl NpyRows {
                 length.saturating_sub(data_start)
             )));
         }
-        use std::io::{Seek, SeekFrom};
         file.seek(SeekFrom::Start(data_start)).map_err(system)?;
         Ok(Self { file, header, n_rows, n_columns })
     }
@@ -127,7 +126,6 @@ type Plan = (Vec<String>, Vec<usize>, Vec<(Use, usize)>);
 fn plan(file: &str, columns: &[String], options: &DataOptions, with_target: bool) -> Result<Plan> {
     let target = match &options.target {
         Some(TargetSource::Column(name)) => Some(name.clone()),
-        Some(TargetSource::File(_)) => None,
         None if with_target => {
             return Err(Error::content(
                 file,
@@ -135,7 +133,7 @@ fn plan(file: &str, columns: &[String], options: &DataOptions, with_target: bool
                  of its own",
             ));
         }
-        None => None,
+        Some(TargetSource::File(_)) | None => None,
     };
     let csv = CsvOptions {
         target,

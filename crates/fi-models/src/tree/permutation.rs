@@ -229,12 +229,11 @@ impl<C: Code> Shuffled for OnePass<'_, C> {
         let groups =
             Group::of(shuffles, ranks.of_column(), ensemble.n_features(), ensemble.n_outputs());
         let made;
-        let coded = match &self.rows {
-            Some(coded) => coded,
-            None => {
-                made = ranks.encode::<C>(run, rows)?;
-                &made
-            }
+        let coded = if let Some(coded) = &self.rows {
+            coded
+        } else {
+            made = ranks.encode::<C>(run, rows)?;
+            &made
         };
         let n_rows = rows.nrows();
         let answers = run.map(n_rows.div_ceil(TASK_ROWS), |task, _| {

@@ -91,11 +91,14 @@ impl Played {
     }
 }
 
+/// No game's network has more layers.
+const MOST_LAYERS: usize = 100;
+
 /// The network of a game: hidden layers of ReLU units, then the classes' margins. One margin is the
 /// second of two classes'; the first one's is 0.
 pub(super) fn network(folder: &Path, name: &str) -> Result<Network> {
     let file = |what: &str, i: usize| folder.join(format!("{name}-{what}-{i}.npy"));
-    let n_layers = (0..).take_while(|&i| file("weights", i).exists()).count();
+    let n_layers = (0..MOST_LAYERS).take_while(|&i| file("weights", i).exists()).count();
     let layers = (0..n_layers).map(|i| -> Result<Dense> {
         let (mut weights, mut bias) =
             (read_npy_2d(file("weights", i))?, read_npy_1d(file("bias", i))?);

@@ -82,7 +82,8 @@ impl Browser {
     pub(crate) fn run(self) -> Result<()> {
         let browser = chromium::find(self.chromium.as_deref())?;
         let fi = match self.fi {
-            Some(fi) => fi,
+            // It is called from another folder.
+            Some(fi) => std::path::absolute(&fi).with_context(|| fi.display().to_string())?,
             None => crate::docs_test::build()?,
         };
         let folder = root().join("target/browser");

@@ -13,27 +13,56 @@ const LARGEST_SEED: u64 = 16 << 10;
 /// A target and where files of its format stand in the project.
 struct Target {
     name: &'static str,
-    folder: &'static str,
+    folders: &'static [&'static str],
     suffix: &'static str,
 }
 
-const MODELS: &str = "crates/fi-models/tests/golden";
-
 /// One for each parser.
 const TARGETS: &[Target] = &[
-    Target { name: "xgboost_json", folder: "xgboost", suffix: ".json" },
-    Target { name: "xgboost_ubjson", folder: "xgboost", suffix: ".ubj" },
-    Target { name: "lightgbm", folder: "lightgbm", suffix: ".txt" },
-    Target { name: "catboost", folder: "catboost", suffix: "model.json" },
-    Target { name: "onnx", folder: "onnx", suffix: ".onnx" },
-    Target { name: "scikit_learn", folder: "scikit_learn", suffix: ".model.json" },
-    Target { name: "safetensors", folder: "networks", suffix: ".safetensors" },
-    Target { name: "store", folder: "", suffix: ".fi" },
+    Target {
+        name: "xgboost_json",
+        folders: &["crates/fi-models/tests/golden/xgboost"],
+        suffix: ".json",
+    },
+    Target {
+        name: "xgboost_ubjson",
+        folders: &["crates/fi-models/tests/golden/xgboost"],
+        suffix: ".ubj",
+    },
+    Target {
+        name: "lightgbm",
+        folders: &["crates/fi-models/tests/golden/lightgbm"],
+        suffix: ".txt",
+    },
+    Target {
+        name: "catboost",
+        folders: &["crates/fi-models/tests/golden/catboost"],
+        suffix: "model.json",
+    },
+    Target {
+        name: "onnx",
+        folders: &[
+            "crates/fi-models/tests/golden/onnx",
+            "crates/fi-models/tests/golden/onnx_graphs",
+        ],
+        suffix: ".onnx",
+    },
+    Target {
+        name: "scikit_learn",
+        folders: &["crates/fi-models/tests/golden/scikit_learn"],
+        suffix: ".model.json",
+    },
+    Target {
+        name: "safetensors",
+        folders: &["crates/fi-models/tests/golden/networks"],
+        suffix: ".safetensors",
+    },
+    Target { name: "store", folders: &["crates/fi-models/tests/golden"], suffix: ".fi" },
     // What these begin with stands in `fuzz/corpus`.
-    Target { name: "npy", folder: "", suffix: ".npy" },
-    Target { name: "npz", folder: "", suffix: ".npz" },
-    Target { name: "csv", folder: "", suffix: ".csv" },
-    Target { name: "parquet", folder: "", suffix: ".parquet" },
+    Target { name: "npy", folders: &[], suffix: ".npy" },
+    Target { name: "npz", folders: &[], suffix: ".npz" },
+    Target { name: "csv", folders: &[], suffix: ".csv" },
+    Target { name: "parquet", folders: &["crates/fi-io/tests/golden"], suffix: ".parquet" },
 ];
 
 /// Run the fuzz targets (needs a nightly compiler and `cargo install cargo-fuzz`)
@@ -75,6 +104,13 @@ impl Fuzz {
         // What is found goes here, and not between the files that are committed.
         let found = root.join("fuzz/target/found").join(target.name);
         fs::create_dir_all(&found)?;
+        let has_files =
+            |folder: &Path| fs::read_dir(folder).is_ok_and(|mut all| all.next().is_some());
+        ensure!(
+            has_files(&seeds) || has_files(&corpus),
+            "{} has no file to begin with",
+            target.name
+        );
         let mut command = Command::new("cargo");
         command.args(["+nightly", "fuzz", "run", "--sanitizer", &self.sanitizer, target.name]);
         command.arg(found).arg(seeds);
@@ -96,21 +132,23 @@ impl Fuzz {
 fn seeds(root: &Path, target: &Target) -> Result<PathBuf> {
     let seeds = root.join("fuzz/target/seeds").join(target.name);
     fs::create_dir_all(&seeds)?;
-    let folder = root.join(MODELS).join(target.folder);
-    for entry in fs::read_dir(&folder).with_context(|| format!("{}", folder.display()))? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !name.ends_with(target.suffix) || path.metadata()?.len() > LARGEST_SEED {
-            continue;
+    for folder in target.folders {
+        let folder = root.join(folder);
+        for entry in fs::read_dir(&folder).with_context(|| format!("{}", folder.display()))? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if !name.ends_with(target.suffix) || path.metadata()?.len() > LARGEST_SEED {
+                continue;
+            }
+            let mut bytes = fs::read(&path)?;
+            if target.name == "safetensors" {
+                // The layers, a zero, the tensors.
+                let layers = fs::read(path.with_extension("json"))?;
+                ensure!(!layers.contains(&0), "{name} has layers with a zero");
+                bytes = [layers, vec![0], bytes].concat();
+            }
+            fs::write(seeds.join(name), bytes)?;
         }
-        let mut bytes = fs::read(&path)?;
-        if target.name == "safetensors" {
-            // The layers, a zero, the tensors.
-            let layers = fs::read(path.with_extension("json"))?;
-            ensure!(!layers.contains(&0), "{name} has layers with a zero");
-            bytes = [layers, vec![0], bytes].concat();
-        }
-        fs::write(seeds.join(name), bytes)?;
     }
     Ok(seeds)
 }

@@ -91,6 +91,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// A [`Error::Parameter`] whose value is a text that cannot be read, cut to a line's length.
+    pub fn unreadable(name: &'static str, text: &str, requirement: impl Into<String>) -> Self {
+        let value = text.chars().take(80).collect();
+        Self::Parameter { name, value, requirement: requirement.into() }
+    }
+
+    /// The same of a [`Error::NotFinite`] whose row has another number in the caller's table.
+    pub fn with_row(self, number: impl FnOnce(usize) -> usize) -> Self {
+        match self {
+            Self::NotFinite { what, row, column, value } => {
+                Self::NotFinite { what, row: number(row), column, value }
+            }
+            error => error,
+        }
+    }
+
     /// Wraps the error of a foreign model or learner.
     pub fn model(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Model { source: Arc::from(source.into()) }

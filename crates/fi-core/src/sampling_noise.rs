@@ -311,6 +311,16 @@ mod tests {
     }
 
     #[test]
+    fn weights_of_one_and_cells_of_all_change_no_bit() {
+        let units = Units::new(&data(4).with_groups(vec![9, 3, 9, 9]).unwrap());
+        let (increases, donors) = ([0.1, -0.7, 3.3, 1e-3], &[2, 0, 1, 3][..]);
+        for origin in [None, Some(Origin { donors, cells: None })] {
+            let plain = units.contributions(&increases, None, origin);
+            assert_eq!(plain, units.contributions(&increases, Some(&[1.0; 4]), origin));
+        }
+    }
+
+    #[test]
     fn a_row_without_weight_is_no_target() {
         let units = Units::new(&data(3));
         let weights = [1.0, 0.0, 1.0];

@@ -230,14 +230,8 @@ pub(crate) fn predict_in_batches(
     let mut predictions = Array2::zeros((rows.nrows(), model.n_outputs()));
     for start in (0..rows.nrows()).step_by(batch_rows) {
         let end = (start + batch_rows).min(rows.nrows());
-        let predicted = predict_checked(model, rows.slice(s![start..end, ..])).map_err(
-            |error| match error {
-                Error::NotFinite { what, row, column, value } => {
-                    Error::NotFinite { what, row: row_names[start + row], column, value }
-                }
-                error => error,
-            },
-        )?;
+        let predicted = predict_checked(model, rows.slice(s![start..end, ..]))
+            .map_err(|error| error.with_row(|row| row_names[start + row]))?;
         predictions.slice_mut(s![start..end, ..]).assign(&predicted);
     }
     Ok(predictions)

@@ -33,7 +33,8 @@ fn blocks_of_any_size_give_the_bits_of_the_whole() {
     let names = ["a", "b", "c"];
     let data = LargeDataset::new(&view, target, Some(weights), Some(groups), names).unwrap();
     for batch_rows in [1, 10, 137, 1000] {
-        for memory in [None, Some(65 << 20)] {
+        // Sixteen shuffles at once, and two.
+        for memory in [None, Some((64 << 20) + 30_000)] {
             let settings = Permutation { batch_rows, ..settings.clone() };
             let found = settings
                 .importance_of_blocks(&run, &model(), &data, &players, &metrics, memory)

@@ -294,34 +294,35 @@ impl AnyLearner {
         fit_standardized(run, data, Input::Features(data.n_features()), fit)
     }
 
-    fn set(&mut self, key: &str, value: &str) -> Result<()> {
-        let whole = |name| value.parse::<usize>().map(Some).map_err(|_| bad(name, value, "whole"));
-        let number = |name| {
+    /// Sets one of the keys of its kind.
+    fn set(&mut self, key: &'static str, value: &str) -> Result<()> {
+        let bad = |requirement| Error::unreadable(key, value, requirement);
+        let whole = || value.parse::<usize>().map(Some).map_err(|_| bad("a whole number from 0"));
+        let number = || {
             let parsed = value.parse::<f64>().ok().filter(|value| value.is_finite());
-            parsed.map(Some).ok_or_else(|| bad(name, value, "a number"))
+            parsed.map(Some).ok_or_else(|| bad("a number"))
         };
         match key {
-            "n_estimators" => self.n_estimators = whole("n_estimators")?,
-            "max_depth" => self.max_depth = whole("max_depth")?,
-            "max_leaf_nodes" => self.max_leaf_nodes = whole("max_leaf_nodes")?,
-            "min_samples_leaf" => self.min_samples_leaf = whole("min_samples_leaf")?,
+            "n_estimators" => self.n_estimators = whole()?,
+            "max_depth" => self.max_depth = whole()?,
+            "max_leaf_nodes" => self.max_leaf_nodes = whole()?,
+            "min_samples_leaf" => self.min_samples_leaf = whole()?,
             "max_features" => self.max_features = Some(value.parse()?),
-            "learning_rate" => self.learning_rate = number("learning_rate")?,
+            "learning_rate" => self.learning_rate = number()?,
             "penalty" => {
-                let penalty = number("penalty")?;
+                let penalty = number()?;
                 if penalty.is_some_and(|penalty| penalty < 0.0) {
-                    return Err(bad("penalty", value, "a number from 0"));
+                    return Err(bad("a number from 0"));
                 }
                 self.penalty = penalty;
             }
-            "epochs" => self.epochs = whole("epochs")?,
-            "batch_size" => self.batch_size = whole("batch_size")?,
-            "dropout" => self.dropout = number("dropout")?,
-            "l2" => self.l2 = number("l2")?,
+            "epochs" => self.epochs = whole()?,
+            "batch_size" => self.batch_size = whole()?,
+            "dropout" => self.dropout = number()?,
+            "l2" => self.l2 = number()?,
             "hidden" => {
                 let units: std::result::Result<_, _> = value.split('x').map(str::parse).collect();
-                let units = units.map_err(|_| bad("hidden", value, "units such as 50x100"))?;
-                self.hidden = Some(units);
+                self.hidden = Some(units.map_err(|_| bad("units such as 50x100"))?);
             }
             // All that is left of the keys.
             _ => {
@@ -330,17 +331,12 @@ impl AnyLearner {
                     "tanh" => Activation::Tanh,
                     "sigmoid" => Activation::Sigmoid,
                     "linear" => Activation::Linear,
-                    _ => return Err(bad("activation", value, "relu, tanh, sigmoid or linear")),
+                    _ => return Err(bad("relu, tanh, sigmoid or linear")),
                 });
             }
         }
         Ok(())
     }
-}
-
-fn bad(name: &'static str, value: &str, requirement: &str) -> Error {
-    let value = value.chars().take(80).collect();
-    Error::Parameter { name, value, requirement: requirement.to_owned() }
 }
 
 impl FromStr for AnyLearner {
@@ -350,24 +346,26 @@ impl FromStr for AnyLearner {
         let (name, settings) = text.split_once(':').map_or((text, None), |(a, b)| (a, Some(b)));
         let Some((_, kind)) = LearnerKind::ALL.iter().find(|(known, _)| *known == name) else {
             let names: Vec<&str> = LearnerKind::ALL.iter().map(|(name, _)| *name).collect();
-            return Err(bad("learner", name, &format!("one of {}", names.join(", "))));
+            let requirement = format!("one of {}", names.join(", "));
+            return Err(Error::unreadable("learner", name, requirement));
         };
         let mut learner = Self::new(*kind);
         for setting in settings.into_iter().flat_map(|settings| settings.split(',')) {
             let Some((key, value)) = setting.split_once('=') else {
-                return Err(bad("learner", text, "NAME or NAME:key=value,key=value"));
+                let requirement = "NAME or NAME:key=value,key=value";
+                return Err(Error::unreadable("learner", text, requirement));
             };
             let key = key.replace('-', "_");
             let keys = kind.keys();
-            if !keys.contains(&key.as_str()) {
+            let Some(&known) = keys.iter().find(|known| **known == key) else {
                 let requirement = if keys.is_empty() {
                     format!("left out: `{name}` has no settings")
                 } else {
                     format!("of `{name}` one of {}", keys.join(", "))
                 };
-                return Err(bad("learner's setting", &key, &requirement));
-            }
-            learner.set(&key, value)?;
+                return Err(Error::unreadable("learner's setting", &key, requirement));
+            };
+            learner.set(known, value)?;
         }
         Ok(learner)
     }
@@ -483,7 +481,10 @@ mod tests {
             error("forest:max_depth"),
             "`learner` is `forest:max_depth`, it must be NAME or NAME:key=value,key=value"
         );
-        assert_eq!(error("forest:max_depth=-1"), "`max_depth` is `-1`, it must be whole");
+        assert_eq!(
+            error("forest:max_depth=-1"),
+            "`max_depth` is `-1`, it must be a whole number from 0"
+        );
         assert_eq!(error("ridge:penalty=-1"), "`penalty` is `-1`, it must be a number from 0");
         assert_eq!(error("mlp:dropout=inf"), "`dropout` is `inf`, it must be a number");
         assert_eq!(

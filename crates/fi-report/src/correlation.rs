@@ -6,6 +6,7 @@ use ndarray::{Array2, Axis};
 
 use crate::error::Result;
 use crate::model::View;
+use crate::report::drawn;
 
 /// More features make names that nobody reads.
 const MOST_FEATURES: usize = 30;
@@ -36,10 +37,8 @@ pub(crate) fn correlation(
         return Ok(None);
     }
     let shown = &top[..top.len().min(MOST_FEATURES)];
-    let mut rows: Vec<usize> = (0..n_rows).collect();
+    let rows = drawn(run, STREAM, n_rows, MOST_ROWS);
     if n_rows > MOST_ROWS {
-        rows = run.split(STREAM).rng(0).sample(n_rows, MOST_ROWS);
-        rows.sort_unstable();
         notes.push(format!("Correlations are of {MOST_ROWS} rows, drawn from {n_rows}."));
     }
     let table = view.rows.select(Axis(0), &rows);

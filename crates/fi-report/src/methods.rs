@@ -37,31 +37,30 @@ pub(crate) fn permutation(
         None => settings.importance(run, view.model.as_ref(), data, players, &metrics),
     }
     .map_err(of("permutation importance"))?;
-    let mut importance = found.swap_remove(0);
-    importance.warnings.extend(guards(model, view, Some(data))?);
-    Ok(importance)
+    Ok(found.swap_remove(0))
+}
+
+/// Rows that the model was trained on among those that are scored.
+pub(crate) fn seen(
+    model: &Stored,
+    view: &View<'_, '_>,
+    scored: &Dataset,
+) -> Result<Option<Warning>> {
+    match &model.training_rows {
+        Some(trained) if !view.is_filled => Ok(guards::seen_rows(scored, trained)?),
+        _ => Ok(None),
+    }
 }
 
 /// What speaks against methods that put other rows' values into a row.
-pub(crate) fn guards(
-    model: &Stored,
-    view: &View<'_, '_>,
-    scored: Option<&Dataset>,
-) -> Result<Vec<Warning>> {
-    let mut warnings = Vec::new();
-    if let (Some(data), Some(trained)) = (scored, &model.training_rows)
-        && !view.is_filled
-    {
-        warnings.extend(guards::seen_rows(data, trained)?);
+pub(crate) fn correlated(view: &View<'_, '_>) -> Result<Option<Warning>> {
+    if view.is_filled {
+        return Ok(None);
     }
-    let swaps = scored.is_some() || View::trees(model).is_none();
-    if swaps && !view.is_filled {
-        let target = Target::Values(vec![0.0; view.rows.nrows()]);
-        let names = view.names.iter().cloned();
-        let data = Dataset::new(view.rows.clone(), target)?.with_feature_names(names)?;
-        warnings.extend(guards::correlated(&data, &view.players, guards::THRESHOLD)?);
-    }
-    Ok(warnings)
+    let target = Target::Values(vec![0.0; view.rows.nrows()]);
+    let names = view.names.iter().cloned();
+    let data = Dataset::new(view.rows.clone(), target)?.with_feature_names(names)?;
+    Ok(guards::correlated(&data, &view.players, guards::THRESHOLD)?)
 }
 
 /// Scores that are read from the model's inside.

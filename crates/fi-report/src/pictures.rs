@@ -8,6 +8,7 @@ use ndarray::{Axis, s};
 
 use crate::error::Result;
 use crate::report::Findings;
+use crate::rows::spread;
 use crate::words::{explained, heading};
 
 /// So many bars are compared at a glance.
@@ -44,13 +45,6 @@ fn drawn_outputs(findings: &Findings) -> Vec<usize> {
     }
 }
 
-/// At most [`MOST_DOTS`] of the explained rows, at equal distances.
-fn dotted(findings: &Findings) -> Vec<usize> {
-    let n_rows = findings.explained.len();
-    let n = n_rows.min(MOST_DOTS);
-    (0..n).map(|i| i * n_rows / n).collect()
-}
-
 /// What an axis of SHAP values is called.
 fn adds_to(findings: &Findings, output: usize) -> String {
     let of = &findings.outputs[output];
@@ -67,7 +61,7 @@ fn has_values(findings: &Findings) -> bool {
 
 /// SHAP values of many rows at once.
 pub(crate) fn swarms(findings: &Findings) -> Result<Markup> {
-    let dots = dotted(findings);
+    let dots = spread(findings.explained.len(), MOST_DOTS);
     let values = findings.attribution.values.select(Axis(0), &dots);
     let rows = has_values(findings).then(|| {
         let columns: Vec<usize> = findings.members.iter().map(|members| members[0]).collect();
@@ -101,11 +95,12 @@ pub(crate) fn swarms(findings: &Findings) -> Result<Markup> {
 
 /// SHAP values over the values of the features that curves are drawn of.
 pub(crate) fn dependence(findings: &Findings) -> Result<Markup> {
-    if !has_values(findings) || findings.features.len() != findings.members.len() {
+    // Else a feature's place is not that of its player.
+    if !has_values(findings) || findings.model.n_groups.is_some() {
         return Ok(html! {});
     }
     let Some(&output) = drawn_outputs(findings).first() else { return Ok(html! {}) };
-    let dots = dotted(findings);
+    let dots = spread(findings.explained.len(), MOST_DOTS);
     let picked = |values: &[f64]| dots.iter().map(|&dot| values[dot]).collect::<Vec<f64>>();
     let mut drawn = Vec::new();
     for &feature in &findings.curved {
@@ -136,12 +131,7 @@ pub(crate) fn agreement(findings: &Findings) -> Result<Option<Markup>> {
     let names: Vec<String> = importances.iter().map(heading).collect();
     let chart = Heatmap {
         title: "Agreement between methods".to_owned(),
-        rows: names.clone(),
-        columns: names,
-        values: findings.agreement.clone(),
-        scale: ColorScale::Diverging { max_abs: 1.0 },
-        legend_label: "Spearman's ρ".to_owned(),
-        ..Heatmap::default()
+        ..Heatmap::agreement(names, findings.agreement.clone(), "Spearman's ρ")
     };
     let caption = "1: the same order, 0: unrelated orders, −1: reversed. An empty cell: one of the \
                    methods prefers nothing.";

@@ -168,9 +168,12 @@ impl Report {
         let mut notes = Vec::new();
         let scored = view.data.as_ref().map(|data| self.scored(run, data, &mut notes));
         let scored = scored.transpose()?;
+        let correlated = methods::correlated(&view)?;
         let mut importances = Vec::new();
         if let Some(data) = &scored {
-            let found = methods::permutation(self, run, model, &view, data)?;
+            let mut found = methods::permutation(self, run, model, &view, data)?;
+            found.warnings.extend(methods::seen(model, &view, data)?);
+            found.warnings.extend(correlated.clone());
             // A page of half the work would look like a whole one.
             if let Some(Warning::Unfinished { done, total }) =
                 found.warnings.iter().find(|warning| matches!(warning, Warning::Unfinished { .. }))
@@ -193,7 +196,10 @@ impl Report {
             return Err(fi_core::Error::Cancelled { done, total }.into());
         }
         let mut mean = shap.attribution.mean_abs(self.confidence)?;
-        mean.warnings.extend(methods::guards(model, &view, None)?);
+        // What is read from trees asks about no row that cannot occur.
+        if View::trees(model).is_none() {
+            mean.warnings.extend(correlated);
+        }
         importances.push(mean);
         importances.extend(methods::of_inside(model, &view, &mut notes)?);
         let first = &importances[0];
@@ -275,7 +281,7 @@ impl Report {
 }
 
 /// At most so many rows, ascending.
-fn drawn(run: &Run<'_>, stream: u64, n_rows: usize, most: usize) -> Vec<usize> {
+pub(crate) fn drawn(run: &Run<'_>, stream: u64, n_rows: usize, most: usize) -> Vec<usize> {
     if n_rows <= most {
         return (0..n_rows).collect();
     }

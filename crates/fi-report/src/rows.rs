@@ -59,8 +59,8 @@ fn known(value: f64) -> Option<f64> {
     value.is_finite().then(|| rounded(value))
 }
 
-/// So many of the explained rows, at equal distances.
-fn chosen(n_explained: usize, most: usize) -> Vec<usize> {
+/// At most so many of the explained rows, at equal distances.
+pub(crate) fn spread(n_explained: usize, most: usize) -> Vec<usize> {
     let n = n_explained.min(most);
     (0..n).map(|i| i * n_explained / n).collect()
 }
@@ -70,7 +70,7 @@ fn data(findings: &Findings, most: usize) -> Data {
     let mut place = vec![usize::MAX; findings.members.len()];
     let mut names = Vec::new();
     let mut rows = Vec::new();
-    for i in chosen(findings.explained.len(), most) {
+    for i in spread(findings.explained.len(), most) {
         let mut outputs = Vec::with_capacity(n_outputs);
         for output in 0..n_outputs {
             let values = findings.attribution.values.slice(ndarray::s![i, output, ..]);

@@ -10,6 +10,7 @@ use ndarray::{ArrayView2, Axis};
 use crate::error::Result;
 use crate::methods::of;
 use crate::model::View;
+use crate::report::drawn;
 
 /// Rows that stand for a feature that is not known.
 const BACKGROUND_ROWS: usize = 32;
@@ -34,9 +35,8 @@ pub(crate) fn explain(
     rows: ArrayView2<'_, f64>,
     notes: &mut Vec<String>,
 ) -> Result<Shap> {
-    let mut drawn = run.split(BACKGROUND).rng(0).sample(view.rows.nrows(), BACKGROUND_ROWS);
-    drawn.sort_unstable();
-    let background = view.rows.select(Axis(0), &drawn);
+    let known = drawn(run, BACKGROUND, view.rows.nrows(), BACKGROUND_ROWS);
+    let background = view.rows.select(Axis(0), &known);
     let n_background = background.nrows();
     let Some(trees) = View::trees(model) else {
         let (exact, permutation) = (

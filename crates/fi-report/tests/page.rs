@@ -294,6 +294,23 @@ fn a_stopped_report_is_cancelled() {
     let (model, data) = (linear(&["a", "b"]), data(&["a", "b"], 30));
     let run = Run::new(0).with_progress(&Stop);
     let players = single(&model);
-    let error = Report::default().findings(&run, &model, Rows::Scored(&data), &players);
-    assert!(error.unwrap_err().is_cancelled());
+    // In permutation importance, and without a target in SHAP.
+    for rows in [Rows::Scored(&data), Rows::Alone(data.rows())] {
+        let error = Report::default().findings(&run, &model, rows, &players);
+        assert!(error.unwrap_err().is_cancelled());
+    }
+}
+
+/// A group of one is no feature at its place: nothing is drawn over another feature's values.
+#[test]
+fn groups_of_one_in_another_order_have_no_dependence() {
+    let (model, data) = (linear(&["a", "b", "c"]), data(&["a", "b", "c"], 40));
+    let page = |players: &Players| {
+        let report = Report::default();
+        let found = report.findings(&Run::new(0), &model, Rows::Scored(&data), players).unwrap();
+        Page::default().html(&found).unwrap()
+    };
+    assert!(page(&single(&model)).contains("SHAP values of a"));
+    let groups = [("c", vec![2]), ("a", vec![0]), ("b", vec![1])];
+    assert!(!page(&Players::groups(3, groups).unwrap()).contains("SHAP values of "));
 }

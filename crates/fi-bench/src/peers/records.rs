@@ -121,16 +121,18 @@ impl Records {
                 bail!("the record of `{}` by {} has no positive times", record.work, record.side);
             }
         }
-        let mut text = String::from(
-            "| work | rows | fi, CPU s | peer | its rows | its CPU s | ratio per row | asked for | \
+        let mut text = String::new();
+        let header = "| work | rows | fi, CPU s | peer | its rows | its CPU s | ratio per row | asked for | \
              wall ratio on 2 threads | peak MiB, fi / peer | score, fi / peer |\n\
-             |---|---|---|---|---|---|---|---|---|---|---|\n",
-        );
+             |---|---|---|---|---|---|---|---|---|---|---|\n";
         for work in WORKS {
             let side = |side: &str, threads| Side::of(self, work, side, threads);
             let (Some(ours), Some(theirs)) = (side("fi", 1), side(work.peer.name, 1)) else {
                 continue;
             };
+            if text.is_empty() {
+                text.push_str(header);
+            }
             let ratio = theirs.cpu_per_row() / ours.cpu_per_row();
             let wall = match (side("fi", 2), side(work.peer.name, 2)) {
                 (Some(ours), Some(theirs)) => {

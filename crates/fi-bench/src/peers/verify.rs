@@ -22,6 +22,7 @@ pub fn verify(folder: &Path) -> Result<String> {
     } else {
         Records::read(&raw)?.table()?
     };
+    ensure!(!table.is_empty(), "{} has no line that is known", raw.display());
     let path = folder.join("table.md");
     let recorded = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     ensure!(

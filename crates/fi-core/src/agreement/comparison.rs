@@ -1,11 +1,12 @@
 //! Several results side by side: how far every two of them agree.
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use super::Agreement;
 use crate::error::{Error, Result};
 use crate::importance::Importance;
+use crate::statistics::mean_ranks;
 
 /// Importances of the same features by several methods or models, side by side.
 ///
@@ -93,12 +94,11 @@ impl Comparison {
                 agreement[[b, a]] = agreement[[a, b]];
             }
         }
-        let ranks = Array2::from_shape_fn(values.dim(), |(result, feature)| {
-            let row = values.row(result);
-            let above = row.iter().filter(|&&other| other > row[feature]).count();
-            let tied = row.iter().filter(|&&other| other == row[feature]).count();
-            (above + 1) as f64 + (tied - 1) as f64 / 2.0
-        });
+        // 1 is the largest.
+        let mut ranks = values.mapv(|value| -value);
+        for mut row in ranks.outer_iter_mut() {
+            row.assign(&Array1::from(mean_ranks(&row.to_vec())));
+        }
         let mean = |feature: usize| ranks.column(feature).sum() / n_results as f64;
         Ok(Self {
             measure,

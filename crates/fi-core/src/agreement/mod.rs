@@ -135,11 +135,8 @@ impl std::str::FromStr for Agreement {
                 _ => None,
             },
         };
-        read.ok_or_else(|| Error::Parameter {
-            name: "measure",
-            value: text.chars().take(80).collect(),
-            requirement: "pearson, spearman, kendall, weighted-tau, rbo:0.9 or top:5".to_owned(),
-        })
+        let requirement = "pearson, spearman, kendall, weighted-tau, rbo:0.9 or top:5";
+        read.ok_or_else(|| Error::unreadable("measure", text, requirement))
     }
 }
 

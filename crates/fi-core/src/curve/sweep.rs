@@ -84,13 +84,7 @@ impl Sweep<'_> {
 
     /// Names the row by its number in the table.
     fn in_table(&self, error: Error, start: usize, n: usize) -> Error {
-        let error = match error {
-            Error::NotFinite { what, row, column, value } => {
-                let row = self.question.rows[start + row % n];
-                Error::NotFinite { what, row, column, value }
-            }
-            error => error,
-        };
+        let error = error.with_row(|row| self.question.rows[start + row % n]);
         let names: Vec<String> = (0..self.question.columns.len())
             .map(|k| format!("`{}`", self.question.name(k)))
             .collect();

@@ -62,11 +62,7 @@ impl FromStr for Folds {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        read(text, Kind::KFold).ok_or_else(|| Error::Parameter {
-            name: "folds",
-            value: text.chars().take(80).collect(),
-            requirement: FORMS.to_owned(),
-        })
+        read(text, Kind::KFold).ok_or_else(|| Error::unreadable("folds", text, FORMS))
     }
 }
 

@@ -18,7 +18,6 @@ const WORTH_LEAVING_OUT: usize = 8;
 const WORTH_LOOKING: usize = 32;
 
 /// Sets of features, as bits.
-#[derive(Debug, Clone)]
 struct Sets {
     n_words: usize,
     words: Vec<u64>,
@@ -184,6 +183,10 @@ impl Table<'_, '_, '_> {
     /// if that would save little.
     fn once(&self) -> Result<Option<Array2<f64>>> {
         let (n_sets, n_features) = (self.shown.len(), self.game.row.len());
+        // Of one coalition no row is made twice.
+        if n_sets < 2 {
+            return Ok(None);
+        }
         let row = &self.game.row;
         let mut agree = Sets::new(n_features);
         for other in self.rows.outer_iter() {

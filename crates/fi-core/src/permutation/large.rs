@@ -4,7 +4,10 @@
 //! columns, of which one player's are in memory at a time, and each block of rows takes from them
 //! what its donors give.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use ndarray::{Array2, ArrayView2, s};
 
 use super::{Permutation, Shuffle, Shuffled, everywhere};
 use crate::error::{Error, Result, require_shape};
@@ -15,7 +18,7 @@ use crate::players::Players;
 use crate::row_blocks::{LargeDataset, RowBlocks};
 use crate::run::Run;
 
-/// Shuffles at once are only worth it for threads that share a block of rows, and few are enough.
+/// So many shuffles share a block of rows that was read.
 const MOST_AT_ONCE: usize = 16;
 
 impl Permutation {
@@ -26,8 +29,8 @@ impl Permutation {
     ///
     /// # Cost
     ///
-    /// The predictions of [`Permutation::importance`], and as many times the table is read as there
-    /// are shuffles. Memory: per row 56 bytes and 8 per output and metric, and for each shuffle at
+    /// The predictions of [`Permutation::importance`], and once the table is read for up to 16
+    /// shuffles, as many as memory has room for. Memory: per row 56 bytes and 8 per output and metric, and for each shuffle at
     /// once 56 and 16 per output, and 8 per column of a player, however many columns there are.
     ///
     /// # Errors
@@ -124,9 +127,10 @@ pub fn predict_blocks(
         |task, _| {
             let range = task * batch..((task + 1) * batch).min(n_rows);
             let first = range.start;
-            let rows = finite(blocks.rows(range)?.into_owned(), first)?;
+            let rows = blocks.rows(range)?;
+            finite(rows.view(), first)?;
             check_columns(model.n_features(), rows.view())?;
-            predict_checked(model, rows.view()).map_err(|error| in_row(error, first))
+            predict_checked(model, rows.view()).map_err(|error| error.with_row(|row| first + row))
         },
         |task, predicted| {
             outcome = take(task * batch, predicted);
@@ -140,19 +144,9 @@ pub fn predict_blocks(
     outcome
 }
 
-/// A number of a row in a block becomes that in the table.
-fn in_row(error: Error, first: usize) -> Error {
-    match error {
-        Error::NotFinite { what, row, column, value } => {
-            Error::NotFinite { what, row: first + row, column, value }
-        }
-        error => error,
-    }
-}
-
-fn finite(rows: Array2<f64>, first: usize) -> Result<Array2<f64>> {
+fn finite(rows: ArrayView2<'_, f64>, first: usize) -> Result<()> {
     match rows.indexed_iter().find(|(_, value)| value.is_infinite()) {
-        None => Ok(rows),
+        None => Ok(()),
         Some(((row, column), &value)) => Err(Error::NotFinite {
             what: "the table".to_owned(),
             row: first + row,
@@ -206,39 +200,6 @@ struct FromBlocks<'a> {
     at_once: usize,
 }
 
-impl FromBlocks<'_> {
-    /// The predictions of one shuffle.
-    fn one(
-        &self,
-        run: &Run<'_>,
-        shuffle: &Shuffle<'_>,
-        columns: &[Vec<f64>],
-        mut into: ArrayViewMut2<'_, f64>,
-    ) -> Result<()> {
-        let (n_rows, n_outputs) = into.dim();
-        let batch = self.batch_rows.min(rows_at_once(self.blocks.n_features()));
-        let Some(into) = into.as_slice_mut() else {
-            return Err(Error::Data("predictions must be in order".to_owned()));
-        };
-        run.for_chunks(into, batch * n_outputs, |task, _, into| {
-            let first = task * batch;
-            let range = first..(first + batch).min(n_rows);
-            let mut rows = self.blocks.rows(range.clone())?.into_owned();
-            for (&member, column) in shuffle.members.iter().zip(columns) {
-                let donors = &shuffle.donors[range.clone()];
-                rows.column_mut(member)
-                    .iter_mut()
-                    .zip(donors)
-                    .for_each(|(value, &donor)| *value = column[donor]);
-            }
-            let predicted =
-                predict_checked(self.model, rows.view()).map_err(|error| in_row(error, first))?;
-            into.iter_mut().zip(&predicted).for_each(|(into, &value)| *into = value);
-            Ok(())
-        })
-    }
-}
-
 impl Shuffled for FromBlocks<'_> {
     fn name(&self) -> &'static str {
         "predicting again"
@@ -264,24 +225,42 @@ impl Shuffled for FromBlocks<'_> {
         shuffles: &[Shuffle<'_>],
     ) -> Result<Array2<f64>> {
         let n_rows = rows.nrows();
+        let mut columns = BTreeMap::new();
+        for &member in shuffles.iter().flat_map(|shuffle| shuffle.members) {
+            if let Entry::Vacant(vacant) = columns.entry(member) {
+                vacant.insert(self.blocks.column(member)?);
+            }
+        }
+        let batch = self.batch_rows.min(rows_at_once(self.blocks.n_features()));
+        let answers = run.map(n_rows.div_ceil(batch), |task, _| {
+            let first = task * batch;
+            let range = first..(first + batch).min(n_rows);
+            let own = self.blocks.rows(range.clone())?;
+            let mut block = own.to_owned();
+            let mut answers = Vec::with_capacity(shuffles.len());
+            for (copy, shuffle) in shuffles.iter().enumerate() {
+                for &member in shuffle.members {
+                    let donors = shuffle.donors[range.clone()].iter();
+                    let values = block.column_mut(member);
+                    values.into_iter().zip(donors).for_each(|(to, &d)| *to = columns[&member][d]);
+                }
+                let answer = predict_checked(self.model, block.view());
+                answers.push(answer.map_err(|error| match error {
+                    Error::NotFinite { .. } => error.with_row(|row| copy * n_rows + first + row),
+                    error => error.in_task(shuffle.task()),
+                })?);
+                for &member in shuffle.members {
+                    block.column_mut(member).assign(&own.column(member));
+                }
+            }
+            Ok(answers)
+        })?;
         let mut predictions = Array2::zeros((shuffles.len() * n_rows, self.model.n_outputs()));
-        let mut known: Option<(&[usize], Vec<Vec<f64>>)> = None;
-        for (copy, shuffle) in shuffles.iter().enumerate() {
-            let columns = match known.take() {
-                Some((members, columns)) if members == shuffle.members => columns,
-                _ => {
-                    let members = shuffle.members.iter();
-                    members.map(|&member| self.blocks.column(member)).collect::<Result<_>>()?
-                }
-            };
-            let into = predictions.slice_mut(s![copy * n_rows..(copy + 1) * n_rows, ..]);
-            self.one(run, shuffle, &columns, into).map_err(|error| match error {
-                Error::NotFinite { what, row, column, value } => {
-                    Error::NotFinite { what, row: copy * n_rows + row, column, value }
-                }
-                error => error.in_task(shuffle.task()),
-            })?;
-            known = Some((shuffle.members, columns));
+        for (task, answers) in answers.into_iter().enumerate() {
+            for (copy, answer) in answers.into_iter().enumerate() {
+                let start = copy * n_rows + task * batch;
+                predictions.slice_mut(s![start..start + answer.nrows(), ..]).assign(&answer);
+            }
         }
         Ok(predictions)
     }

@@ -271,9 +271,7 @@ impl PredictAgain<'_> {
             return Ok(Array2::zeros((0, self.model.n_outputs())));
         }
         predict_checked(self.model, block).map_err(|error| match error {
-            Error::NotFinite { what, row, column, value } => {
-                Error::NotFinite { what, row: stacked(row), column, value }
-            }
+            Error::NotFinite { .. } => error.with_row(stacked),
             error => error.in_task(first.task()),
         })
     }

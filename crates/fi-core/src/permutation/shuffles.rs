@@ -257,11 +257,9 @@ impl Shuffles<'_> {
     fn place(&self, error: Error, shuffles: &[Shuffle<'_>]) -> Error {
         let n_rows = self.rows.nrows();
         match error {
-            Error::NotFinite { what, row: stacked, column, value } => {
-                let row = self.row_names[stacked % n_rows];
-                let error = Error::NotFinite { what, row, column, value };
-                error.in_task(shuffles[stacked / n_rows].task())
-            }
+            Error::NotFinite { row: stacked, .. } => error
+                .with_row(|stacked| self.row_names[stacked % n_rows])
+                .in_task(shuffles[stacked / n_rows].task()),
             error => error,
         }
     }

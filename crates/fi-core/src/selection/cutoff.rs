@@ -93,11 +93,8 @@ impl std::str::FromStr for Cutoff {
             (Some(factor), "median") => Some(Self::Median(factor)),
             _ => number(text).map(Self::Value),
         };
-        read.ok_or_else(|| Error::Parameter {
-            name: "cutoff",
-            value: text.chars().take(80).collect(),
-            requirement: "a number, mean, median, or a multiple such as 1.25*mean".to_owned(),
-        })
+        let requirement = "a number, mean, median, or a multiple such as 1.25*mean";
+        read.ok_or_else(|| Error::unreadable("cutoff", text, requirement))
     }
 }
 

@@ -35,11 +35,7 @@ impl std::str::FromStr for Step {
         match (text.parse(), text.parse()) {
             (Ok(number), _) => Ok(Self::Number(number)),
             (_, Ok(share)) => Ok(Self::Share(share)),
-            _ => Err(crate::error::Error::Parameter {
-                name: "step",
-                value: text.chars().take(80).collect(),
-                requirement: "a whole number, or a share such as 0.1".to_owned(),
-            }),
+            _ => Err(Self::Err::unreadable("step", text, "a whole number, or a share such as 0.1")),
         }
     }
 }

@@ -203,20 +203,7 @@ impl<'a> Ranks<'a> {
         run: &Run<'_>,
         rows: ArrayView2<'_, f64>,
     ) -> Result<Coded<C>> {
-        let n_columns = self.of_column.len();
-        let mut codes = vec![C::default(); rows.nrows() * n_columns];
-        run.for_chunks(&mut codes, TASK_ROWS * n_columns.max(1), |task, _, codes| {
-            let first = task * TASK_ROWS;
-            let end = (first + TASK_ROWS).min(rows.nrows());
-            let rows = rows.slice(ndarray::s![first..end, ..]);
-            for (feature, values) in self.features.iter().zip(rows.axis_iter(Axis(1))) {
-                for (row, &x) in values.iter().enumerate() {
-                    self.code(feature, x, &mut codes[row * n_columns..(row + 1) * n_columns]);
-                }
-            }
-            Ok(())
-        })?;
-        Ok(Coded { codes, n_columns })
+        self.encode_in(run, &rows, TASK_ROWS)
     }
 
     /// The codes of rows that are read in blocks.
@@ -225,11 +212,20 @@ impl<'a> Ranks<'a> {
         run: &Run<'_>,
         blocks: &dyn RowBlocks,
     ) -> Result<Coded<C>> {
+        self.encode_in(run, blocks, BLOCK_ROWS)
+    }
+
+    fn encode_in<C: Code>(
+        &self,
+        run: &Run<'_>,
+        blocks: &dyn RowBlocks,
+        block_rows: usize,
+    ) -> Result<Coded<C>> {
         let (n_rows, n_columns) = (blocks.n_rows(), self.of_column.len());
         let mut codes = vec![C::default(); n_rows * n_columns];
-        run.for_chunks(&mut codes, BLOCK_ROWS * n_columns.max(1), |task, _, codes| {
-            let first = task * BLOCK_ROWS;
-            let rows = blocks.rows(first..(first + BLOCK_ROWS).min(n_rows))?;
+        run.for_chunks(&mut codes, block_rows * n_columns.max(1), |task, _, codes| {
+            let first = task * block_rows;
+            let rows = blocks.rows(first..(first + block_rows).min(n_rows))?;
             for (feature, values) in self.features.iter().zip(rows.axis_iter(Axis(1))) {
                 for (row, &x) in values.iter().enumerate() {
                     self.code(feature, x, &mut codes[row * n_columns..(row + 1) * n_columns]);

@@ -44,11 +44,8 @@ impl std::str::FromStr for MaxFeatures {
             (_, Ok(count), _) => Self::Count(count),
             (_, _, Ok(share)) => Self::Share(share),
             _ => {
-                return Err(Error::Parameter {
-                    name: "max_features",
-                    value: text.chars().take(80).collect(),
-                    requirement: "all, sqrt, log2, a number or a share".to_owned(),
-                });
+                let requirement = "all, sqrt, log2, a number or a share";
+                return Err(Error::unreadable("max_features", text, requirement));
             }
         })
     }

@@ -116,11 +116,13 @@ impl Link {
     }
 }
 
-fn sigmoid(z: f64) -> f64 {
+/// `1 / (1 + exp(−z))`.
+pub(crate) fn sigmoid(z: f64) -> f64 {
     1.0 / (1.0 + (-z).exp())
 }
 
-fn softmax(mut row: ArrayViewMut1<'_, f64>) {
+/// Exponentials as shares of their sum.
+pub(crate) fn softmax(mut row: ArrayViewMut1<'_, f64>) {
     let largest = row.fold(f64::NEG_INFINITY, |a, &b| a.max(b));
     row.mapv_inplace(|z| (z - largest).exp());
     let sum = row.sum();

@@ -10,11 +10,11 @@ use fi_core::{
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::bootstrap::OutOfBag;
-use super::coded_trees::{CodedTrees, can_be_coded};
+use super::coded_trees::CodedTrees;
 use super::codes::{Code, Coded, Ranks};
 use super::ensemble::Ensemble;
 use super::one_pass::{Group, shuffled_sums};
-use super::permutation::MOST_PREDICTIONS;
+use super::permutation::{MOST_PREDICTIONS, ranks_of};
 use super::trees::Trees;
 
 /// Keeps the shuffles apart from the bootstrap draws of a forest trained with the same seed.
@@ -101,15 +101,15 @@ pub fn oob_permutation(
     }
     let bags = forest.out_of_bag(data)?;
     let question = Question { forest, data, players, metrics, n_repeats, bags };
-    let ranks = Ranks::new(forest.ensemble());
-    let answers = if !can_be_coded(forest.ensemble()) || !ranks.fit::<i32>() || ranks.are_wide() {
-        question.answers(run, &Again(forest.ensemble()))?
-    } else if ranks.fit::<i8>() {
-        question.answers(run, &OnePass::<i8>::new(run, forest, data, ranks)?)?
-    } else if ranks.fit::<i16>() {
-        question.answers(run, &OnePass::<i16>::new(run, forest, data, ranks)?)?
-    } else {
-        question.answers(run, &OnePass::<i32>::new(run, forest, data, ranks)?)?
+    let answers = match ranks_of(forest.ensemble()) {
+        None => question.answers(run, &Again(forest.ensemble()))?,
+        Some(ranks) if ranks.fit::<i8>() => {
+            question.answers(run, &OnePass::<i8>::new(run, forest, data, ranks)?)?
+        }
+        Some(ranks) if ranks.fit::<i16>() => {
+            question.answers(run, &OnePass::<i16>::new(run, forest, data, ranks)?)?
+        }
+        Some(ranks) => question.answers(run, &OnePass::<i32>::new(run, forest, data, ranks)?)?,
     };
     if answers.is_empty() {
         let what = "out-of-bag permutation importance".to_owned();

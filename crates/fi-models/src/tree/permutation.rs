@@ -162,7 +162,7 @@ pub fn permutation_of_blocks(
 /// The ranks of an ensemble's thresholds; `None` where only the definition answers: nodes or
 /// columns without number, answers whose differences overflow, a column for each of many sets of
 /// categories.
-fn ranks_of(ensemble: &Ensemble) -> Option<Ranks<'_>> {
+pub(super) fn ranks_of(ensemble: &Ensemble) -> Option<Ranks<'_>> {
     let ranks = Ranks::new(ensemble);
     (can_be_coded(ensemble) && ranks.fit::<i32>() && !ranks.are_wide()).then_some(ranks)
 }

@@ -15,7 +15,8 @@ use super::games::network;
 use super::{Curve, Curves};
 
 /// The games, as `benches/peers/curves.py` names and writes them.
-const GAMES: [&str; 4] = ["sage-network-10", "sage-forest-10", "sage-wine-12", "sage-diabetes-10"];
+pub(super) const GAMES: [&str; 4] =
+    ["sage-network-10", "sage-forest-10", "sage-wine-12", "sage-diabetes-10"];
 /// The numbers of draws at which fi is asked.
 const DRAWS: [usize; 9] = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 /// How many seeds these games have for each seed of the others, which have ten rows.

@@ -162,6 +162,13 @@ impl Curves {
         {
             bail!("the error of {} on {} is `{}`", line.estimator, line.game, line.error);
         }
+        let known = |game: &String| {
+            let mut names = GAMES.iter().flat_map(|(_, names)| *names).chain(&losses::GAMES);
+            names.any(|known| known == game)
+        };
+        if let Some(line) = self.0.iter().find(|line| !known(&line.game)) {
+            bail!("there is no game `{}`", line.game);
+        }
         let mut text = String::new();
         for (heading, games) in GAMES {
             let rows: Vec<String> = games.iter().flat_map(|game| self.rows(game)).collect();

@@ -54,9 +54,9 @@ const MOST_PAIRS: usize = 2048;
 /// # Cost
 ///
 /// `n_coalitions` coalitions, never more than `2ⁿ`. The regression is factorised once for all
-/// games of as many players, in `O(n_coalitions³)` (some 20 ms for 2048); each game then
-/// takes `O(n_coalitions²)`. Memory: a few times `n_coalitions² / 4` numbers. Beyond 4096
-/// coalitions `O(n_coalitions · n²)`, `O(n_coalitions · n)` and `n_coalitions · n / 2`.
+/// games of as many players, in `O(n_coalitions³)`; each game then takes
+/// `O(n_coalitions²)`. Memory: about `n_coalitions² / 4` numbers. Beyond 4096 coalitions
+/// `O(n_coalitions · n²)`, `O(n_coalitions · n)` and `n_coalitions · n / 2`.
 ///
 /// # Standard errors
 ///

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
 use tract_onnx::pb::type_proto::Value as Type;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
+};
 
 use super::operators::Attributes;
 use super::rewrite::rewrite;
@@ -235,9 +237,13 @@ pub(super) fn prune(
     for tensor in &graph.initializer {
         check_tensor(tensor)?;
     }
-    let used = graph.initializer.iter().collect::<Vec<_>>();
+    let mut whole: Vec<(&str, Vec<i64>)> =
+        graph.initializer.iter().map(|tensor| (tensor.name.as_str(), integers(tensor))).collect();
+    for node in nodes.iter().filter(|node| node.op_type == "Constant") {
+        whole.extend(node.output.iter().map(|name| (name.as_str(), constants(node))));
+    }
     for node in &nodes {
-        check_node(node, &used)?;
+        check_node(node, &whole)?;
     }
     let mut operators = BTreeMap::new();
     for node in &nodes {
@@ -336,7 +342,7 @@ fn check_operators<'a>(
 const SIZED: [&str; 8] =
     ["ConstantOfShape", "Expand", "EyeLike", "OneHot", "Pad", "Range", "Resize", "Tile"];
 
-fn check_node(node: &NodeProto, tensors: &[&TensorProto]) -> Result<(), Problem> {
+fn check_node(node: &NodeProto, whole: &[(&str, Vec<i64>)]) -> Result<(), Problem> {
     for attribute in &node.attribute {
         if attribute.g.is_some() || !attribute.graphs.is_empty() {
             return unsupported(format!(
@@ -352,9 +358,9 @@ fn check_node(node: &NodeProto, tensors: &[&TensorProto]) -> Result<(), Problem>
     if !SIZED.contains(&node.op_type.as_str()) {
         return Ok(());
     }
-    let is_input = |tensor: &&&TensorProto| node.input.contains(&tensor.name);
-    for tensor in tensors.iter().filter(is_input) {
-        let size = integers(tensor)
+    let is_input = |name: &str| node.input.iter().any(|input| input == name);
+    for (_, numbers) in whole.iter().filter(|(name, _)| is_input(name)) {
+        let size = numbers
             .iter()
             .fold(1_u64, |size, &n| size.saturating_mul(u64::try_from(n).unwrap_or(1).max(1)));
         if size > MOST as u64 {
@@ -362,6 +368,17 @@ fn check_node(node: &NodeProto, tensors: &[&TensorProto]) -> Result<(), Problem>
         }
     }
     Ok(())
+}
+
+/// The whole numbers of a node that is nothing else.
+fn constants(node: &NodeProto) -> Vec<i64> {
+    let of = |attribute: &AttributeProto| match attribute.name.as_str() {
+        "value" => attribute.t.as_ref().map(integers).unwrap_or_default(),
+        "value_ints" => attribute.ints.clone(),
+        "value_int" => vec![attribute.i],
+        _ => Vec::new(),
+    };
+    node.attribute.iter().flat_map(of).collect()
 }
 
 fn integers(tensor: &TensorProto) -> Vec<i64> {

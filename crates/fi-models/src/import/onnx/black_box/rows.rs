@@ -1,10 +1,10 @@
 //! What scikit-learn's operators of `ai.onnx.ml` make of rows: each is a function of one row, of
 //! which tract knows few, and those not as onnxruntime computes them.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayViewMut1};
 
 use super::svm::Svm;
-use crate::tree::Trees;
+use crate::tree::{Trees, sigmoid, softmax};
 use fi_core::Model as _;
 
 /// A function from rows to rows.
@@ -55,33 +55,14 @@ impl Post {
     fn apply(self, scores: &mut Vec<f64>) {
         match self {
             Self::None => {}
-            Self::Softmax => {
-                let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                for score in &mut *scores {
-                    *score = (*score - most).exp();
-                }
-                let sum: f64 = scores.iter().sum();
-                for score in &mut *scores {
-                    *score /= sum;
-                }
-            }
-            Self::Logistic => scores.iter_mut().for_each(|score| *score = logistic(*score)),
+            Self::Softmax => softmax(ArrayViewMut1::from(&mut scores[..])),
+            Self::Logistic => scores.iter_mut().for_each(|score| *score = sigmoid(*score)),
             Self::Complement => scores.insert(0, 1.0 - scores[0]),
             Self::LogisticOfTwo => {
                 let score = scores[0];
-                *scores = vec![logistic(-score), logistic(score)];
+                *scores = vec![sigmoid(-score), sigmoid(score)];
             }
         }
-    }
-}
-
-/// Without overflow on either side.
-pub(super) fn logistic(score: f64) -> f64 {
-    if score >= 0.0 {
-        1.0 / (1.0 + (-score).exp())
-    } else {
-        let e = score.exp();
-        e / (1.0 + e)
     }
 }
 

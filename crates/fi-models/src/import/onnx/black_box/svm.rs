@@ -1,6 +1,6 @@
 //! Support vector machines, as onnxruntime computes them: LIBSVM's decisions and probabilities.
 
-use super::rows::logistic;
+use crate::tree::sigmoid;
 
 /// A kernel, its support vectors, and what is made of their products.
 #[derive(Debug)]
@@ -125,7 +125,7 @@ fn coupled(k: usize, scores: &[f64], slopes: &[f64], intercepts: &[f64]) -> Vec<
     let mut pair = 0;
     for i in 0..k {
         for j in i + 1..k {
-            let p = logistic(-(scores[pair] * slopes[pair] + intercepts[pair]));
+            let p = sigmoid(-(scores[pair] * slopes[pair] + intercepts[pair]));
             let p = p.clamp(LEAST, 1.0 - LEAST);
             of_pair[i * k + j] = p;
             of_pair[j * k + i] = 1.0 - p;

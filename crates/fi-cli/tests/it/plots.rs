@@ -1,70 +1,44 @@
 //! Pictures of files: every kind, from what the command and others write.
 
-#![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
-
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use ndarray::Array2;
 
-struct Desk(tempfile::TempDir);
+use crate::desk::Desk;
 
-impl Desk {
-    fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        let iris = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets/iris.csv");
-        std::fs::copy(iris, desk.path("iris.csv")).unwrap();
-        desk.done(
-            "train forest --data iris.csv --target target --n-estimators 5 --output m.fi",
-            &[],
-        );
-        desk.done("explain shap --model m.fi --data iris.csv --output shap.csv", &[]);
-        desk.done("explain shap --model m.fi --data iris.csv --output shap.npy", &[]);
-        desk
-    }
+fn desk() -> Desk {
+    let desk = Desk::with(&["iris.csv"]);
+    desk.done("train forest --data iris.csv --target target --n-estimators 5 --output m.fi");
+    desk.done("explain shap --model m.fi --data iris.csv --output shap.csv");
+    desk.done("explain shap --model m.fi --data iris.csv --output shap.npy");
+    desk
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
+/// Words, and more that may hold spaces.
+fn plot(desk: &Desk, words: &str, more: &[&str]) -> Output {
+    desk.command(&format!("plot {words} --output p.svg")).args(more).output().unwrap()
+}
 
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
+/// The picture of a call, which must say these texts.
+fn draws(desk: &Desk, words: &str, more: &[&str], texts: &[&str]) -> String {
+    let output = plot(desk, words, more);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "fi plot {words}: {errors}");
+    let svg = desk.text("p.svg");
+    for text in texts {
+        assert!(svg.contains(text), "fi plot {words}: {text} is not in {svg}");
     }
+    assert!(svg.contains("role=\"img\""));
+    std::fs::remove_file(desk.path("p.svg")).unwrap();
+    svg
+}
 
-    /// Words, and more that may hold spaces.
-    fn call(&self, words: &str, more: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fi"));
-        command.args(words.split_whitespace()).args(more).current_dir(&self.0);
-        command.output().unwrap()
-    }
-
-    /// What a call that must succeed says on stderr.
-    fn done(&self, words: &str, more: &[&str]) -> String {
-        let output = self.call(words, more);
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(0), "fi {words}: {errors}");
-        errors
-    }
-
-    /// The picture of a call, which must say these texts.
-    fn draws(&self, words: &str, more: &[&str], texts: &[&str]) -> String {
-        self.done(&format!("plot {words} --output p.svg"), more);
-        let svg = std::fs::read_to_string(self.path("p.svg")).unwrap();
-        for text in texts {
-            assert!(svg.contains(text), "fi plot {words}: {text} is not in {svg}");
-        }
-        assert!(svg.contains("role=\"img\""));
-        std::fs::remove_file(self.path("p.svg")).unwrap();
-        svg
-    }
-
-    /// The sentence of a call that must fail, and its exit code; nothing is left behind.
-    fn fails(&self, words: &str, more: &[&str]) -> (i32, String) {
-        let output = self.call(&format!("plot {words} --output p.svg"), more);
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert!(!self.path("p.svg").exists(), "fi plot {words}");
-        (output.status.code().unwrap(), text.trim_end().to_owned())
-    }
+/// The sentence of a call that must fail, and its exit code; nothing is left behind.
+fn fails(desk: &Desk, words: &str, more: &[&str]) -> (i32, String) {
+    let output = plot(desk, words, more);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!desk.path("p.svg").exists(), "fi plot {words}");
+    (output.status.code().unwrap(), text.trim_end().to_owned())
 }
 
 const DATA: &str = "--data iris.csv --target target";
@@ -72,90 +46,95 @@ const WIDTH: [&str; 2] = ["--feature", "petal width"];
 
 #[test]
 fn contributions_and_models_become_pictures() {
-    let desk = Desk::new();
-    let light = desk.draws(
+    let desk = desk();
+    let light = draws(
+        &desk,
         &format!("beeswarm shap.csv {DATA} --output-index 2"),
         &["--title", "Who is a virginica?"],
         &["<title>Who is a virginica?</title>", "petal width", "<desc>", "#E67E00"],
     );
     // The same of an array, whose names are those of the table.
-    let array = desk.draws(
+    let array = draws(
+        &desk,
         &format!("beeswarm shap.npy {DATA} --output-index 2"),
         &["--title", "Who is a virginica?"],
         &[],
     );
     assert_eq!(light, array);
-    let dark = desk.draws(
+    let dark = draws(
+        &desk,
         &format!("beeswarm shap.npy {DATA} --output-index 2 --theme dark"),
         &["--title", "Who is a virginica?"],
         &["#16181D"],
     );
     assert_eq!(light.matches("<circle").count(), dark.matches("<circle").count());
     // Without the rows there are no values to colour by, and without names places.
-    let plain = desk.draws("beeswarm shap.npy", &[], &["x3"]);
+    let plain = draws(&desk, "beeswarm shap.npy", &[], &["x3"]);
     assert!(!plain.contains("#E67E00"));
     desk.write("names.txt", "a\nb\nc\nd\n");
-    desk.draws("beeswarm shap.npy --names names.txt", &[], &[">\nd</text>"]);
+    draws(&desk, "beeswarm shap.npy --names names.txt", &[], &[">\nd</text>"]);
 
-    desk.draws(
+    draws(
+        &desk,
         &format!("waterfall shap.csv {DATA} --row 149"),
         &[],
         &["contributions, row 149, output 0", "petal width = 1.80", "base value"],
     );
-    desk.draws("waterfall shap.npy --row 0", &[], &["row 0"]);
-    desk.draws(&format!("dependence shap.csv {DATA}"), &WIDTH, &["petal width"]);
+    draws(&desk, "waterfall shap.npy --row 0", &[], &["row 0"]);
+    draws(&desk, &format!("dependence shap.csv {DATA}"), &WIDTH, &["petal width"]);
     let more = [WIDTH[0], WIDTH[1], "--color", "sepal width"];
-    desk.draws(&format!("dependence shap.csv {DATA}"), &more, &["sepal width"]);
-    desk.draws(
+    draws(&desk, &format!("dependence shap.csv {DATA}"), &more, &["sepal width"]);
+    draws(
+        &desk,
         &format!("partial-dependence m.fi {DATA} --lines 3"),
         &WIDTH,
         &["partial dependence", "virginica", "Thin lines: single rows."],
     );
-    desk.draws(&format!("ale m.fi {DATA}"), &WIDTH, &["change of the prediction"]);
+    draws(&desk, &format!("ale m.fi {DATA}"), &WIDTH, &["change of the prediction"]);
 }
 
 #[test]
 fn scores_selections_and_agreement_become_pictures() {
-    let desk = Desk::new();
+    let desk = desk();
     let score = "importance permutation --model m.fi --data iris.csv --target target --repeats 5";
-    desk.done(&format!("{score} --output s.csv --plot ranks.svg --plot-kind stability"), &[]);
-    desk.done(&format!("{score} --output s.json"), &[]);
+    desk.done(&format!("{score} --output s.csv --plot ranks.svg --plot-kind stability"));
+    desk.done(&format!("{score} --output s.json"));
     let ranks = std::fs::read_to_string(desk.path("ranks.svg")).unwrap();
     let range = "Ranges: smallest and largest rank over";
     assert!(ranks.contains(range));
     for file in ["s.csv", "s.json"] {
-        desk.draws(&format!("stability {file}"), &[], &["sepal width", range]);
+        draws(&desk, &format!("stability {file}"), &[], &["sepal width", range]);
         for kind in ["bar", "box", "heatmap"] {
-            desk.draws(&format!("{kind} {file}"), &[], &["sepal width"]);
+            draws(&desk, &format!("{kind} {file}"), &[], &["sepal width"]);
         }
     }
-    desk.draws("bar s.json", &[], &["permutation", "95 % intervals"]);
+    draws(&desk, "bar s.json", &[], &["permutation", "95 % intervals"]);
 
     let header = "n_features,features,score,ci_low,ci_high,chosen";
     desk.write("path.csv", &format!("{header}\n2,a;b,0.25,0.2,0.3,0\n1,a,0.24,0.2,0.3,1\n"));
     let more = ["--title", "RFE", "--metric", "neg_log_loss"];
-    desk.draws("selection-path path.csv", &more, &["chosen: 1", "log loss", "RFE"]);
+    draws(&desk, "selection-path path.csv", &more, &["chosen: 1", "log loss", "RFE"]);
     desk.write("chosen.csv", "feature,chosen,score,n_folds_chosen\na,1,0.5,5\nb,0,0.25,\n");
-    desk.draws("stability chosen.csv", &[], &["folds that chose it", "Filled: chosen"]);
+    draws(&desk, "stability chosen.csv", &[], &["folds that chose it", "Filled: chosen"]);
     desk.write("agreement.csv", "result,SHAP,LOFO\nSHAP,1,0.5\nLOFO,0.5,1\n");
-    desk.draws("agreement agreement.csv", &[], &["SHAP", "0.50", "Agreement of methods"]);
+    draws(&desk, "agreement agreement.csv", &[], &["SHAP", "0.50", "Agreement of methods"]);
 }
 
 #[test]
 fn other_scripts_are_said_of_a_png_and_kept_in_an_svg() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.write("s.csv", "feature,importance\n温度,1\nпульс,0.5\n");
-    let note = desk.done("plot bar s.csv --output p.png", &[]);
+    let note = desk.both("plot bar s.csv --output p.png").1;
     assert!(note.starts_with("Note: the font of `p.png` lacks 2 characters (度温)"), "{note}");
-    assert_eq!(desk.done("plot bar s.csv --output p.svg", &[]), "");
+    assert_eq!(desk.both("plot bar s.csv --output p.svg").1, "");
     assert!(std::fs::read_to_string(desk.path("p.svg")).unwrap().contains("温度"));
 }
 
 #[test]
 fn each_picture_that_cannot_be_drawn_gets_one_sentence() {
-    let desk = Desk::new();
+    let desk = desk();
     let fails = |words: &str, more: &[&str], code: i32, sentence: &str| {
-        let (found, text) = desk.fails(words, more);
+        let (found, text) = fails(&desk, words, more);
         assert_eq!((found, text.as_str()), (code, format!("fi: {sentence}").as_str()), "{words}");
     };
     fails(

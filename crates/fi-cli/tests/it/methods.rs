@@ -1,74 +1,39 @@
 //! The methods that train again, draw conditionally, fit lines or score pairs, as a user calls them.
 
-#![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
-
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 
 use fi_core::Importance;
 use fi_io::Cell;
 
+use crate::desk::Desk;
+
 /// A folder with `y = 3 a + c` and noise in `b`, half of it to test on; and the command there.
-struct Desk(tempfile::TempDir);
+fn desk() -> Desk {
+    let desk = Desk::with(&[]);
+    let mut rng = fi_core::Rng::new(11, 0);
+    for name in ["train.csv", "test.csv"] {
+        let mut table = fi_io::Table::new(["a", "b", "c", "y", "site"]);
+        for i in 0..60_usize {
+            let [a, b, c] = [0; 3].map(|_| rng.normal());
+            let y = 3.0 * a + c + 0.1 * rng.normal();
+            table.push([a.into(), b.into(), c.into(), y.into(), Cell::from(i % 6)]);
+        }
+        fi_io::write_table_csv(desk.path(name), &table).unwrap();
+    }
+    desk
+}
+
+/// The same with a model: a few trees.
+fn desk_with_model() -> Desk {
+    let desk = desk();
+    desk.done(
+        "train forest --data train.csv --target y --drop site --n-estimators 8 --test-size 0 \
+         --output m.fi",
+    );
+    desk
+}
 
 impl Desk {
-    fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        let mut rng = fi_core::Rng::new(11, 0);
-        for name in ["train.csv", "test.csv"] {
-            let mut table = fi_io::Table::new(["a", "b", "c", "y", "site"]);
-            for i in 0..60_usize {
-                let [a, b, c] = [0; 3].map(|_| rng.normal());
-                let y = 3.0 * a + c + 0.1 * rng.normal();
-                table.push([a.into(), b.into(), c.into(), y.into(), Cell::from(i % 6)]);
-            }
-            fi_io::write_table_csv(desk.path(name), &table).unwrap();
-        }
-        desk
-    }
-
-    /// The same with a model: a few trees.
-    fn with_model() -> Self {
-        let desk = Self::new();
-        desk.done(
-            "train forest --data train.csv --target y --drop site --n-estimators 8 --test-size 0 \
-             --output m.fi",
-        );
-        desk
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn call(&self, words: &str) -> Output {
-        let words = words.split_whitespace();
-        Command::new(env!("CARGO_BIN_EXE_fi")).args(words).current_dir(&self.0).output().unwrap()
-    }
-
-    /// What a call that must succeed prints, and what it says.
-    fn both(&self, words: &str) -> (String, String) {
-        let output = self.call(words);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(0), "fi {words}: {said}");
-        (String::from_utf8(output.stdout).unwrap(), said)
-    }
-
-    fn done(&self, words: &str) -> String {
-        self.both(words).0
-    }
-
-    fn fails(&self, words: &str) -> (i32, String) {
-        let output = self.call(words);
-        assert!(output.stdout.is_empty(), "fi {words} printed to stdout");
-        let text = String::from_utf8(output.stderr).unwrap();
-        (output.status.code().unwrap(), text.trim_end().to_owned())
-    }
-
-    fn text(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap()
-    }
-
     fn json(&self, name: &str) -> serde_json::Value {
         serde_json::from_str(&self.text(name)).unwrap()
     }
@@ -77,14 +42,6 @@ impl Desk {
     fn scores(&self, words: &str) -> Vec<Importance> {
         self.done(&format!("importance {words} --output i.json"));
         fi_io::read_importance_json(self.path("i.json")).unwrap()
-    }
-
-    fn files(&self) -> Vec<String> {
-        let read = std::fs::read_dir(&self.0).unwrap();
-        let mut names: Vec<String> =
-            read.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
     }
 }
 
@@ -99,7 +56,7 @@ fn docs(name: &str) -> serde_json::Value {
 
 #[test]
 fn learners_are_trained_again_without_a_feature_or_with_it_alone() {
-    let desk = Desk::new();
+    let desk = desk();
     let a_then_c = |found: &Importance| {
         assert_eq!(found.features, ["a", "b", "c"]);
         assert_eq!(found.order(), [0, 2, 1], "{found:?}");
@@ -150,7 +107,7 @@ fn learners_are_trained_again_without_a_feature_or_with_it_alone() {
 
 #[test]
 fn sage_and_conditional_permutation_take_what_stands_in() {
-    let desk = Desk::with_model();
+    let desk = desk_with_model();
     for removal in ["marginal", "baseline", "gaussian", "copula"] {
         let call = format!(
             "sage {SCORED} --background train.csv --removal {removal} --draws 256 --tolerance 0.2"
@@ -183,7 +140,7 @@ fn sage_and_conditional_permutation_take_what_stands_in() {
 
 #[test]
 fn lime_says_what_its_lines_are_worth() {
-    let desk = Desk::with_model();
+    let desk = desk_with_model();
     let call = "explain lime --model m.fi --data test.csv --drop site,y --n-samples 300";
     let (_, said) = desk
         .both(&format!("{call} --background train.csv --n-repeats 2 --fits f.csv --output l.npy"));
@@ -213,7 +170,7 @@ fn lime_says_what_its_lines_are_worth() {
 
 #[test]
 fn every_algorithm_of_shap_adds_up() {
-    let desk = Desk::with_model();
+    let desk = desk_with_model();
     let text = desk.text("test.csv");
     let head = text.split_inclusive('\n').take(13).collect::<String>();
     std::fs::write(desk.path("few.csv"), head).unwrap();
@@ -252,7 +209,7 @@ fn every_algorithm_of_shap_adds_up() {
 
 #[test]
 fn linear_models_are_trained_read_and_explained_exactly() {
-    let desk = Desk::new();
+    let desk = desk();
     let on = "--data train.csv --target y --drop site --output";
     desk.done(&format!("train linear {on} l.fi"));
     let printed = desk.done("importance coefficients --model l.fi");
@@ -297,7 +254,7 @@ fn linear_models_are_trained_read_and_explained_exactly() {
 
 #[test]
 fn pairs_are_redundant_or_need_each_other() {
-    let desk = Desk::new();
+    let desk = desk();
     // A product, which each factor alone says nothing of.
     let mut rng = fi_core::Rng::new(2, 0);
     let mut table = fi_io::Table::new(["a", "b", "c", "y"]);
@@ -346,7 +303,7 @@ fn pairs_are_redundant_or_need_each_other() {
 
 #[test]
 fn selectors_choose_what_matters_and_are_scored_honestly() {
-    let desk = Desk::new();
+    let desk = desk();
     let on = "--data train.csv --target y --drop site --learner ridge";
     let quick = "--importance coefficients --folds 3";
     let cases = [
@@ -391,7 +348,7 @@ fn selectors_choose_what_matters_and_are_scored_honestly() {
 
 #[test]
 fn methods_and_models_are_compared() {
-    let desk = Desk::with_model();
+    let desk = desk_with_model();
     desk.done("train tree --data train.csv --target y --drop site --test-size 0 --output t.fi");
     let on = "--data test.csv --target y --repeats 2";
     let one = format!("compare --model m.fi --methods permutation,shap,impurity {on}");
@@ -418,7 +375,7 @@ fn methods_and_models_are_compared() {
 
 #[test]
 fn json_results_are_what_their_schema_says() {
-    let desk = Desk::with_model();
+    let desk = desk_with_model();
     let calls = [
         format!("permutation {SCORED} --repeats 3 --metric mse,r2"),
         "impurity --model m.fi".to_owned(),
@@ -445,7 +402,7 @@ fn json_results_are_what_their_schema_says() {
 
 #[test]
 fn each_wrong_call_gets_one_sentence_and_leaves_nothing_behind() {
-    let desk = Desk::with_model();
+    let desk = desk_with_model();
     std::fs::write(desk.path("short.csv"), "fold\n0\n1\n").unwrap();
     let before = desk.files();
     let calls = [

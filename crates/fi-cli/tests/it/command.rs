@@ -1,76 +1,20 @@
-//! The command as a user calls it: files in, files out, exit codes, one sentence per error.
-
-#![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
+//! From tables to models, scores and pictures, and what wrong calls are told.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use ndarray::{Array1, Array2, Axis};
 
-/// The repository's root.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
+use crate::desk::Desk;
 
-/// A folder to work in, and the command called there.
-struct Desk(tempfile::TempDir);
-
-impl Desk {
-    fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        std::fs::copy(root().join("datasets/iris.csv"), desk.path("iris.csv")).unwrap();
-        std::fs::copy(root().join("datasets/diabetes.csv"), desk.path("diabetes.csv")).unwrap();
-        desk
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn call(&self, words: &str) -> Output {
-        let words = words.split_whitespace();
-        Command::new(env!("CARGO_BIN_EXE_fi")).args(words).current_dir(&self.0).output().unwrap()
-    }
-
-    /// What a call that must succeed prints.
-    fn done(&self, words: &str) -> String {
-        let output = self.call(words);
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(0), "fi {words}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// The exit code and the sentence of a call that must fail.
-    fn fails(&self, words: &str) -> (i32, String) {
-        let output = self.call(words);
-        assert!(output.stdout.is_empty(), "fi {words} printed to stdout");
-        let text = String::from_utf8(output.stderr).unwrap();
-        (output.status.code().unwrap(), text.trim_end().to_owned())
-    }
-
-    fn text(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    fn array(&self, name: &str) -> Array2<f64> {
-        fi_io::read_npy_2d(self.path(name)).unwrap()
-    }
-
-    fn files(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
+fn desk() -> Desk {
+    Desk::with(&["iris.csv", "diabetes.csv"])
 }
 
 const TRAIN: &str = "train forest --data iris.csv --target target --n-estimators 20 --output m.fi";
 
 #[test]
 fn the_road_from_a_table_to_scores() {
-    let desk = Desk::new();
+    let desk = desk();
     let scores = desk.done(TRAIN);
     assert!(scores.contains("30 rows set aside") && scores.contains("out-of-bag rows"), "{scores}");
     let what = desk.done("inspect m.fi");
@@ -113,7 +57,7 @@ fn the_road_from_a_table_to_scores() {
 
 #[test]
 fn shap_values_and_interactions_add_up_to_the_prediction() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.done("train boosting --data diabetes.csv --target target --n-estimators 30 --output m.fi");
     desk.done("predict --model m.fi --data diabetes.csv --raw --output raw.npy");
     let raw = desk.array("raw.npy").remove_axis(Axis(1));
@@ -151,7 +95,7 @@ fn shap_values_and_interactions_add_up_to_the_prediction() {
 /// arrays, a table of scores and a heatmap of sensor pairs with a title.
 #[test]
 fn a_model_of_sensor_pairs_gives_a_heatmap_of_sensors() {
-    let desk = Desk::new();
+    let desk = desk();
     let sensors = ["Left_Ankle", "Right_Ankle", "Sacrum"];
     let mut names = Vec::new();
     for (i, a) in sensors.iter().enumerate() {
@@ -169,13 +113,9 @@ fn a_model_of_sensor_pairs_gives_a_heatmap_of_sensors() {
     fi_io::write_npy(desk.path("y.npy"), &y).unwrap();
     std::fs::write(desk.path("names.txt"), names.join("\n")).unwrap();
     desk.done("train forest --data X.npy --names names.txt --target y.npy --output m.fi");
-    let output = Command::new(env!("CARGO_BIN_EXE_fi"))
-        .args("importance permutation --model m.fi --data X.npy --target y.npy".split(' '))
-        .args("--output importance.csv --plot heatmap.svg --title".split(' '))
-        .arg("Gait: who moves with whom")
-        .current_dir(&desk.0)
-        .output()
-        .unwrap();
+    let call = "importance permutation --model m.fi --data X.npy --target y.npy --output \
+                importance.csv --plot heatmap.svg --title";
+    let output = desk.command(call).arg("Gait: who moves with whom").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let first = desk.text("importance.csv").lines().nth(1).unwrap().to_owned();
     assert!(first.starts_with("Left_Ankle.x_acc|Sacrum.x_acc,"), "{first}");
@@ -190,7 +130,7 @@ fn a_model_of_sensor_pairs_gives_a_heatmap_of_sensors() {
 
 #[test]
 fn the_answer_does_not_depend_on_the_threads() {
-    let desk = Desk::new();
+    let desk = desk();
     for threads in [1, 3] {
         let call = |words: &str| desk.done(&format!("{words} --threads {threads} --seed 7"));
         let train = "train forest --data iris.csv --target target --n-estimators 15 --output";
@@ -209,7 +149,7 @@ fn the_answer_does_not_depend_on_the_threads() {
 
 #[test]
 fn groups_are_scored_as_one() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.done(TRAIN);
     let groups = "petal = ['petal length', 'petal width']\nsepal = ['sepal length']\n";
     std::fs::write(desk.path("g.toml"), groups).unwrap();
@@ -230,7 +170,7 @@ fn groups_are_scored_as_one() {
 
 #[test]
 fn each_wrong_call_gets_one_sentence_and_leaves_nothing_behind() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.done(TRAIN);
     std::fs::write(desk.path("other.csv"), "a,b,target\n1,2,0\n").unwrap();
     std::fs::write(desk.path("cut.fi"), &std::fs::read(desk.path("m.fi")).unwrap()[..900]).unwrap();
@@ -279,14 +219,14 @@ fn each_wrong_call_gets_one_sentence_and_leaves_nothing_behind() {
 
 /// What the command says on stderr beside its table.
 fn notes(desk: &Desk, words: &str) -> String {
-    let output = desk.call(words);
+    let output = desk.command(words).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stderr).unwrap()
 }
 
 #[test]
 fn misuse_is_said_once_with_its_number_and_good_use_is_not_blamed() {
-    let desk = Desk::new();
+    let desk = desk();
     // Two copies of one measurement but for noise, and one on its own.
     let mut rng = fi_core::Rng::new(8, 0);
     let mut table = |name: &str| {

@@ -1,62 +1,38 @@
 //! Black boxes from files, and what the command says of itself.
 
-#![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
-
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 
-/// A folder with graphs of the golden files and a table of four columns.
-struct Desk(tempfile::TempDir);
+use crate::desk::Desk;
 
-impl Desk {
-    fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        let golden =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../fi-models/tests/golden/onnx_graphs");
-        for name in ["scaler_logistic_zipmap", "linear", "torch_fixed", "refused_unknown"] {
-            let file = format!("{name}.onnx");
-            std::fs::copy(golden.join(&file), desk.path(&file)).unwrap();
-        }
-        let mut rng = fi_core::Rng::new(5, 0);
-        let mut text = "a,b,c,d,kind\n".to_owned();
-        for row in 0..40 {
-            (0..4).for_each(|_| write!(text, "{},", rng.normal()).unwrap());
-            writeln!(text, "{}", ["high", "low", "mid"][row % 3]).unwrap();
-        }
-        std::fs::write(desk.path("d.csv"), text).unwrap();
-        desk
+fn desk() -> Desk {
+    let desk = Desk::with(&[]);
+    let golden =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../fi-models/tests/golden/onnx_graphs");
+    for name in ["scaler_logistic_zipmap", "linear", "torch_fixed", "refused_unknown"] {
+        let file = format!("{name}.onnx");
+        std::fs::copy(golden.join(&file), desk.path(&file)).unwrap();
     }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+    let mut rng = fi_core::Rng::new(5, 0);
+    let mut text = "a,b,c,d,kind\n".to_owned();
+    for row in 0..40 {
+        (0..4).for_each(|_| write!(text, "{},", rng.normal()).unwrap());
+        writeln!(text, "{}", ["high", "low", "mid"][row % 3]).unwrap();
     }
+    desk.write("d.csv", &text);
+    desk
+}
 
-    fn call(&self, words: &str) -> Output {
-        let words = words.split_whitespace();
-        Command::new(env!("CARGO_BIN_EXE_fi")).args(words).current_dir(&self.0).output().unwrap()
-    }
-
-    /// What a call that must succeed prints.
-    fn done(&self, words: &str) -> String {
-        let output = self.call(words);
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(0), "fi {words}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// The exit code and the sentence of a call that must fail.
-    fn fails(&self, words: &str) -> (i32, String) {
-        let output = self.call(words);
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(text.lines().count(), 1, "fi {words}: {text}");
-        (output.status.code().unwrap(), text.trim_end().to_owned())
-    }
+/// The exit code of a call that must fail, and its sentence, which is one line.
+fn sentence(desk: &Desk, words: &str) -> (i32, String) {
+    let (code, text) = desk.fails(words);
+    assert_eq!(text.lines().count(), 1, "fi {words}: {text}");
+    (code, text)
 }
 
 #[test]
 fn a_graph_is_inspected_predicted_and_explained() {
-    let desk = Desk::new();
+    let desk = desk();
     let what = desk.done("inspect scaler_logistic_zipmap.onnx");
     for line in [
         "kind        black box: a graph of ONNX\n",
@@ -81,9 +57,9 @@ fn a_graph_is_inspected_predicted_and_explained() {
         desk.done(&format!("importance permutation {on} --target kind --repeats 3 --quiet"));
     assert!(scores.starts_with("log loss") && scores.contains("| x3 "), "{scores}");
     desk.done(&format!("explain shap {on} --drop kind --background d.csv --output s.npy"));
-    let (code, text) = desk.fails("importance impurity --model linear.onnx");
+    let (code, text) = sentence(&desk, "importance impurity --model linear.onnx");
     assert!(code == 2 && text.contains("`linear.onnx` is no model of trees"), "{text}");
-    let (code, text) = desk.fails("inspect refused_unknown.onnx");
+    let (code, text) = sentence(&desk, "inspect refused_unknown.onnx");
     let sentence = "fi: `refused_unknown.onnx` cannot be used as a model of ONNX: it has the \
                     operator `Bogus` of org.example, which fi does not know";
     assert_eq!((code, text.as_str()), (1, sentence));
@@ -91,10 +67,10 @@ fn a_graph_is_inspected_predicted_and_explained() {
 
 #[test]
 fn a_pickle_is_answered_with_the_line_that_exports_it() {
-    let desk = Desk::new();
+    let desk = desk();
     let pickle = b"\x80\x04\x95\x10\x8c\x0flightgbm.sklearn\x8c\x0eLGBMClassifier\x94";
     std::fs::write(desk.path("model.pkl"), pickle).unwrap();
-    let (code, text) = desk.fails("inspect model.pkl");
+    let (code, text) = sentence(&desk, "inspect model.pkl");
     assert_eq!(code, 1);
     let line = "load it in Python and write `model.booster_.save_model(\"model.txt\")`";
     assert!(text.contains("`model.pkl` is a Python pickle, which fi never loads"), "{text}");
@@ -103,14 +79,14 @@ fn a_pickle_is_answered_with_the_line_that_exports_it() {
 
 #[test]
 fn shells_and_man_are_told_every_command() {
-    let desk = Desk::new();
+    let desk = desk();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let text = desk.done(&format!("completions {shell}"));
         for word in ["importance", "interactions", "completions"] {
             assert!(text.contains(word), "{shell} lacks {word}");
         }
     }
-    let (code, text) = desk.fails("man nowhere");
+    let (code, text) = sentence(&desk, "man nowhere");
     assert_eq!(code, 2);
     assert_eq!(text, "fi: there is no folder `nowhere` to write manual pages to: make it first");
     std::fs::create_dir(desk.path("man1")).unwrap();
@@ -123,7 +99,7 @@ fn shells_and_man_are_told_every_command() {
 
 #[test]
 fn help_stays_on_one_screen() {
-    let desk = Desk::new();
+    let desk = desk();
     for words in ["--help", "-h"] {
         let text = desk.done(words);
         assert!(

@@ -1,0 +1,64 @@
+//! `.parquet` in and out, and `--memory`: the same answers from rows on disk.
+
+use fi_io::{DataOptions, read_rows, read_table_csv, write_table_parquet};
+
+use crate::desk::Desk;
+
+/// A folder with diabetes as CSV and Parquet, and a forest of it.
+fn desk() -> Desk {
+    let desk = Desk::with(&["diabetes.csv"]);
+    let table = read_table_csv(desk.path("diabetes.csv")).unwrap();
+    write_table_parquet(desk.path("d.parquet"), &table).unwrap();
+    desk.done("train forest --data d.parquet --target target --output m.fi --seed 3");
+    desk
+}
+
+#[test]
+fn answers_from_rows_on_disk_are_those_from_memory() {
+    let desk = desk();
+    for (call, output) in [
+        ("importance permutation --target target --repeats 3", "csv"),
+        ("importance permutation --target target --repeats 2 --metric r2", "csv"),
+        ("importance shap", "csv"),
+        ("explain shap", "npy"),
+        ("explain shap", "csv"),
+        ("predict", "npy"),
+        ("predict", "csv"),
+    ] {
+        let call = format!("{call} --model m.fi --data d.parquet --output");
+        desk.done(&format!("{call} whole.{output}"));
+        desk.done(&format!("{call} blocks.{output} --memory 100MiB"));
+        let (whole, blocks) = (format!("whole.{output}"), format!("blocks.{output}"));
+        assert_eq!(desk.bytes(&whole), desk.bytes(&blocks), "{call}");
+    }
+    // A table of Parquet is that of CSV, and so is what is written.
+    desk.done("importance shap --model m.fi --data diabetes.csv --output whole.parquet");
+    desk.done("importance shap --model m.fi --data d.parquet --output other.parquet");
+    assert_eq!(desk.bytes("whole.parquet"), desk.bytes("other.parquet"));
+    desk.done("predict --model m.fi --data d.parquet --output p.parquet --memory 100MiB");
+    let (names, rows) = read_rows(desk.path("p.parquet"), &DataOptions::default()).unwrap();
+    assert_eq!(names, ["prediction"]);
+    let predictions = desk.array("whole.npy");
+    assert_eq!(rows, predictions);
+}
+
+#[test]
+fn each_wrong_call_gets_one_sentence() {
+    let desk = desk();
+    let model = "--model m.fi --data d.parquet";
+    let little = desk
+        .fails(&format!("importance permutation {model} --target target --memory 1MiB --quiet"))
+        .1;
+    assert!(little.starts_with("fi: shuffling 442 rows takes at least 65 MiB"), "{little}");
+    let impurity = desk.fails(&format!("importance impurity {model} --memory 1GiB")).1;
+    assert_eq!(impurity, "fi: --memory has no meaning for this method");
+    let shown = desk.fails(&format!("explain shap {model} --memory 1GiB")).1;
+    assert_eq!(shown, "fi: --memory is for `fi explain shap` to a file: give --output");
+    let csv = desk.fails("predict --model m.fi --data diabetes.csv --memory 1GiB --output p.npy").1;
+    let kinds = "fi: `diabetes.csv`: only .parquet and two-dimensional .npy files are read in blocks, \
+                 write one of these or read the file whole";
+    assert_eq!(csv, kinds);
+    let size = desk.fails(&format!("predict {model} --memory much --output p.npy")).1;
+    assert!(size.contains("write a size such as 1GiB or 500MB"), "{size}");
+    assert!(!desk.path("p.npy").exists());
+}

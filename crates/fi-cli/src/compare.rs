@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum as _};
+use clap::Args;
 use comfy_table::CellAlignment;
 use fi_core::Importance;
 use fi_core::agreement::{Agreement, Comparison};
@@ -13,7 +13,7 @@ use crate::failure::{Done, Failure};
 use crate::importance::method::Method;
 use crate::importance::{Command, Shared};
 use crate::learner::LearnerArgs;
-use crate::output::aligned;
+use crate::output::{Sink, aligned, name_of, shown};
 use crate::sequence::SequenceArgs;
 use crate::session::Session;
 
@@ -78,13 +78,11 @@ impl Compare {
             confidence: self.confidence,
             background: self.background.clone(),
         };
-        let mut results: Vec<(String, Importance)> = Vec::new();
+        let mut calls: Vec<(String, Command)> = Vec::new();
         for &method in &self.methods {
-            let name = method
-                .to_possible_value()
-                .map_or_else(String::new, |value| value.get_name().to_owned());
+            let name = name_of(Some(method)).unwrap_or_default();
             if method.of_learner() {
-                results.push((name, Command::of(method, &shared, None).one(session)?));
+                calls.push((name, Command::of(method, &shared, None)));
                 continue;
             }
             for model in &self.models {
@@ -94,9 +92,13 @@ impl Compare {
                 } else {
                     name.clone()
                 };
-                results.push((name, of.one(session)?));
+                calls.push((name, of));
             }
         }
+        // Before any work: one that does not fit would lose that of the others.
+        calls.iter().try_for_each(|(_, call)| call.check())?;
+        let scored = |(name, call): &(String, Command)| Ok((name.clone(), call.one(session)?));
+        let results: Vec<(String, Importance)> = calls.iter().map(scored).collect::<Done<_>>()?;
         for (name, importance) in &results {
             for warning in &importance.warnings {
                 session.note(format!("Note on {name}: {warning}."));
@@ -161,6 +163,20 @@ impl Compare {
         {
             return Failure::call(format!("--{name} has no meaning for these methods"));
         }
+        if let Some(path) = self.output.as_deref().filter(|path| is_json(path)) {
+            Sink::new(Some(path), &["json"])?;
+        }
+        let any = |takes: fn(Method) -> bool| self.methods.iter().any(|&method| takes(method));
+        for (given, name, takes) in [
+            (self.metric.is_some(), "metric", any(Method::is_scored)),
+            (self.repeats.is_some(), "repeats", any(Method::repeats)),
+            (self.confidence.is_some(), "confidence", any(Method::has_confidence)),
+            (self.background.is_some(), "background", any(Method::takes_background)),
+        ] {
+            if given && !takes {
+                return Failure::call(format!("--{name} has no meaning for these methods"));
+            }
+        }
         if self.sequence.is_block_given() || self.sequence.is_pool_given() {
             return Failure::call("--block and --pool have no meaning for a comparison");
         }
@@ -179,6 +195,9 @@ impl Compare {
         }
         if let Some(confidence) = self.confidence {
             settings.push(("confidence".to_owned(), confidence.into()));
+        }
+        if let Some(metric) = &self.metric {
+            settings.push(("metric".to_owned(), metric.as_str().into()));
         }
         if self.methods.iter().any(|method| method.of_learner()) {
             settings.push(("learner".to_owned(), self.learner.learner_text().into()));
@@ -206,15 +225,10 @@ fn pictures(folder: &Path, comparison: &Comparison) -> Done {
         ..Heatmap::default()
     };
     ranks.figure()?.save(folder.join("ranks.svg"))?;
-    let names = comparison.names.clone();
-    let agreement = Heatmap {
-        title: format!("Agreement: {}", comparison.measure),
-        rows: names.clone(),
-        columns: names,
-        values: comparison.agreement.clone(),
-        scale: ColorScale::Diverging { max_abs: 1.0 },
-        ..Heatmap::default()
-    };
+    let (names, values) = (comparison.names.clone(), comparison.agreement.clone());
+    let title = format!("Agreement: {}", comparison.measure);
+    let agreement =
+        Heatmap { title, ..Heatmap::agreement(names, values, &comparison.measure.name()) };
     agreement.figure()?.save(folder.join("agreement.svg"))?;
     Ok(())
 }
@@ -222,16 +236,13 @@ fn pictures(folder: &Path, comparison: &Comparison) -> Done {
 fn print(comparison: &Comparison) {
     for table in [fi_io::comparison_table(comparison), fi_io::agreement_table(comparison)] {
         let header: Vec<&str> = table.columns.iter().map(String::as_str).collect();
-        let mut shown = aligned(&header, 0);
-        if let Some(names) = shown.column_mut(0) {
+        let mut lines = aligned(&header, 0);
+        if let Some(names) = lines.column_mut(0) {
             names.set_cell_alignment(CellAlignment::Left);
         }
         for row in &table.rows {
-            shown.add_row(row.iter().map(|cell| match cell {
-                fi_io::Cell::Number(value) => fi_viz::number(*value),
-                other => other.text(),
-            }));
+            lines.add_row(row.iter().map(shown));
         }
-        println!("{shown}");
+        println!("{lines}");
     }
 }

@@ -307,3 +307,14 @@ pub(crate) fn shortened(names: &[String]) -> String {
     let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN { format!("{shown}, … ({} in all)", names.len()) } else { shown }
 }
+
+/// The place of a feature that an option names.
+pub(crate) fn place(option: &str, name: &str, features: &[String]) -> Done<usize> {
+    match features.iter().position(|feature| feature == name) {
+        Some(place) => Ok(place),
+        None => Failure::call(format!(
+            "--{option} `{name}` is no feature here: they are {}",
+            shortened(features)
+        )),
+    }
+}

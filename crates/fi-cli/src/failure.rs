@@ -13,6 +13,14 @@ pub(crate) enum Failure {
     Interrupted(String),
 }
 
+/// Refuses an option that was given and has no meaning for the method.
+pub(crate) fn known(given: bool, name: &str, takes: bool) -> Done {
+    if given && !takes {
+        return Failure::call(format!("--{name} has no meaning for this method"));
+    }
+    Ok(())
+}
+
 /// What every command answers.
 pub(crate) type Done<T = ()> = Result<T, Failure>;
 
@@ -45,8 +53,8 @@ impl std::fmt::Display for Failure {
             Self::Work(error) if is_interrupt(error) => {
                 write!(
                     f,
-                    "{error}, of which nothing is kept: the same call begins anew; permutation \
-                     importance with --checkpoint FILE goes on where it stopped"
+                    "{error}, of which nothing is kept: the same call begins anew; permutation, \
+                     conditional-permutation and lofo go on where they stopped with --checkpoint FILE"
                 )
             }
             Self::Work(error) => write!(f, "{error}"),
@@ -70,7 +78,8 @@ mod tests {
         assert_eq!(
             failure.to_string(),
             "cancelled after 3 of 9 steps, of which nothing is kept: the same call begins anew; \
-             permutation importance with --checkpoint FILE goes on where it stopped"
+             permutation, conditional-permutation and lofo go on where they stopped with \
+             --checkpoint FILE"
         );
         assert_eq!(failure.exit_code(), ExitCode::from(130));
         let failure = Failure::from(fi_core::Error::Data("no".into()));

@@ -21,7 +21,7 @@ use self::of_predictions::RemovalArgs;
 pub(crate) use self::of_predictions::{of_scored_rows, table_of};
 use crate::anytime::AnytimeArgs;
 use crate::data::{DataArgs, GroupsArg, LayersArg};
-use crate::failure::{Done, Failure};
+use crate::failure::{Done, Failure, known};
 use crate::large;
 use crate::learner::LearnerArgs;
 use crate::network::{NetworkArgs, of_weights};
@@ -128,9 +128,8 @@ impl Command {
         }
     }
 
-    /// The result in its one metric.
+    /// The result of options that fit, in its one metric.
     pub(crate) fn one(&self, session: &Session) -> Done<Importance> {
-        self.check()?;
         match self.scores(session)?.unwrap_or_default().into_iter().next() {
             Some(importance) => Ok(importance),
             None => Failure::call("this method has no result to compare"),
@@ -186,15 +185,9 @@ impl Command {
     }
 
     /// Options that the method does not know are no options.
-    fn check(&self) -> Done {
+    pub(crate) fn check(&self) -> Done {
         let method = self.method;
         self.network.check(method.of_rows())?;
-        let known = |given: bool, name: &str, takes: bool| {
-            if given && !takes {
-                return Failure::call(format!("--{name} has no meaning for this method"));
-            }
-            Ok(())
-        };
         self.removal.check(method)?;
         let scored = method.is_scored();
         let players = scored || method == Method::Shap;
@@ -235,7 +228,7 @@ impl Command {
         known(self.sequence.is_given(), "over", players || method.of_rows().is_some())
     }
 
-    /// What was asked for, with the defaults of what was not.
+    /// What was asked for, and the defaults of what every such method has.
     fn settings(&self) -> Vec<(String, Cell)> {
         let method = self.method;
         let mut settings: Vec<(String, Cell)> = Vec::new();
@@ -268,6 +261,11 @@ impl Command {
         if matches!(method, Method::Sage | Method::ConditionalPermutation) {
             settings.extend(self.removal.settings(method));
         }
+        if method == Method::Shap {
+            settings.extend(self.shap.settings());
+        }
+        settings.extend(self.network.settings());
+        settings.extend(self.sequence.settings());
         settings
     }
 
@@ -421,7 +419,10 @@ pub(crate) fn metrics(
         let classes = target.n_classes().is_some();
         return Ok(vec![if classes { for_classes.clone() } else { Metric::Mse }]);
     }
-    let parse =
-        |name: &String| Metric::parse(name).map_err(|error| Failure::Call(error.to_string()));
-    names.iter().map(parse).collect()
+    names.iter().map(|name| metric(name)).collect()
+}
+
+/// A metric by scikit-learn's name.
+pub(crate) fn metric(name: &str) -> Done<Metric> {
+    Metric::parse(name).map_err(|error| Failure::Call(error.to_string()))
 }

@@ -8,7 +8,7 @@ use fi_core::{Interaction, Lofo, Metric, PairImportance, Permutation, Players, R
 use fi_models::tree::Summary;
 
 use crate::data::{DataArgs, GroupsArg, LayersArg};
-use crate::failure::{Done, Failure};
+use crate::failure::{Done, Failure, known};
 use crate::importance::{metrics, of_scored_rows};
 use crate::learner::LearnerArgs;
 use crate::output::{Sink, aligned, write_table};
@@ -107,12 +107,6 @@ impl InteractionsCommand {
 
     /// Options that the method does not know are no options.
     fn check(&self) -> Done {
-        let known = |given: bool, name: &str, takes: bool| {
-            if given && !takes {
-                return Failure::call(format!("--{name} has no meaning for this method"));
-            }
-            Ok(())
-        };
         let shap = self.method == PairMethod::Shap;
         known(self.index.is_some(), "index", shap)?;
         if let Some(name) = self.shap.given() {
@@ -202,7 +196,7 @@ impl InteractionsCommand {
             let pairs = self.chosen(&players)?;
             let metrics = metrics(&names, data.target(), &Metric::LogLoss)?;
             warnings = of_scored_rows(&model, &data, &players, false)?;
-            let view = Swappable::new(&model, &model.feature_names, players, data.rows())?;
+            let view = Swappable::new(&model, &model.feature_names, players, &[data.rows()])?;
             let data = view.data(data)?;
             let permutation = Permutation {
                 n_repeats: self.repeats.unwrap_or(30),

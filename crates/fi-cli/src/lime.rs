@@ -8,7 +8,7 @@ use fi_core::{Attribution, Players};
 use fi_models::store::Stored;
 use ndarray::Array2;
 
-use crate::data::{DataArgs, shortened};
+use crate::data::{DataArgs, place};
 use crate::failure::{Done, Failure};
 use crate::importance::table_of;
 use crate::output::Sink;
@@ -145,18 +145,7 @@ impl LimeArgs {
         if learnt_on.is_none() {
             session.note("Samples are drawn from the rows of --data; --background names others.");
         }
-        let names = &model.feature_names;
-        let place = |name: &String| {
-            names.iter().position(|other| other == name).map_or_else(
-                || {
-                    Failure::call(format!(
-                        "--categorical names `{name}`, the model's features are {}",
-                        shortened(names)
-                    ))
-                },
-                Ok,
-            )
-        };
+        let place = |name: &String| place("categorical", name, &model.feature_names);
         let categorical = data.categorical.iter().map(place).collect::<Done<Vec<usize>>>()?;
         let table = table_of(model, learnt_on.unwrap_or_else(|| rows.clone()))?;
         let explainer = settings.fit(&table.with_categorical(categorical)?)?;

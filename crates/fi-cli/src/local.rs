@@ -7,11 +7,11 @@ use fi_core::{Attribution, Occlusion, Pooling};
 use fi_models::store::Stored;
 
 use crate::data::{DataArgs, GroupsArg, ModelArg};
-use crate::failure::{Done, Failure};
+use crate::failure::{Done, Failure, known};
 use crate::large;
 use crate::lime::LimeArgs;
 use crate::network::{Local, NetworkArgs};
-use crate::output::{Sink, aligned, write_table};
+use crate::output::{Sink, aligned, shown, write_table};
 use crate::sequence::{SequenceArgs, Swappable};
 use crate::session::Session;
 pub(crate) use crate::shap::ShapArgs;
@@ -85,12 +85,6 @@ impl Explain {
     fn check(&self) -> Done {
         let network = self.method.of_network();
         self.network.check(network)?;
-        let known = |given: bool, name: &str, takes: bool| {
-            if given && !takes {
-                return Failure::call(format!("--{name} has no meaning for this method"));
-            }
-            Ok(())
-        };
         known(self.groups.groups.is_some(), "groups", network.is_none())?;
         known(self.sequence.is_block_given(), "block", network.is_none())?;
         known(self.sequence.is_pool_given(), "pool", network.is_some())?;
@@ -120,7 +114,7 @@ impl Explain {
             return self.lime.explain(session, model, &rows, learnt_on, &players, &self.data);
         }
         if self.method == Method::Occlusion {
-            let view = Swappable::new(model, &model.feature_names, players, rows.view())?;
+            let view = Swappable::new(model, &model.feature_names, players, &[rows.view()])?;
             let rows = view.rows(rows)?;
             let (run, model) = (session.run(), view.model.as_ref());
             let occlusion = Occlusion::at_means(rows.view());
@@ -176,15 +170,12 @@ fn print(attribution: &Attribution) {
     let front = (n_outputs == 1).then_some("row");
     let header: Vec<&str> =
         front.into_iter().chain(table.columns.iter().map(String::as_str)).collect();
-    let mut shown = aligned(&header, 0);
+    let mut lines = aligned(&header, 0);
     for (row, cells) in table.rows.iter().enumerate().take(SHOWN) {
         let front = front.map(|_| row.to_string());
-        shown.add_row(front.into_iter().chain(cells.iter().map(|cell| match cell {
-            fi_io::Cell::Number(value) => fi_viz::number(*value),
-            other => other.text(),
-        })));
+        lines.add_row(front.into_iter().chain(cells.iter().map(shown)));
     }
-    println!("{shown}");
+    println!("{lines}");
     if table.rows.len() > SHOWN {
         println!("… {n_rows} rows in all; --output writes them.");
     }

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use fi_core::{Attribution, Importance, Pooling};
+use fi_io::Cell;
 use fi_models::Fitted;
 use fi_models::network::{
     self, ExpectedGradients, Explainer, GarsonForm, Gradient, GradientTimesInput,
@@ -11,7 +12,7 @@ use fi_models::store::Stored;
 use ndarray::Array2;
 
 use crate::data::DataArgs;
-use crate::failure::{Done, Failure};
+use crate::failure::{Done, Failure, known};
 use crate::sequence::SequenceArgs;
 use crate::session::Session;
 
@@ -54,13 +55,21 @@ pub(crate) struct NetworkArgs {
 }
 
 impl NetworkArgs {
+    /// The options that were given.
+    pub(crate) fn settings(&self) -> Vec<(String, Cell)> {
+        let given: [(&str, Option<Cell>); 4] = [
+            ("steps", self.steps.map(Cell::from)),
+            ("samples", self.samples.map(Cell::from)),
+            ("noise", self.noise.map(Cell::from)),
+            ("epsilon", self.epsilon.map(Cell::from)),
+        ];
+        given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+
     /// Options that this method does not know are no options.
     pub(crate) fn check(&self, method: Option<Local>) -> Done {
         let known = |given: bool, name: &str, methods: &[Local]| {
-            if given && !method.is_some_and(|method| methods.contains(&method)) {
-                return Failure::call(format!("--{name} has no meaning for this method"));
-            }
-            Ok(())
+            known(given, name, method.is_some_and(|method| methods.contains(&method)))
         };
         known(self.steps.is_some(), "steps", &[Local::IntegratedGradients])?;
         known(self.samples.is_some(), "samples", &[Local::SmoothGrad, Local::ExpectedGradients])?;

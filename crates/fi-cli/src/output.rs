@@ -48,6 +48,19 @@ impl<'a> Sink<'a> {
     }
 }
 
+/// The name of an option's value, as it is written.
+pub(crate) fn name_of(value: Option<impl clap::ValueEnum>) -> Option<String> {
+    Some(value?.to_possible_value()?.get_name().to_owned())
+}
+
+/// A number as people read it, a text as it is.
+pub(crate) fn shown(cell: &fi_io::Cell) -> String {
+    match cell {
+        fi_io::Cell::Number(value) => fi_viz::number(*value),
+        other => other.text(),
+    }
+}
+
 /// A table as `.parquet` or `.csv`.
 pub(crate) fn write_table(path: &Path, extension: &str, table: &fi_io::Table) -> Done {
     match extension {

@@ -14,6 +14,7 @@ use fi_viz::{
 use ndarray::Array2;
 
 use crate::failure::{Done, Failure};
+use crate::importance::metric;
 use crate::output::Sink;
 use crate::plot_rows::RowArgs;
 use crate::session::Session;
@@ -148,23 +149,31 @@ impl Picture {
             (None, Err(_)) => ResultKind::Bar,
         });
         let title = self.title.clone().unwrap_or_else(|| importance.method.clone());
-        let figure = match (kind, map) {
-            (ResultKind::Bar, _) => BarChart { title, ..BarChart::of(importance) }.figure()?,
-            (ResultKind::Stability, _) => {
-                DotChart { title, ..DotChart::of_ranks(importance) }.figure()?
-            }
-            (ResultKind::PairHeatmap, _) => {
-                let names = pairs().map_err(Failure::Call)?;
-                let all = names.iter().zip(&importance.values);
-                let all = all.map(|((a, b), &value)| (a.as_str(), b.as_str(), value));
-                pair_figure(&PairScores::new(all, PairSum::Positive), title)?
-            }
-            (ResultKind::Heatmap, Some(map)) => Heatmap { title, ..map }.figure()?,
-            (ResultKind::Box | ResultKind::Heatmap, _) => {
-                rows_figure(kind, &importance_rows(importance), title)?
-            }
+        let figure = if kind == ResultKind::PairHeatmap {
+            let names = pairs().map_err(Failure::Call)?;
+            let all = names.iter().zip(&importance.values);
+            let all = all.map(|((a, b), &value)| (a.as_str(), b.as_str(), value));
+            pair_figure(&PairScores::new(all, PairSum::Positive), title)?
+        } else {
+            result_figure(kind, importance, title)?
         };
         save(figure, path, self.theme)
+    }
+}
+
+/// A picture of a result that holds more than its table.
+fn result_figure(kind: ResultKind, importance: &Importance, title: String) -> Done<Figure> {
+    let map = Heatmap::of_channels(&importance.features, &importance.values);
+    match (kind, map) {
+        (ResultKind::Bar, _) => Ok(BarChart { title, ..BarChart::of(importance) }.figure()?),
+        (ResultKind::Box, _) if importance.replicates.ncols() > 0 => {
+            Ok(BoxPlot { title, ..BoxPlot::of(importance) }.figure()?)
+        }
+        (ResultKind::Stability, _) => {
+            Ok(DotChart { title, ..DotChart::of_ranks(importance) }.figure()?)
+        }
+        (ResultKind::Heatmap, Some(map)) => Ok(Heatmap { title, ..map }.figure()?),
+        _ => rows_figure(kind, &importance_rows(importance), title),
     }
 }
 
@@ -220,7 +229,7 @@ impl Plot {
                 Heatmap { title, ..heatmap }.figure()?
             }
             Kind::SelectionPath => {
-                let metric = self.metric.as_deref().map(Metric::parse).transpose()?;
+                let metric = self.metric.as_deref().map(metric).transpose()?;
                 let path = fi_io::read_selection_path(&self.file)?;
                 let path = SelectionPath::of_rows(&path, metric.as_ref().map(Metric::direction));
                 let y_label = metric.map_or(path.y_label.clone(), |metric| metric.name());
@@ -262,18 +271,7 @@ impl Plot {
             all.iter().map(|importance| importance.metric.clone()).collect();
         let importance = &all[self.chosen(&metrics, session)?];
         let title = self.title.clone().unwrap_or_else(|| importance.method.clone());
-        let map = Heatmap::of_channels(&importance.features, &importance.values);
-        match (kind, map) {
-            (ResultKind::Bar, _) => Ok(BarChart { title, ..BarChart::of(importance) }.figure()?),
-            (ResultKind::Box, _) if importance.replicates.ncols() > 0 => {
-                Ok(BoxPlot { title, ..BoxPlot::of(importance) }.figure()?)
-            }
-            (ResultKind::Stability, _) => {
-                Ok(DotChart { title, ..DotChart::of_ranks(importance) }.figure()?)
-            }
-            (ResultKind::Heatmap, Some(map)) => Ok(Heatmap { title, ..map }.figure()?),
-            _ => rows_figure(kind, &importance_rows(importance), title),
-        }
+        result_figure(kind, importance, title)
     }
 
     fn pairs(&self, title: String) -> Done<Figure> {

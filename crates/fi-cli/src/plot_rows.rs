@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use clap::Args;
-use fi_core::{AccumulatedLocalEffects, Attribution, Dataset, PartialDependence, Target};
+use fi_core::{AccumulatedLocalEffects, Attribution, PartialDependence};
 use fi_viz::{Beeswarm, CurveChart, Dependence, Figure, Waterfall};
 use ndarray::Array2;
 
-use crate::data::{DataArgs, LayersArg, shortened};
+use crate::data::{DataArgs, LayersArg, place};
 use crate::failure::{Done, Failure};
+use crate::importance::table_of;
 use crate::plot::Kind;
 use crate::session::Session;
 
@@ -107,8 +108,7 @@ impl RowArgs {
         let model = self.layers.load(file)?;
         let feature = place("feature", self.feature(kind)?, &model.feature_names)?;
         let rows = self.data.rows(&model)?;
-        let target = Target::Values(vec![0.0; rows.nrows()]);
-        let data = Dataset::new(rows, target)?.with_feature_names(model.feature_names.clone())?;
+        let data = table_of(&model, rows)?;
         let categorical = self.data.categorical.iter();
         let categorical = categorical.map(|name| place("categorical", name, &model.feature_names));
         let data = data.with_categorical(categorical.collect::<Done<Vec<usize>>>()?)?;
@@ -129,16 +129,5 @@ impl RowArgs {
             Some(feature) => Ok(feature),
             None => Failure::call(format!("{} is of one feature: give --feature", kind.name())),
         }
-    }
-}
-
-/// The place of a feature that an option names.
-fn place(option: &str, name: &str, features: &[String]) -> Done<usize> {
-    match features.iter().position(|feature| feature == name) {
-        Some(place) => Ok(place),
-        None => Failure::call(format!(
-            "--{option} `{name}` is no feature here: they are {}",
-            shortened(features)
-        )),
     }
 }

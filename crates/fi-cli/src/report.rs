@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fi_core::Metric;
 use fi_report::{Page, Report as Settings, Rows};
 
 use crate::data::{DataArgs, GroupsArg, ModelArg};
 use crate::failure::{Done, Failure};
+use crate::importance::metric;
 use crate::output::Sink;
 use crate::sequence::SequenceArgs;
 use crate::session::Session;
@@ -47,8 +47,7 @@ impl Report {
         if self.sequence.is_pool_given() {
             return Failure::call("--pool has no meaning for a report");
         }
-        let metric = self.metric.as_ref().map(|name| Metric::parse(name)).transpose();
-        let metric = metric.map_err(|error| Failure::Call(error.to_string()))?;
+        let metric = self.metric.as_deref().map(metric).transpose()?;
         let default = Settings::default();
         let settings = Settings {
             metric,

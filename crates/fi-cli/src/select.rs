@@ -12,9 +12,10 @@ use fi_models::store::{Stored, save};
 use fi_models::{AnyLearner, impurity_of, standardized_coefficients_of};
 
 use crate::data::{DataArgs, GroupsArg};
-use crate::failure::{Done, Failure};
+use crate::failure::{Done, Failure, known};
+use crate::importance::metric;
 use crate::learner::LearnerArgs;
-use crate::output::{Sink, aligned};
+use crate::output::{Sink, aligned, shown};
 use crate::session::Session;
 
 /// How to choose.
@@ -145,12 +146,7 @@ impl Select {
         let data = self.data.to_train(session)?;
         let players = self.groups.players(data.feature_names())?;
         let learner = self.learner.learner()?;
-        let metric = match &self.metric {
-            Some(name) => {
-                Some(Metric::parse(name).map_err(|error| Failure::Call(error.to_string()))?)
-            }
-            None => None,
-        };
+        let metric = self.metric.as_deref().map(metric).transpose()?;
         let selector = self.selector(&data, metric.clone())?;
         let importance = self.importance(&learner, &data, metric.clone());
         let (run, selector, importance) = (session.run(), selector.as_ref(), importance.as_ref());
@@ -189,10 +185,7 @@ impl Select {
     fn check(&self) -> Done {
         let method = self.method;
         let known = |given: bool, name: &str, methods: &[Method]| {
-            if given && !methods.contains(&method) {
-                return Failure::call(format!("--{name} has no meaning for this method"));
-            }
-            Ok(())
+            known(given, name, methods.contains(&method))
         };
         let sized = [Method::Top, Method::Rfe, Method::Rfecv, Method::Stability];
         known(self.n_features.is_some(), "n-features", &sized)?;
@@ -337,14 +330,13 @@ fn refit(
 fn print(selection: &Selection, honest: Option<&Honest>) {
     let table = fi_io::selection_table(selection, honest);
     let columns = ["n_features", "score", "ci_low", "ci_high", "chosen", "features"];
-    let mut shown = aligned(&columns, columns.len() - 1);
+    let mut lines = aligned(&columns, columns.len() - 1);
     for row in &table.rows {
-        shown.add_row(columns.map(|name| {
-            table.column(name).map_or_else(String::new, |place| match &row[place] {
-                fi_io::Cell::Number(value) => fi_viz::number(*value),
-                other => other.text(),
-            })
-        }));
+        lines.add_row(
+            columns.map(|name| {
+                table.column(name).map_or_else(String::new, |place| shown(&row[place]))
+            }),
+        );
     }
-    println!("{shown}");
+    println!("{lines}");
 }

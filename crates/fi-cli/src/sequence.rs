@@ -2,10 +2,12 @@
 
 use clap::{Args, ValueEnum};
 use fi_core::{Dataset, Model, Over, Players, Pooling, Sequence};
+use fi_io::Cell;
 use ndarray::{Array2, ArrayView2};
 
 use crate::data::GroupsArg;
 use crate::failure::{Done, Failure};
+use crate::output::name_of;
 
 /// Options of sequences.
 #[derive(Args, Clone)]
@@ -47,6 +49,16 @@ enum PoolArg {
 }
 
 impl SequenceArgs {
+    /// The options that were given.
+    pub(crate) fn settings(&self) -> Vec<(String, Cell)> {
+        let given: [(&str, Option<Cell>); 3] = [
+            ("over", name_of(self.over).map(Cell::from)),
+            ("block", self.block.map(Cell::from)),
+            ("pool", name_of(self.pool).map(Cell::from)),
+        ];
+        given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+
     /// Whether any of the options was given.
     pub(crate) fn is_given(&self) -> bool {
         self.over.is_some() || self.block.is_some() || self.pool.is_some()
@@ -117,11 +129,11 @@ impl<'a> Swappable<'a> {
         model: &'a dyn Model,
         names: &[String],
         players: Players,
-        rows: ArrayView2<'_, f64>,
+        rows: &[ArrayView2<'_, f64>],
     ) -> Done<Self> {
-        let padded = rows.iter().any(|value| value.is_nan());
+        let padded = || rows.iter().any(|rows| rows.iter().any(|value| value.is_nan()));
         let sequence = Sequence::of_columns(names).filter(|sequence| sequence.n_steps() > 1);
-        let Some(sequence) = sequence.filter(|_| padded) else {
+        let Some(sequence) = sequence.filter(|_| padded()) else {
             return Ok(Self { model: Box::new(model), players, sequence: None });
         };
         let players = sequence.fill_players(&players)?;

@@ -9,16 +9,18 @@ use fi_core::shapley::{
 use fi_core::{
     Attribution, Hierarchy, Importance, Interactions, Linkage, Model as _, Output, Players, Removal,
 };
+use fi_io::Cell;
 use fi_models::Fitted;
 use fi_models::linear::{LinearModel, LinearShap};
 use fi_models::store::Stored;
 use fi_models::tree::{
     Background, OutputScale, Perturbation, Precision, Summary, TreeExplainer, TreeShap, Trees,
 };
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 
 use crate::data::DataArgs;
 use crate::failure::{Done, Failure};
+use crate::output::name_of;
 use crate::sequence::Swappable;
 use crate::session::Session;
 
@@ -96,6 +98,19 @@ pub(crate) struct ShapArgs {
 }
 
 impl ShapArgs {
+    /// The options that were given, and the algorithm.
+    pub(crate) fn settings(&self) -> Vec<(String, Cell)> {
+        let texts = [
+            ("algorithm", name_of(Some(self.algorithm()))),
+            ("perturbation", name_of(self.perturbation)),
+            ("output_scale", name_of(self.output_scale)),
+            ("precision", name_of(self.precision)),
+        ];
+        let texts = texts.into_iter().filter_map(|(name, value)| Some((name, value?.into())));
+        let samples = self.shap_samples.map(|n| ("shap_samples", n.into()));
+        texts.chain(samples).map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
     /// An option that only SHAP knows, if one was given.
     pub(crate) fn given(&self) -> Option<&'static str> {
         let options = [
@@ -277,8 +292,8 @@ impl ShapArgs {
         self.check_scale(model)?;
         let background = self.needed_background(model, data)?;
         let names = &model.feature_names;
-        let whole = ndarray::concatenate(Axis(0), &[rows.view(), background.view()])?;
-        let view = Swappable::new(model, names, players.clone(), whole.view())?;
+        let view =
+            Swappable::new(model, names, players.clone(), &[rows.view(), background.view()])?;
         let estimator = self.estimator(players, &view, model, &background)?;
         let players =
             if self.is_owen() { Players::features(names.clone())? } else { view.players.clone() };
@@ -354,11 +369,12 @@ impl ShapArgs {
             Algorithm::Exact if n_coalitions.is_some() => {
                 return Failure::call("--shap-samples has no meaning for this algorithm");
             }
-            Algorithm::Exact | Algorithm::Auto if players.len() <= 12 && n_coalitions.is_none() => {
-                exact = ExactInteractions { index };
-                &exact
-            }
-            Algorithm::Exact => {
+            algorithm
+                if algorithm == Algorithm::Exact
+                    || algorithm == Algorithm::Auto
+                        && players.len() <= 12
+                        && n_coalitions.is_none() =>
+            {
                 exact = ExactInteractions { index };
                 &exact
             }
@@ -375,8 +391,8 @@ impl ShapArgs {
             }
         };
         let names = &model.feature_names;
-        let whole = ndarray::concatenate(Axis(0), &[rows.view(), background.view()])?;
-        let view = Swappable::new(model, names, players.clone(), whole.view())?;
+        let view =
+            Swappable::new(model, names, players.clone(), &[rows.view(), background.view()])?;
         let removal = Removal::marginal(view.rows(background)?)?;
         let (run, rows) = (session.run(), view.rows(rows)?);
         let (model, players) = (view.model.as_ref(), &view.players);

@@ -4,7 +4,8 @@ use fi_core::{Dataset, Importance, LeaveOneIn, Location, Loco, Lofo, Metric, Run
 
 use super::Command;
 use super::method::Method;
-use crate::failure::{Done, Failure};
+use crate::data::place;
+use crate::failure::Done;
 
 /// What of the rows' differences LOCO estimates and tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -44,26 +45,13 @@ impl Command {
             }
             // The only one that is left.
             _ => {
-                let base = self.base.iter().map(|name| Self::column(data, name));
+                let base = self.base.iter().map(|name| place("base", name, data.feature_names()));
                 let base = base.collect::<Done<Vec<usize>>>()?;
                 let players = if base.is_empty() { players } else { without(&players, &base)? };
                 LeaveOneIn { folds, base, confidence }
                     .importance(run, &learner, data, &players, &metrics)?
             }
         })
-    }
-
-    fn column(data: &Dataset, name: &String) -> Done<usize> {
-        let names = data.feature_names();
-        names.iter().position(|other| other == name).map_or_else(
-            || {
-                Failure::call(format!(
-                    "--base names `{name}`, the features are {}",
-                    crate::data::shortened(names)
-                ))
-            },
-            Ok,
-        )
     }
 }
 

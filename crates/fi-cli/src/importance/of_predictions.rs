@@ -12,11 +12,11 @@ use fi_io::SpooledData;
 use fi_models::Fitted;
 use fi_models::store::Stored;
 use fi_models::tree::{self, TreeSubgroups};
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 
 use super::method::Method;
 use super::{Command, metrics};
-use crate::failure::{Done, Failure};
+use crate::failure::{Done, Failure, known};
 use crate::large;
 use crate::sequence::Swappable;
 use crate::session::Session;
@@ -77,12 +77,6 @@ pub(crate) struct RemovalArgs {
 impl RemovalArgs {
     /// Options that this method does not know are no options.
     pub(super) fn check(&self, method: Method) -> Done {
-        let known = |given: bool, name: &str, takes: bool| {
-            if given && !takes {
-                return Failure::call(format!("--{name} has no meaning for this method"));
-            }
-            Ok(())
-        };
         let sage = method == Method::Sage;
         known(self.estimator.is_some(), "estimator", sage)?;
         known(self.removal.is_some(), "removal", sage)?;
@@ -134,6 +128,9 @@ impl Command {
         let shap = &self.shap;
         if self.data.memory.is_some() {
             let data = self.data.spooled(model)?;
+            if shap.is_background_given() {
+                session.note("Note: with --memory nobody looks whether features are correlated.");
+            }
             let importance = shap.with_only_trees(session, model, &self.data, |explainer| {
                 large::shap_importance(session, explainer, &data, players, self.confidence())
             })?;
@@ -173,7 +170,7 @@ impl Command {
     ) -> Done<Vec<Importance>> {
         let data = self.data.to_score(model)?;
         let warnings = of_scored_rows(model, &data, &players, true)?;
-        let view = Swappable::new(model, &model.feature_names, players, data.rows())?;
+        let view = Swappable::new(model, &model.feature_names, players, &[data.rows()])?;
         let metrics = self.metrics(&data, &Metric::LogLoss)?;
         let data = view.data(data)?;
         let occlusion = Occlusion::at_means(data.rows());
@@ -192,7 +189,7 @@ impl Command {
         let metrics = self.metrics(&data, &Metric::LogLoss)?;
         let settings = self.permutation_settings();
         let warnings = of_scored_rows(model, &data, &players, true)?;
-        let view = Swappable::new(model, &model.feature_names, players, data.rows())?;
+        let view = Swappable::new(model, &model.feature_names, players, &[data.rows()])?;
         if let (Fitted::Trees(trees), None, false) = (&model.model, &model.scaler, view.is_filled())
         {
             let found = tree::permutation(run, &settings, trees, &data, &view.players, &metrics)?;
@@ -286,8 +283,12 @@ impl Command {
             session.note("The rows of --data are the background; --background names others.");
             data.rows().to_owned()
         };
-        let whole = ndarray::concatenate(Axis(0), &[data.rows(), background.view()])?;
-        let view = Swappable::new(model, &model.feature_names, players, whole.view())?;
+        let view = Swappable::new(
+            model,
+            &model.feature_names,
+            players,
+            &[data.rows(), background.view()],
+        )?;
         let (data, background) = (view.data(data)?, view.rows(background)?);
         let draw = |sampler: Arc<dyn Conditional>| {
             Removal::conditional(sampler, args.conditional_samples(), session.seed)

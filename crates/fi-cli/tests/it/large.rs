@@ -42,6 +42,45 @@ fn answers_from_rows_on_disk_are_those_from_memory() {
     assert_eq!(rows, predictions);
 }
 
+/// Several blocks of rows, several outputs, classes, and an array in place of a table.
+#[test]
+fn classes_in_several_blocks_are_those_from_memory() {
+    let desk = Desk::with(&["iris.csv"]);
+    desk.done("train forest --data iris.csv --target target --n-estimators 3 --output m.fi");
+    let table = read_table_csv(desk.path("iris.csv")).unwrap();
+    let mut many = table.clone();
+    many.rows = (0..8500).map(|i| table.rows[i % table.rows.len()].clone()).collect();
+    write_table_parquet(desk.path("d.parquet"), &many).unwrap();
+    let number = |(i, j): (usize, usize)| many.rows[i][j].text().parse::<f64>().unwrap();
+    let x = ndarray::Array2::from_shape_fn((8500, 4), number);
+    fi_io::write_npy(desk.path("x.npy"), &x).unwrap();
+    for data in ["d.parquet", "x.npy"] {
+        for (call, output) in [
+            ("explain shap", "npy"),
+            ("explain shap", "csv"),
+            ("explain shap", "parquet"),
+            ("predict", "csv"),
+            ("predict", "npy"),
+        ] {
+            let call = format!("{call} --model m.fi --data {data} --output");
+            let (whole, blocks) = (format!("whole.{output}"), format!("blocks.{output}"));
+            desk.done(&format!("{call} {whole}"));
+            desk.done(&format!("{call} {blocks} --memory 100MiB"));
+            if output == "parquet" {
+                // In other groups of rows.
+                let read = |name: &str| read_rows(desk.path(name), &DataOptions::default());
+                assert_eq!(read(&whole).unwrap(), read(&blocks).unwrap(), "{call}");
+            } else {
+                assert!(desk.bytes(&whole) == desk.bytes(&blocks), "{call} {output}");
+            }
+        }
+    }
+    let call = "importance permutation --model m.fi --data d.parquet --target target --repeats 2";
+    desk.done(&format!("{call} --output whole.csv"));
+    desk.done(&format!("{call} --output blocks.csv --memory 100MiB"));
+    assert_eq!(desk.text("whole.csv"), desk.text("blocks.csv"));
+}
+
 #[test]
 fn each_wrong_call_gets_one_sentence() {
     let desk = desk();
@@ -54,6 +93,10 @@ fn each_wrong_call_gets_one_sentence() {
     assert_eq!(impurity, "fi: --memory has no meaning for this method");
     let shown = desk.fails(&format!("explain shap {model} --memory 1GiB")).1;
     assert_eq!(shown, "fi: --memory is for `fi explain shap` to a file: give --output");
+    for call in ["importance shap", "explain shap --output s.csv"] {
+        let whole = desk.fails(&format!("{call} --model m.fi --data diabetes.csv --memory 1GiB"));
+        assert!(whole.1.starts_with("fi: `diabetes.csv`: only .parquet and"), "{whole:?}");
+    }
     let csv = desk.fails("predict --model m.fi --data diabetes.csv --memory 1GiB --output p.npy").1;
     let kinds = "fi: `diabetes.csv`: only .parquet and two-dimensional .npy files are read in blocks, \
                  write one of these or read the file whole";

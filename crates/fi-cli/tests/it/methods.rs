@@ -350,7 +350,7 @@ fn selectors_choose_what_matters_and_are_scored_honestly() {
 fn methods_and_models_are_compared() {
     let desk = desk_with_model();
     desk.done("train tree --data train.csv --target y --drop site --test-size 0 --output t.fi");
-    let on = "--data test.csv --target y --repeats 2";
+    let on = "--data test.csv --target y --repeats 2 --metric mae";
     let one = format!("compare --model m.fi --methods permutation,shap,impurity {on}");
     let printed = desk.done(&one);
     assert!(printed.contains("mean_rank") && printed.contains("| a "), "{printed}");
@@ -359,6 +359,8 @@ fn methods_and_models_are_compared() {
     assert!(text.starts_with("feature,permutation,shap,impurity,mean_rank\na,"), "{text}");
     assert!(desk.text("folder/agreement.csv").starts_with("result,permutation,shap,impurity\n"));
     assert!(desk.text("folder/report.md").contains("## Agreement"));
+    let settings = &desk.json("folder/comparison.json")["settings"];
+    assert_eq!((&settings["repeats"], &settings["metric"]), (&2.into(), &"mae".into()));
     for picture in ["ranks.svg", "agreement.svg"] {
         assert!(desk.text(&format!("folder/{picture}")).contains("permutation"));
     }
@@ -414,7 +416,10 @@ fn each_wrong_call_gets_one_sentence_and_leaves_nothing_behind() {
         ("importance shap --model m.fi --data test.csv --folds 3", "--folds has no meaning"),
         ("importance lofo --data train.csv --target y --draws 4", "--draws has no meaning"),
         ("importance sage --model m.fi --data test.csv --conditional trees", "--conditional has"),
-        ("importance leave-one-in --data train.csv --target y --base q", "--base names `q`"),
+        (
+            "importance leave-one-in --data train.csv --target y --base q",
+            "--base `q` is no feature here: they are a, b, c",
+        ),
         ("explain shap --model m.fi --data test.csv --n-samples 9", "--n-samples has no meaning"),
         ("explain lime --model m.fi --data test.csv --around mean", "--around is for"),
         ("interactions permutation --model m.fi --data test.csv --learner tree", "leave one out"),
@@ -424,6 +429,21 @@ fn each_wrong_call_gets_one_sentence_and_leaves_nothing_behind() {
         ("select threshold --data train.csv --target y --at high", "`cutoff` is `high`"),
         ("select top --data train.csv --target y", "give --n-features"),
         ("select top --data train.csv --target y --output s.txt", "no extension"),
+        // Before permutation importance has done its work, which would be lost.
+        (
+            "compare --model m.fi --methods permutation,impurity --data test.csv --target y \
+             --memory 1GiB",
+            "--memory has no meaning for this method",
+        ),
+        (
+            "compare --model m.fi --methods impurity,split-count --repeats 7",
+            "--repeats has no meaning for these methods",
+        ),
+        (
+            "compare --model m.fi --methods permutation,shap --data test.csv --target y --output \
+             none/c.json",
+            "there is no folder `none`",
+        ),
         ("compare --methods permutation --data test.csv --target y", "give --models"),
         ("compare --methods lofo --data train.csv --target y --output c.csv", "no extension"),
     ];

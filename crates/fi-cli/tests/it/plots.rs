@@ -110,6 +110,11 @@ fn scores_selections_and_agreement_become_pictures() {
     }
     draws(&desk, "bar s.json", &[], &["permutation", "95 % intervals"]);
 
+    // The same picture beside the score and later.
+    desk.done(&format!("{score} --output s.json --plot box.svg --plot-kind box"));
+    desk.done("plot box s.json --output later.svg");
+    assert_eq!(desk.text("box.svg"), desk.text("later.svg"));
+
     let header = "n_features,features,score,ci_low,ci_high,chosen";
     desk.write("path.csv", &format!("{header}\n2,a;b,0.25,0.2,0.3,0\n1,a,0.24,0.2,0.3,1\n"));
     let more = ["--title", "RFE", "--metric", "neg_log_loss"];

@@ -77,6 +77,8 @@ pub struct LossGame<'a> {
     /// The losses `(n_rows, n_metrics)` with all players and with none.
     pub(super) all: Array2<f64>,
     pub(super) none: Array2<f64>,
+    /// The predictions with no player.
+    pub(super) nobody: Array2<f64>,
     /// The features of no player: always present.
     pub(super) always: Vec<bool>,
     /// The untouched predictions.
@@ -130,7 +132,8 @@ impl<'a> LossGame<'a> {
             row_names,
             shares,
             all: empty.clone(),
-            none: empty,
+            none: empty.clone(),
+            nobody: empty,
             always,
             predictions,
         };
@@ -141,7 +144,8 @@ impl<'a> LossGame<'a> {
                 check_score(metric, loss).map_err(|error| game.in_row(row, error))?;
             }
         }
-        game.none = game.nobody()?;
+        game.nobody = game.predict_nobody()?;
+        game.none = game.losses(&every, game.nobody.view())?;
         Ok(game)
     }
 
@@ -150,12 +154,12 @@ impl<'a> LossGame<'a> {
         !self.always.contains(&true)
     }
 
-    /// The rows' losses with no player.
-    fn nobody(&self) -> Result<Array2<f64>> {
+    /// The rows' predictions with no player.
+    fn predict_nobody(&self) -> Result<Array2<f64>> {
         let nobody = Array2::from_elem((1, self.players.len()), false);
-        let every: Vec<usize> = (0..self.data.n_rows()).collect();
-        let n_asked = if self.nobody_is_one() { 1 } else { every.len() };
-        let mut means = Array2::zeros((every.len(), self.model.n_outputs()));
+        let n_rows = self.data.n_rows();
+        let n_asked = if self.nobody_is_one() { 1 } else { n_rows };
+        let mut means = Array2::zeros((n_rows, self.model.n_outputs()));
         for row in 0..n_asked {
             let mean = self.prediction_game(row).and_then(|game| game.values(nobody.view()));
             means.row_mut(row).assign(&mean.map_err(|error| self.in_row(row, error))?.row(0));
@@ -164,7 +168,7 @@ impl<'a> LossGame<'a> {
             let first = means.row(0).to_owned();
             means.outer_iter_mut().for_each(|mut mean| mean.assign(&first));
         }
-        self.losses(&every, means.view())
+        Ok(means)
     }
 
     /// The loss `(n, n_metrics)` of each prediction, that of row `rows[i]` being number `i`.

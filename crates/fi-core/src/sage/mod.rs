@@ -62,12 +62,13 @@ pub enum SageEstimator {
 /// **Draws.** Each draw visits one row of the data with a few background rows; every `n_rows`
 /// draws visit each row once. In expectation they are the values of all rows and the whole
 /// background: the loss of a mean over few rows is extrapolated to the whole background, which is
-/// exact for squared errors and Brier scores; for other losses a quarter of the predicted rows
-/// goes to draws with the whole background that correct what is left. What all players are worth in each row, and what the few
+/// exact for squared errors and Brier scores; for other losses nobody's prediction counts as one more
+/// of the few rows, which bounds log losses, and a quarter of the predicted rows goes to draws with
+/// the whole background that correct what is left. What all players are worth in each row, and what the few
 /// background rows say of nobody, is known and takes noise off. A background with weights and a conditional removal are used whole.
 ///
 /// **Convergence**: the largest standard error is below `tolerance` times the range of the values,
-/// as in Covert, Lundberg and Lee. Standard errors are those of the values as estimates of the
+/// as in Covert, Lundberg and Lee, after at least 32 corrections if there are any. Standard errors are those of the values as estimates of the
 /// exact values of these rows and this background ([`Sage::estimate`] returns them). A result that
 /// has not converged is valid, and says so in its warnings.
 ///
@@ -97,6 +98,9 @@ pub enum SageEstimator {
 /// - Stopping at a tolerance looks at the standard errors of the same draws, and stops a little too
 ///   often where they happen to be small. Before every row was visited twice standard errors
 ///   are a little too large.
+/// - A log loss that is rarely very large with the whole background, too (a model that is sure of
+///   what is wrong), leaves rare large corrections: standard errors are then too small until some
+///   were seen.
 /// - The kernel estimator has a bias of order `1 / n_draws`, and so have control variates before
 ///   every row was visited.
 ///

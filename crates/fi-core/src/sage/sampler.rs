@@ -33,7 +33,7 @@ impl Sage {
         let draw_rows = (n_coalitions * draws.cost()).max(1);
         let per_task = 1 << (TASK_ROWS / draw_rows).clamp(1, LOOK).ilog2();
         let drawn = |task: usize| task.saturating_mul(per_task).min(self.n_draws);
-        let mut state = State::new(self.estimator, game);
+        let mut state = State::new(self.estimator, game, &draws);
         let (mut n_draws, mut converged, mut looked) = (0, false, Ok(Vec::new()));
         run.fold(
             self.n_draws.div_ceil(per_task),
@@ -98,22 +98,27 @@ impl Sage {
         };
         let asked: Vec<Draw> = range.clone().map(draw).collect();
         let losses = draws.losses(range.start, &asked)?;
-        let seen = range.zip(asked).zip(losses);
-        Ok(seen.map(|((k, draw), losses)| Seen { fold: draws.fold(k), draw, losses }).collect())
+        let seen = |((k, draw), losses): ((usize, Draw), Array2<f64>)| {
+            let all = draws.all.row(draw.row).to_owned();
+            Seen { fold: draws.fold(k), draw, losses, all }
+        };
+        Ok(range.zip(asked).zip(losses).map(seen).collect())
     }
 }
 
-/// A draw and its losses `(1 + n_coalitions, n_metrics)`, first that of nobody.
+/// A draw and its losses `(1 + n_coalitions, n_metrics)`, first that of nobody, and those with all
+/// players.
 struct Seen {
     fold: usize,
     draw: Draw,
     losses: Array2<f64>,
+    all: Array1<f64>,
 }
 
 impl Seen {
-    /// What the players add together in each metric, when all of them lose `all`.
-    fn totals(&self, all: ArrayView1<'_, f64>) -> Vec<f64> {
-        self.losses.row(0).iter().zip(all).map(|(none, all)| none - all).collect()
+    /// What the players add together in each metric.
+    fn totals(&self) -> Vec<f64> {
+        self.losses.row(0).iter().zip(&self.all).map(|(none, all)| none - all).collect()
     }
 }
 
@@ -137,34 +142,34 @@ struct State<'a> {
 }
 
 impl<'a> State<'a> {
-    fn new(estimator: SageEstimator, game: &'a LossGame<'a>) -> Self {
+    fn new(estimator: SageEstimator, game: &'a LossGame<'a>, draws: &Draws<'_>) -> Self {
         let (n_players, n_metrics) = (game.n_players(), game.n_outputs());
         let kernel = estimator == SageEstimator::Kernel;
+        let drawn = &game.none - &draws.all;
         let totals = &game.none - &game.all;
-        let tally = |totals: ArrayView1<'_, f64>| {
-            Tally::new(&game.shares, &totals.to_vec(), n_players, kernel)
+        let tally = |(drawn, totals): (ArrayView1<'_, f64>, ArrayView1<'_, f64>)| {
+            Tally::new(&game.shares, drawn, totals, n_players, kernel)
         };
         Self {
             game,
-            tallies: totals.columns().into_iter().map(tally).collect(),
+            tallies: drawn.columns().into_iter().zip(totals.columns()).map(tally).collect(),
             normal: kernel.then(|| Normal::new(n_players, n_metrics)),
             waiting: Vec::new(),
         }
     }
 
     fn add(&mut self, main: Vec<Seen>, corrections: &[Seen], normal: Option<&Normal>) {
-        let nothing = Array1::zeros(self.game.n_outputs());
         for seen in corrections {
             let losses = seen.losses.view();
             let values = if self.normal.is_some() {
                 let u = Array2::zeros((self.game.n_players(), self.game.n_outputs()));
-                let totals = seen.totals(nothing.view());
-                kernel::draw(seen.draw.coalitions.view(), losses, &totals, u.view())
+                kernel::draw(seen.draw.coalitions.view(), losses, &seen.totals(), u.view())
             } else {
-                walks::gains(&seen.draw.order, losses, nothing.view())
+                walks::gains(&seen.draw.order, losses, seen.all.view())
             };
             for (metric, tally) in self.tallies.iter_mut().enumerate() {
-                tally.correct(seen.draw.row, values.row(metric), losses[[0, metric]]);
+                let (total, error) = (-seen.all[metric], losses[[0, metric]]);
+                tally.correct(seen.draw.row, values.row(metric), total, error);
             }
         }
         if let (Some(all), Some(normal)) = (&mut self.normal, normal) {
@@ -173,8 +178,7 @@ impl<'a> State<'a> {
             return;
         }
         for seen in main {
-            let all = self.game.all.row(seen.draw.row);
-            let values = walks::gains(&seen.draw.order, seen.losses.view(), all);
+            let values = walks::gains(&seen.draw.order, seen.losses.view(), seen.all.view());
             self.count(&seen, &values);
         }
     }
@@ -194,13 +198,12 @@ impl<'a> State<'a> {
         };
         let u = normal.solve()?;
         for seen in std::mem::take(&mut self.waiting) {
-            let totals = seen.totals(self.game.all.row(seen.draw.row));
             let coalitions = seen.draw.coalitions.view();
-            let values = kernel::draw(coalitions, seen.losses.view(), &totals, u.view());
+            let values = kernel::draw(coalitions, seen.losses.view(), &seen.totals(), u.view());
             self.count(&seen, &values);
         }
         let found = self.tallies.iter().zip(u.columns()).map(|(tally, u)| {
-            let even = tally.total() / u.len() as f64;
+            let even = tally.drawn() / u.len() as f64;
             tally.found(Some(&u.mapv(|u| u + even).to_vec()))
         });
         Ok(found.collect())
@@ -211,7 +214,10 @@ impl<'a> State<'a> {
     fn within(&self, found: &[Found], tolerance: f64) -> bool {
         let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::MIN, f64::max);
         found.iter().enumerate().all(|(metric, Found { values, std_error })| {
-            let Some(errors) = std_error else { return false };
+            let Some(errors) = std_error.as_ref().filter(|_| self.tallies[metric].is_corrected())
+            else {
+                return false;
+            };
             let range = largest(&mut values.iter().copied())
                 + largest(&mut values.iter().map(|value| -value));
             let losses = self.game.none.column(metric);
@@ -227,8 +233,7 @@ fn normal_equations(game: &LossGame<'_>, main: &[Seen]) -> Normal {
     for seen in main {
         let row = seen.draw.row;
         let weight = game.shares[row] * game.shares.len() as f64;
-        let totals = seen.totals(game.all.row(row));
-        normal.add(seen.draw.coalitions.view(), seen.losses.view(), &totals, weight);
+        normal.add(seen.draw.coalitions.view(), seen.losses.view(), &seen.totals(), weight);
     }
     normal
 }

@@ -11,6 +11,8 @@
 //!
 //! The slopes of all players sum to 1, so the values sum to `t̄`. A slope that had seen the draw it
 //! is applied to would bias it: draws are in two folds, and each takes the `βₑ` of the other.
+//! Where there are corrections, `t` is what all players are worth as a draw has it, and what is
+//! missing of it is known, too: a row's correction sums to that and to what its draws' `eₖ` lack.
 
 use ndarray::{Array2, ArrayView1};
 
@@ -18,6 +20,9 @@ use crate::sampling_noise::{Noise, Units};
 
 /// With fewer draws there are no standard errors.
 const MIN_DRAWS: f64 = 8.0;
+/// Before so many corrections their standard errors are not believed: rare large ones are most of
+/// what is corrected.
+const MIN_CORRECTIONS: usize = 32;
 /// Second draws of rows that make the spread within rows worth trusting.
 const MIN_AGAIN: f64 = 32.0;
 
@@ -28,8 +33,10 @@ type Slopes = [[f64; 2]; 2];
 #[derive(Debug, Clone)]
 pub(super) struct Tally<'a> {
     shares: &'a [f64],
-    /// What all players are worth in each row, less the mean.
+    /// What all players are worth in each row as draws have it, less the mean.
     totals: Vec<f64>,
+    drawn: f64,
+    /// What they are worth on average.
     total: f64,
     /// Whether both slopes are `1 / n_players` by construction (the kernel estimator).
     even: bool,
@@ -89,13 +96,33 @@ impl Fold {
     }
 }
 
-/// Corrections, each weighted by its row: how many, and per player the sums of `ψ`, `ψ²`, `ψ e`.
+/// Corrections, each weighted by its row: how many, and per player the sums of `ψ`, `ψ²`, `ψ e`,
+/// `ψ t`, where `t` is what the row's correction sums to beside `e`, which is known, less the mean.
 #[derive(Debug, Clone, Default)]
 struct Corrections {
     n: usize,
-    moments: Vec<[f64; 3]>,
-    /// Sums of `e`, `e²`.
-    errors: [f64; 2],
+    moments: Vec<[f64; 4]>,
+    /// Sums of `e`, `e²`, `t`, `t²`, `t e`.
+    controls: [f64; 5],
+}
+
+impl Corrections {
+    /// The mean and its squared standard error, of a player whose slope on `e` is that of draws and
+    /// on `t`, unless it is given, that of the corrections.
+    fn mean(&self, player: usize, slope: f64, on_total: Option<f64>) -> (f64, f64) {
+        if self.n == 0 {
+            return (0.0, 0.0);
+        }
+        let (n, [psi, squares, psi_e, psi_t]) = (self.n as f64, self.moments[player]);
+        let [e, ee, t, tt, te] = self.controls;
+        let left = psi - slope * e;
+        let (spread, shared) = (tt - t * t / n, psi_t - slope * te - t * left / n);
+        let own = if n >= MIN_DRAWS && spread > 0.0 { shared / spread } else { 0.0 };
+        let b = on_total.unwrap_or(own);
+        let squares = squares - 2.0 * slope * psi_e + slope * slope * ee - left * left / n;
+        let unexplained = (squares - 2.0 * b * shared + b * b * spread).max(0.0);
+        ((left - b * t) / n, unexplained / (n - 2.0).max(1.0) / n)
+    }
 }
 
 /// The values and their standard errors.
@@ -107,24 +134,39 @@ pub(super) struct Found {
 }
 
 impl<'a> Tally<'a> {
-    pub(super) fn new(shares: &'a [f64], totals: &[f64], n_players: usize, even: bool) -> Self {
-        let total: f64 = totals.iter().zip(shares).map(|(t, share)| t * share).sum();
+    /// `drawn` is what all players are worth in each row as draws have it, and `totals` what they
+    /// are.
+    pub(super) fn new(
+        shares: &'a [f64],
+        drawn: ArrayView1<'_, f64>,
+        totals: ArrayView1<'_, f64>,
+        n_players: usize,
+        even: bool,
+    ) -> Self {
+        let mean = |of: ArrayView1<'_, f64>| of.iter().zip(shares).map(|(t, s)| t * s).sum();
+        let (mean_drawn, total): (f64, f64) = (mean(drawn), mean(totals));
         let fold = Fold { moments: vec![[0.0; 5]; n_players], ..Default::default() };
         Self {
-            totals: totals.iter().map(|t| t - total).collect(),
+            totals: drawn.iter().map(|t| t - mean_drawn).collect(),
+            drawn: mean_drawn,
             total,
             even,
             folds: [fold.clone(), fold],
             visits: vec![[0; 2]; shares.len()],
             sums: Array2::zeros((shares.len(), n_players + 2)),
-            corrections: Corrections { moments: vec![[0.0; 3]; n_players], ..Default::default() },
+            corrections: Corrections { moments: vec![[0.0; 4]; n_players], ..Default::default() },
             shares,
         }
     }
 
-    /// What all players are worth, on average.
-    pub(super) fn total(&self) -> f64 {
-        self.total
+    /// Whether there are enough corrections, if any, to believe a standard error.
+    pub(super) fn is_corrected(&self) -> bool {
+        self.corrections.n == 0 || self.corrections.n >= MIN_CORRECTIONS
+    }
+
+    /// What all players are worth on average, as draws have it.
+    pub(super) fn drawn(&self) -> f64 {
+        self.drawn
     }
 
     fn n_players(&self) -> usize {
@@ -148,18 +190,24 @@ impl<'a> Tally<'a> {
         fold.controls.iter_mut().zip(terms).for_each(|(moment, term)| *moment += term);
     }
 
-    /// Adds a correction about `row`, whose values sum to `error`.
-    pub(super) fn correct(&mut self, row: usize, draw: ArrayView1<'_, f64>, error: f64) {
+    /// Adds a correction about `row`, whose values sum to `total + error`, of which `total` is known.
+    pub(super) fn correct(
+        &mut self,
+        row: usize,
+        draw: ArrayView1<'_, f64>,
+        total: f64,
+        error: f64,
+    ) {
         let weight = self.shares[row] * self.shares.len() as f64;
-        let error = weight * error;
+        let (t, e) = (weight * total - (self.total - self.drawn), weight * error);
         self.corrections.n += 1;
         for (moments, psi) in self.corrections.moments.iter_mut().zip(draw) {
             let psi = weight * psi;
-            let terms = [psi, psi * psi, psi * error];
+            let terms = [psi, psi * psi, psi * e, psi * t];
             moments.iter_mut().zip(terms).for_each(|(moment, term)| *moment += term);
         }
-        self.corrections.errors[0] += error;
-        self.corrections.errors[1] += error * error;
+        let terms = [e, e * e, t, t * t, t * e];
+        self.corrections.controls.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
     }
 
     /// The slopes for the draws of each fold: on `e` those of the other. On `t` those of all
@@ -206,14 +254,8 @@ impl<'a> Tally<'a> {
 
     /// The mean and the squared standard error of the corrections of a player.
     fn correction(&self, player: usize, slope: f64) -> (f64, f64) {
-        let Corrections { n, moments, errors: [e, ee] } = &self.corrections;
-        if *n == 0 {
-            return (0.0, 0.0);
-        }
-        let (n, [psi, squares, psi_e]) = (*n as f64, moments[player]);
-        let mean = (psi - slope * e) / n;
-        let squares = squares - 2.0 * slope * psi_e + slope * slope * ee;
-        (mean, (squares - n * mean * mean).max(0.0) / (n - 1.0).max(1.0) / n)
+        let even = self.even.then(|| 1.0 / self.n_players() as f64);
+        self.corrections.mean(player, slope, even)
     }
 
     /// The values, or those in `instead` where the estimator has its own.

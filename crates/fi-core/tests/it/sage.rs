@@ -178,6 +178,39 @@ fn what_is_left_of_the_bias_is_corrected() {
     }
 }
 
+/// A model that is sure says 0 of all of a few background rows now and then, but of no whole
+/// background: losses of few rows have tails that those of the whole have not. Standard errors are
+/// then small soon, and true: over seeds, errors are as large as they say.
+#[test]
+fn losses_without_a_bound_converge_to_what_their_standard_errors_say() {
+    let sure = |rows: ArrayView2<'_, f64>| {
+        let p = rows.map_axis(Axis(1), score).mapv(|z| 1.0 / (1.0 + (-60.0 * (z - 0.3)).exp()));
+        stack![Axis(1), 1.0 - &p, p]
+    };
+    let model = Function::new(4, 2, sure).with_output(Output::Probabilities);
+    let (players, data) = (singles(4), classification(60, 4, 2));
+    let labels = data.rows().outer_iter().map(|x| usize::from(score(x) > 0.3)).collect();
+    let names = vec!["no".into(), "yes".into()];
+    let data = data.with_target(Target::Classes { labels, names }).unwrap();
+    let removal = Removal::marginal(normal(100, 4, 7)).unwrap();
+    let game = LossGame::new(&model, &data, &players, &removal, &[Metric::LogLoss]).unwrap();
+    let exact = exact(&game);
+    for estimator in BOTH {
+        let sage = Sage { estimator, tolerance: Some(0.025), ..Default::default() };
+        let (mut squares, mut n) = (0.0, 0.0);
+        for seed in 0..12 {
+            let estimate = sage.estimate(&Run::new(seed), &game).unwrap();
+            assert_eq!(estimate.converged, Some(true));
+            assert!(estimate.n_evaluations < 3_000_000, "{}", estimate.n_evaluations);
+            let errors = (&estimate.values - &exact) / estimate.std_error.unwrap();
+            squares += errors.mapv(|error| error * error).sum();
+            n += errors.len() as f64;
+        }
+        let spread = (squares / n).sqrt();
+        assert!((0.6..1.4).contains(&spread), "{estimator:?} {spread}");
+    }
+}
+
 #[test]
 fn groups_that_overlap_leave_features_out_and_other_removals() {
     let model = numbers(5);

@@ -186,8 +186,7 @@ impl<'a> Scorer<'a> {
             let score = mean.score();
             check_score(self.metric, score)?;
             let weights = self.data.weights();
-            let contributions =
-                within.unwrap_or_else(|| contributions.finish(self.units, weights));
+            let contributions = within.unwrap_or_else(|| contributions.finish(self.units, weights));
             let increase = self.metric.worse(self.score, score);
             Answer { increase, contributions: Some(contributions) }
         } else if let Some(answer) = scored {

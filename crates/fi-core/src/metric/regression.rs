@@ -79,15 +79,16 @@ pub(super) fn score(
 
 /// An error calls the first row by this number.
 fn check_domain(metric: &Metric, predicted: &[f64], target: &[f64], first: usize) -> Result<()> {
-    let all =
-        |what: &str, domain: &str, values: &[f64], inside: fn(f64) -> bool| match values
-            .iter()
-            .position(|&value| !inside(value))
-        {
-            None => Ok(()),
-            Some(row) => Err(metric
-                .refuse(format!("{what} {domain}"), format!("`{}` in row {}", values[row], first + row))),
-        };
+    let all = |what: &str, domain: &str, values: &[f64], inside: fn(f64) -> bool| match values
+        .iter()
+        .position(|&value| !inside(value))
+    {
+        None => Ok(()),
+        Some(row) => Err(metric.refuse(
+            format!("{what} {domain}"),
+            format!("`{}` in row {}", values[row], first + row),
+        )),
+    };
     match metric {
         Metric::Pinball { alpha } => check_alpha(*alpha),
         Metric::Mape => all("targets", "other than 0", target, |y| y != 0.0),

@@ -71,7 +71,7 @@ impl Shuffled for PredictAgain<'_> {
         part: Range<usize>,
         shuffles: &[Shuffle<'_>],
     ) -> Result<Array2<f64>> {
-        self.answers(Asked { table, part, untouched: None }, shuffles)
+        self.answers(&Asked { table, part, untouched: None }, shuffles)
     }
 
     fn predict_beside(
@@ -83,12 +83,11 @@ impl Shuffled for PredictAgain<'_> {
         shuffles: &[Shuffle<'_>],
     ) -> Result<Array2<f64>> {
         let (table, untouched) = (table.reborrow(), Some(untouched.reborrow()));
-        self.answers(Asked { table, part, untouched }, shuffles)
+        self.answers(&Asked { table, part, untouched }, shuffles)
     }
 }
 
 /// Some rows of a table, and what is known of them.
-#[derive(Clone)]
 struct Asked<'a> {
     table: ArrayView2<'a, f64>,
     part: Range<usize>,
@@ -102,7 +101,7 @@ impl Asked<'_> {
 }
 
 impl PredictAgain<'_> {
-    fn answers(&self, asked: Asked<'_>, shuffles: &[Shuffle<'_>]) -> Result<Array2<f64>> {
+    fn answers(&self, asked: &Asked<'_>, shuffles: &[Shuffle<'_>]) -> Result<Array2<f64>> {
         let n_rows = asked.part.len();
         let mut answers = Array2::zeros((shuffles.len() * n_rows, self.model.n_outputs()));
         let mut rest: Vec<usize> = (0..shuffles.len()).collect();
@@ -119,14 +118,14 @@ impl PredictAgain<'_> {
                 if let Some(values) = few {
                     let of: Vec<(usize, &Shuffle<'_>)> =
                         places.iter().map(|&place| (place, &shuffles[place])).collect();
-                    self.each_once(&asked, untouched, column, &values, &of, &mut answers)?;
+                    self.each_once(asked, untouched, column, &values, &of, &mut answers)?;
                     rest.retain(|place| places.binary_search(place).is_err());
                 }
             }
         }
         let of: Vec<(usize, &Shuffle<'_>)> =
             rest.iter().map(|&place| (place, &shuffles[place])).collect();
-        self.swap(&asked, &of, &mut answers)?;
+        self.swap(asked, &of, &mut answers)?;
         Ok(answers)
     }
 
@@ -160,8 +159,10 @@ impl PredictAgain<'_> {
                         .map_err(|error| error.in_task(shuffle.task()))?;
                 }
                 let n_made = shuffles.len() * len;
-                let kept = if asked.untouched.is_some() { n_kept(&block, part, shuffles) } else { 0 };
-                if let Some(untouched) = asked.untouched.filter(|_| kept * WORTH_LEAVING_OUT >= n_made)
+                let kept =
+                    if asked.untouched.is_some() { n_kept(&block, part, shuffles) } else { 0 };
+                if let Some(untouched) =
+                    asked.untouched.filter(|_| kept * WORTH_LEAVING_OUT >= n_made)
                 {
                     let known = untouched.slice(s![first..first + len, ..]);
                     for &(place, _) in shuffles {
@@ -455,13 +456,8 @@ mod tests {
             assert_eq!(again.predict(&run, rows.view(), 0..n_rows, &shuffles).unwrap(), expected);
             asked.store(0, Ordering::Relaxed);
             largest.store(0, Ordering::Relaxed);
-            let beside = again.predict_beside(
-                &run,
-                rows.view(),
-                0..n_rows,
-                untouched.view(),
-                &shuffles,
-            );
+            let beside =
+                again.predict_beside(&run, rows.view(), 0..n_rows, untouched.view(), &shuffles);
             assert_eq!(beside.unwrap(), expected, "{n_rows}");
             let (asked, largest) = (asked.into_inner(), largest.into_inner());
             assert!(largest <= batch_rows.min(n_rows.max(rows_at_once(4))), "{largest}");
@@ -495,8 +491,7 @@ mod tests {
         let of = |repeat| Shuffle { name: "a", members: &[0], repeat, donors: &donors };
         let again = PredictAgain { model: &model, batch_rows: 300, replace: Replace::By(&write) };
         let shuffles = [of(0), of(1)];
-        let said =
-            again
+        let said = again
             .predict_beside(&Run::new(0), rows.view(), 0..700, untouched.view(), &shuffles)
             .unwrap();
         let expected = (0..1400).map(|row| f64::from(row % 700 + 1000 * (row / 700)));

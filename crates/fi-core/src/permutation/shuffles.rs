@@ -290,7 +290,8 @@ impl Shuffles<'_> {
             for (tallies, answers) in open {
                 let source = &donors[&self.drawn_for(jobs[copy])];
                 let listed = OnceCell::new();
-                let origin = || self.origin(jobs[copy], listed.get_or_init(|| source.of(0..n_rows)));
+                let origin =
+                    || self.origin(jobs[copy], listed.get_or_init(|| source.of(0..n_rows)));
                 for (scorer, tally) in scorers.iter().zip(std::mem::take(tallies)) {
                     let answer = scorer.close(tally, origin);
                     answers.push(answer.map_err(|error| error.in_task(self.task(jobs[copy])))?);

@@ -59,7 +59,10 @@ impl<C: Code> Block<C> {
         let mut cells = vec![[C::default(); LANES]; n_rows * n_columns];
         for (place, row) in range.enumerate() {
             let cells = &mut cells[place * n_columns..(place + 1) * n_columns];
-            cells.iter_mut().zip(rows.row(from + row)).for_each(|(cell, &code)| *cell = [code; LANES]);
+            cells
+                .iter_mut()
+                .zip(rows.row(from + row))
+                .for_each(|(cell, &code)| *cell = [code; LANES]);
             for (lane, donors) in (1..LANES).zip(donors) {
                 let codes = rows.row(donors[row]);
                 cells.iter_mut().zip(codes).for_each(|(cell, &code)| cell[lane] = code);

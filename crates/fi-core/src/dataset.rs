@@ -1,5 +1,8 @@
 //! A checked table with its target: what learners train on and metrics score against.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +58,19 @@ impl Target {
             Self::Values(values) => Some(values),
             Self::Classes { .. } => None,
         }
+    }
+
+    /// These rows' part of it.
+    pub(crate) fn part(&self, rows: Range<usize>) -> Cow<'_, Self> {
+        if rows == (0..self.len()) {
+            return Cow::Borrowed(self);
+        }
+        Cow::Owned(match self {
+            Self::Values(values) => Self::Values(values[rows].to_vec()),
+            Self::Classes { labels, names } => {
+                Self::Classes { labels: labels[rows].to_vec(), names: names.clone() }
+            }
+        })
     }
 
     /// The same classes numbered as in `names`, such as those of a model; a target of values is

@@ -171,7 +171,7 @@ pub use model::{Function, Learner, Model, Output, check_columns, predict_checked
 pub use moments::{Moments, MomentsNode};
 pub use occlusion::Occlusion;
 pub use pair_importance::PairImportance;
-pub use permutation::{Permutation, Shuffle, Shuffled, predict_blocks, shuffles_within};
+pub use permutation::{Permutation, Shuffle, Shuffled, predict_blocks};
 pub use players::{OneHot, OneHotBlock, Players};
 pub use restricted::Restricted;
 pub use rng::Rng;

@@ -30,7 +30,7 @@ use crate::sampling_noise::{Noise, Units};
 use crate::scorer::{Scorer, check_parts, interval, only, predict_in_batches, rows_that_count};
 use crate::statistics::check_confidence;
 
-pub use self::large::{predict_blocks, shuffles_within};
+pub use self::large::predict_blocks;
 pub(crate) use self::predict_again::{PredictAgain, Replace};
 pub(crate) use self::shuffles::{Exchange, Job, PlanExchange, Shuffles, everywhere};
 pub use self::shuffles::{Shuffle, Shuffled};

@@ -41,7 +41,6 @@
 //! blocks are deleted, rows whose donor is gone are gone too, and the others of their cell take
 //! over their weight. Where values come from no row at all, rows are targets only.
 //!
-//! Rows that belong together (`Dataset::groups`) are one unit: their `c` are added up first.
 //! Rows that belong together (`Dataset::groups`) are one unit: their `c` are added up first. So are
 //! those of random blocks of units where there are more than memory should hold for all players:
 //! a sum over units is as well estimated by sums over blocks, with `G − 1` degrees of freedom.
@@ -49,6 +48,9 @@
 //! quantile larger by `1 / (0.8 G)` of itself at 95 %: 2 % and 0.1 % with 1000 blocks.
 //!
 //! [`Moments`](crate::moments::Moments) sum up `c` and its squares over the repeats.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use crate::dataset::Dataset;
 use crate::donor::Donors;
@@ -64,6 +66,8 @@ const MOST_CONTRIBUTIONS: usize = 1 << 19;
 pub(crate) struct Units {
     of_row: Vec<usize>,
     n: usize,
+    /// How many rows each has, once that was asked.
+    sizes: OnceLock<Vec<f64>>,
 }
 
 /// Where the values of all rows come from.
@@ -78,13 +82,17 @@ pub(crate) struct Origin<'a> {
 impl Units {
     pub(crate) fn new(data: &Dataset) -> Self {
         let Some(groups) = data.groups() else {
-            return Self { of_row: (0..data.n_rows()).collect(), n: data.n_rows() };
+            return Self::of_rows((0..data.n_rows()).collect(), data.n_rows());
         };
         let mut names = groups.to_vec();
         names.sort_unstable();
         names.dedup();
         let of_row = groups.iter().map(|group| names.partition_point(|name| name < group));
-        Self { of_row: of_row.collect(), n: names.len() }
+        Self::of_rows(of_row.collect(), names.len())
+    }
+
+    fn of_rows(of_row: Vec<usize>, n: usize) -> Self {
+        Self { of_row, n, sizes: OnceLock::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -98,8 +106,13 @@ impl Units {
 
     /// These units, joined to blocks if there are too many for as many players.
     pub(crate) fn for_players(self, n_players: usize, key: u64) -> Self {
-        let most = (MOST_CONTRIBUTIONS / n_players).max(MAX_BLOCKS);
+        let most = Self::most(n_players);
         if self.n <= most { self } else { self.joined(most, key) }
+    }
+
+    /// How many units there are at most for so many players.
+    pub(crate) fn most(n_players: usize) -> usize {
+        (MOST_CONTRIBUTIONS / n_players.max(1)).max(MAX_BLOCKS)
     }
 
     /// These units in at most so many blocks of nearly equal size, drawn by `key` so that sorted
@@ -107,7 +120,20 @@ impl Units {
     fn joined(&self, most: usize, key: u64) -> Self {
         let n = self.n.min(most);
         let donors = Donors::new(self.n, key);
-        Self { of_row: self.of_row.iter().map(|&unit| donors.of(unit) % n).collect(), n }
+        Self::of_rows(self.of_row.iter().map(|&unit| donors.of(unit) % n).collect(), n)
+    }
+
+    /// The weight of each unit's rows.
+    fn weights(&self, weights: Option<&[f64]>) -> Cow<'_, [f64]> {
+        let sums = |weight: &dyn Fn(usize) -> f64| {
+            let mut sums = vec![0.0; self.n];
+            self.of_row.iter().enumerate().for_each(|(row, &unit)| sums[unit] += weight(row));
+            sums
+        };
+        match weights {
+            None => Cow::Borrowed(self.sizes.get_or_init(|| sums(&|_| 1.0))),
+            Some(weights) => Cow::Owned(sums(&|row| weights[row])),
+        }
     }
 
     /// The rows outside block `block`, and whose donor is outside it too.
@@ -146,48 +172,41 @@ impl Units {
         weights: Option<&[f64]>,
         origin: Option<Origin<'_>>,
     ) -> Vec<f64> {
-        let n_rows = increases.len();
-        let cells = origin.and_then(|origin| origin.cells);
-        if let (None, None) = (weights, cells) {
-            return self.plain_contributions(increases, origin.map(|origin| origin.donors));
+        if let Some(Origin { donors, cells: Some(cells) }) = origin {
+            return self.contributions_within(increases, weights, donors, cells);
         }
+        let donors = origin.map(|origin| self.of(origin.donors));
+        let mut contributions = Contributions::default();
+        contributions.add(self, 0, increases, weights, donors.as_deref());
+        contributions.finish(self, weights)
+    }
+
+    /// The units of these rows.
+    pub(crate) fn of(&self, rows: &[usize]) -> Vec<usize> {
+        rows.iter().map(|&row| self.of_row[row]).collect()
+    }
+
+    /// [`Units::contributions`] of values that are exchanged within cells.
+    fn contributions_within(
+        &self,
+        increases: &[f64],
+        weights: Option<&[f64]>,
+        donors: &[usize],
+        cells: &[usize],
+    ) -> Vec<f64> {
+        let n_rows = increases.len();
         let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
         let total: f64 = (0..n_rows).map(weight).sum();
         let mean = (0..n_rows).map(|row| weight(row) * increases[row]).sum::<f64>() / total;
-        let means = cells.map(|cells| {
-            let sums = sums_by(cells, 0..n_rows, |row| weight(row) * increases[row]);
-            let totals = sums_by(cells, 0..n_rows, weight);
-            (cells, sums.into_iter().zip(totals).map(|(sum, n)| sum / n).collect::<Vec<f64>>())
-        });
+        let sums = sums_by(cells, 0..n_rows, |row| weight(row) * increases[row]);
+        let totals = sums_by(cells, 0..n_rows, weight);
+        let means: Vec<f64> = sums.into_iter().zip(totals).map(|(sum, n)| sum / n).collect();
         let mut contributions = vec![0.0; self.n];
-        // n / total turns a weight into wᵢ / w̄; n_units / n rows makes a sum over units a mean.
         let scale = self.n as f64 / total;
         for row in 0..n_rows {
             let part = |mean: f64| scale * weight(row) * (increases[row] - mean);
             contributions[self.of_row[row]] += part(mean);
-            if let Some(origin) = origin {
-                let mean = means.as_ref().map_or(mean, |(cells, means)| means[cells[row]]);
-                contributions[self.of_row[origin.donors[row]]] += part(mean);
-            }
-        }
-        contributions
-    }
-
-    /// [`Units::contributions`] to the bit, where all rows weigh the same and donate to all.
-    fn plain_contributions(&self, increases: &[f64], donors: Option<&[usize]>) -> Vec<f64> {
-        let total = increases.len() as f64;
-        let mean = increases.iter().sum::<f64>() / total;
-        let scale = self.n as f64 / total;
-        let mut contributions = vec![0.0; self.n];
-        let rows = self.of_row.iter().zip(increases);
-        if let Some(donors) = donors {
-            for ((&unit, increase), &donor) in rows.zip(donors) {
-                let part = scale * (increase - mean);
-                contributions[unit] += part;
-                contributions[self.of_row[donor]] += part;
-            }
-        } else {
-            rows.for_each(|(&unit, increase)| contributions[unit] += scale * (increase - mean));
+            contributions[self.of_row[donors[row]]] += part(means[cells[row]]);
         }
         contributions
     }
@@ -199,6 +218,74 @@ impl Units {
         for (donor, caused) in means.iter().enumerate() {
             contributions[self.of_row[donor]] += scale * (caused - mean);
         }
+    }
+}
+
+/// `c_r` of each unit, of rows that come part after part: sums are in the order of the rows,
+/// whatever the parts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Contributions {
+    /// Of each unit the increases, by weight, that its rows cause as targets and as donors.
+    sums: Vec<f64>,
+    /// Of each unit the weights of the rows that its rows give to; empty without weights, where a
+    /// unit gives to as many rows as it has.
+    given: Vec<f64>,
+    are_donors: bool,
+    total: f64,
+    weight: f64,
+}
+
+impl Contributions {
+    /// Adds rows from `first` on: what they are scored worse by, and the units of their donors,
+    /// which is `None` if values come from no row.
+    pub(crate) fn add(
+        &mut self,
+        units: &Units,
+        first: usize,
+        increases: &[f64],
+        weights: Option<&[f64]>,
+        donors: Option<&[usize]>,
+    ) {
+        self.sums.resize(units.n, 0.0);
+        self.are_donors = donors.is_some();
+        let of_row = &units.of_row[first..first + increases.len()];
+        let Some(weights) = weights.map(|weights| &weights[first..first + increases.len()]) else {
+            self.weight += increases.len() as f64;
+            for (place, (&unit, &increase)) in of_row.iter().zip(increases).enumerate() {
+                self.total += increase;
+                self.sums[unit] += increase;
+                if let Some(donors) = donors {
+                    self.sums[donors[place]] += increase;
+                }
+            }
+            return;
+        };
+        self.given.resize(units.n, 0.0);
+        for (place, (&unit, &increase)) in of_row.iter().zip(increases).enumerate() {
+            let weight = weights[place];
+            self.weight += weight;
+            self.total += weight * increase;
+            self.sums[unit] += weight * increase;
+            if let Some(donors) = donors {
+                self.sums[donors[place]] += weight * increase;
+                self.given[donors[place]] += weight;
+            }
+        }
+    }
+
+    /// What all rows come to.
+    pub(crate) fn finish(self, units: &Units, weights: Option<&[f64]>) -> Vec<f64> {
+        let mean = self.total / self.weight;
+        // n / total turns a weight into wᵢ / w̄; n_units / n rows makes a sum over units a mean.
+        let scale = units.n as f64 / self.weight;
+        let own = units.weights(weights);
+        let given = match (self.are_donors, self.given.is_empty()) {
+            (false, _) => Cow::Owned(vec![0.0; units.n]),
+            (true, true) => own.clone(),
+            (true, false) => Cow::Owned(self.given),
+        };
+        let parts = self.sums.into_iter().zip(own.iter().zip(given.iter()));
+        parts.map(|(sum, (own, given))| scale * (sum - (own + given) * mean)).collect()
     }
 }
 

@@ -2,18 +2,19 @@
 //! untouched predictions, and what it puts into a result.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Target};
 use crate::error::{Error, Result, require_shape};
 use crate::guards::of_few_units;
 use crate::importance::{Estimand, Importance, Interval, Warning};
-use crate::metric::Metric;
+use crate::metric::{MeanLoss, Metric};
 use crate::model::{Model, predict_checked};
 use crate::players::Players;
-use crate::sampling_noise::{Origin, Units, jackknife};
+use crate::sampling_noise::{Contributions, Origin, Units, jackknife};
 use crate::statistics::t_quantile;
 
 /// One metric and what it says of the untouched rows.
@@ -37,6 +38,31 @@ pub(crate) struct Answer {
     pub(crate) increase: f64,
     /// Of each unit to the increase; `None` if that cannot be told.
     pub(crate) contributions: Option<Vec<f64>>,
+}
+
+/// Some of the rows, in order.
+pub(crate) struct Part<'a> {
+    /// Their numbers.
+    pub(crate) rows: Range<usize>,
+    /// Their targets.
+    pub(crate) target: &'a Target,
+    /// The units of the rows that give them their values; `None` if no row does.
+    pub(crate) donor_units: Option<&'a [usize]>,
+}
+
+/// What is known of the rows so far: sums over them, where the metric is a mean over rows, else
+/// their predictions.
+#[derive(Default)]
+pub(crate) struct Tally {
+    /// Whether a prediction is another than the untouched row's.
+    moved: bool,
+    mean: MeanLoss,
+    contributions: Contributions,
+    /// Where values were exchanged within cells.
+    within: Option<Vec<f64>>,
+    predictions: Array2<f64>,
+    /// Where all rows came as one part.
+    whole: Option<Answer>,
 }
 
 impl<'a> Scorer<'a> {
@@ -100,33 +126,98 @@ impl<'a> Scorer<'a> {
         predictions: ArrayView2<'_, f64>,
         origin: Option<Origin<'_>>,
     ) -> Result<Answer> {
-        let (target, weights) = (self.data.target(), self.data.weights());
+        let rows = 0..predictions.nrows();
+        let donor_units = origin.map(|origin| self.units.of(origin.donors));
+        let target = self.data.target();
+        let part = Part { rows, target, donor_units: donor_units.as_deref() };
+        let mut tally = Tally::default();
+        self.add(&mut tally, &part, predictions, origin)?;
+        self.close(tally, || origin)
+    }
+
+    /// Adds the next part of the rows to what is known of them. `whole` says where the values of
+    /// all rows come from, for those to whom parts do not suffice: if it has cells, the first part
+    /// must be all rows.
+    pub(crate) fn add(
+        &self,
+        tally: &mut Tally,
+        part: &Part<'_>,
+        predictions: ArrayView2<'_, f64>,
+        whole: Option<Origin<'_>>,
+    ) -> Result<()> {
+        let Part { rows, target, donor_units } = part;
+        // One row that moved is enough to know.
+        tally.moved = tally.moved
+            || (!self.unmoved.load(Ordering::Relaxed)
+                && predictions != self.predictions.slice(s![rows.clone(), ..]));
+        let Some(before) = &self.losses else {
+            if rows.len() == self.data.n_rows() {
+                tally.whole = Some(self.score_whole(predictions, whole)?);
+            } else {
+                if tally.predictions.is_empty() {
+                    tally.predictions = Array2::zeros((self.data.n_rows(), predictions.ncols()));
+                }
+                tally.predictions.slice_mut(s![rows.clone(), ..]).assign(&predictions);
+            }
+            return Ok(());
+        };
         let output = self.model.output();
-        let losses = match self.losses {
-            Some(_) => self.metric.row_losses(predictions, output, target)?,
-            None => None,
+        let losses = self.metric.row_losses_from(predictions, output, target, rows.start)?;
+        let Some(mut losses) = losses else { return Ok(()) };
+        let weights = self.data.weights();
+        tally.mean.add(self.metric, &losses, weights.map(|weights| &weights[rows.clone()]));
+        losses.iter_mut().zip(&before[rows.clone()]).for_each(|(after, before)| *after -= before);
+        if whole.is_some_and(|whole| whole.cells.is_some()) {
+            tally.within = Some(self.units.contributions(&losses, weights, whole));
+        } else {
+            tally.contributions.add(self.units, rows.start, &losses, weights, *donor_units);
+        }
+        Ok(())
+    }
+
+    /// What all parts come to; `whole` as in [`Scorer::add`].
+    pub(crate) fn close<'o>(
+        &self,
+        tally: Tally,
+        whole: impl FnOnce() -> Option<Origin<'o>>,
+    ) -> Result<Answer> {
+        let Tally { moved, mean, contributions, within, predictions, whole: scored } = tally;
+        let answer = if self.losses.is_some() {
+            let score = mean.score();
+            check_score(self.metric, score)?;
+            let weights = self.data.weights();
+            let contributions = within.unwrap_or_else(|| contributions.finish(self.units, weights));
+            let increase = self.metric.worse(self.score, score);
+            Answer { increase, contributions: Some(contributions) }
+        } else if let Some(answer) = scored {
+            answer
+        } else {
+            self.score_whole(predictions.view(), whole())?
         };
-        let score = match &losses {
-            Some(losses) => self.metric.mean_loss(losses, weights),
-            None => self.metric.score(predictions, output, target, weights)?,
-        };
-        check_score(self.metric, score)?;
-        let increase = self.metric.worse(self.score, score);
-        // Any order of threads comes to the same answer. A look that found it is the last one.
-        if increase == 0.0
-            && !self.unmoved.load(Ordering::Relaxed)
-            && predictions != *self.predictions
-        {
+        // Any order of threads comes to the same answer.
+        if answer.increase == 0.0 && moved {
             self.unmoved.store(true, Ordering::Relaxed);
         }
-        let contributions = if let (Some(before), Some(after)) = (&self.losses, losses) {
-            let increases: Vec<f64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
-            Some(self.units.contributions(&increases, weights, origin))
-        } else {
-            let without = self.increases_without_blocks(predictions, origin);
-            without.map(|without| jackknife(increase, &without))
-        };
-        Ok(Answer { increase, contributions })
+        Ok(answer)
+    }
+
+    /// Scores all rows in a metric that is no mean over them.
+    fn score_whole(
+        &self,
+        predictions: ArrayView2<'_, f64>,
+        origin: Option<Origin<'_>>,
+    ) -> Result<Answer> {
+        let (target, weights) = (self.data.target(), self.data.weights());
+        let score = self.metric.score(predictions, self.model.output(), target, weights)?;
+        check_score(self.metric, score)?;
+        let increase = self.metric.worse(self.score, score);
+        let without = self.increases_without_blocks(predictions, origin);
+        Ok(Answer { increase, contributions: without.map(|without| jackknife(increase, &without)) })
+    }
+
+    /// The units that the intervals are over.
+    pub(crate) fn units(&self) -> &'a Units {
+        self.units
     }
 
     /// How many units contribute to an answer.

@@ -1,6 +1,8 @@
 //! Tables that are read in blocks give the bits of tables in memory.
 
-use fi_core::{Dataset, Function, LargeDataset, Metric, Model, Permutation, Players, Run, Target};
+use fi_core::{
+    Dataset, Function, LargeDataset, Metric, Model, Output, Permutation, Players, Run, Target,
+};
 use ndarray::{Array2, ArrayView2, Axis};
 
 fn table() -> Array2<f64> {
@@ -34,13 +36,78 @@ fn blocks_of_any_size_give_the_bits_of_the_whole() {
     let data = LargeDataset::new(&view, target, Some(weights), Some(groups), names).unwrap();
     for batch_rows in [1, 10, 137, 1000] {
         // Sixteen shuffles at once, and two.
-        for memory in [None, Some((64 << 20) + 30_000)] {
+        for memory in [None, Some((64 << 20) + 240_000)] {
             let settings = Permutation { batch_rows, ..settings.clone() };
             let found = settings
                 .importance_of_blocks(&run, &model(), &data, &players, &metrics, memory)
                 .unwrap();
             assert_eq!(found, expected, "{batch_rows} {memory:?}");
         }
+    }
+}
+
+#[test]
+fn parts_of_the_rows_give_the_bits_of_the_whole() {
+    let n = 20_000;
+    let rows = Array2::from_shape_fn((n, 3), |(i, j)| ((i * (5 + 2 * j) + i * i) % 1009) as f64);
+    let labels: Vec<usize> = (0..n).map(|i| usize::from(rows[[i, 0]] > 500.0)).collect();
+    let names = vec!["no".to_owned(), "yes".to_owned()];
+    let target = Target::Classes { labels, names };
+    let classes = Function::new(3, 2, |x: ArrayView2<'_, f64>| {
+        let yes = x.rows().into_iter().map(|x| (x[0] + (x[1] * x[2]).sin().abs()) / 1011.0);
+        let both = yes.flat_map(|yes| [1.0 - yes, yes]).collect();
+        Array2::from_shape_vec((x.nrows(), 2), both).unwrap()
+    })
+    .with_output(Output::Probabilities);
+    let players = Players::features(["a", "b", "c"]).unwrap();
+    let auc = Metric::parse("roc_auc").unwrap();
+    let metrics = [Metric::LogLoss, auc, Metric::Accuracy];
+    let weights: Vec<f64> = (0..n).map(|i| f64::from(1 + i as u32 % 4)).collect();
+    let settings = Permutation { n_repeats: 2, batch_rows: 1000, ..Permutation::default() };
+    for weights in [None, Some(weights)] {
+        let mut whole = Dataset::new(rows.clone(), target.clone()).unwrap();
+        if let Some(weights) = &weights {
+            whole = whole.with_weights(weights.clone()).unwrap();
+        }
+        let run = Run::new(4);
+        let expected = settings.importance(&run, &classes, &whole, &players, &metrics).unwrap();
+        let view = rows.view();
+        let data = LargeDataset::new(&view, target.clone(), weights, None, ["a", "b", "c"]);
+        let found = settings
+            .importance_of_blocks(&run, &classes, &data.unwrap(), &players, &metrics, None)
+            .unwrap();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn a_row_of_a_later_part_is_called_by_its_number() {
+    let n = 20_000;
+    // A shuffle breaks the row that is different, and the one that it gives its value to.
+    let rows = Array2::from_shape_fn((n, 2), |(i, _)| f64::from(u8::from(i == 15_000)));
+    let players = Players::features(["a", "b"]).unwrap();
+    let target = Target::Values(vec![0.5; n]);
+    let whole = Dataset::new(rows.clone(), target.clone()).unwrap();
+    let view = rows.view();
+    let data = LargeDataset::new(&view, target, None, None, ["a", "b"]).unwrap();
+    let settings = Permutation { n_repeats: 1, ..Permutation::default() };
+    let metrics = [Metric::GammaDeviance];
+    for broken in [-1.0, f64::NAN] {
+        let model = Function::new(2, 1, |x: ArrayView2<'_, f64>| {
+            let answer = |x: ndarray::ArrayView1<'_, f64>| if x[0] == x[1] { 1.0 } else { broken };
+            x.map_axis(Axis(1), answer).insert_axis(Axis(1))
+        });
+        let mut later = false;
+        for seed in 0..4 {
+            let run = Run::new(seed);
+            let expected = settings.importance(&run, &model, &whole, &players, &metrics);
+            let found =
+                settings.importance_of_blocks(&run, &model, &data, &players, &metrics, None);
+            let expected = expected.unwrap_err().to_string();
+            assert_eq!(found.unwrap_err().to_string(), expected);
+            later |= expected.contains("in row 15000");
+        }
+        assert!(later);
     }
 }
 

@@ -146,6 +146,7 @@ fn labels(
             if class as f64 == value && class < n_classes {
                 return Ok(class);
             }
+            let row = classes.first + row;
             Err(Error::Data(format!(
                 "the predicted label is `{value}` in row {row}, it must be a class from 0 to {}",
                 n_classes - 1
@@ -203,7 +204,7 @@ fn check_probabilities(
             return Ok(());
         }
     }
-    for (row, values) in predictions.rows().into_iter().enumerate() {
+    for (row, values) in (classes.first..).zip(predictions.rows()) {
         if let Some(class) = values.iter().position(|p| !possible.contains(p)) {
             return Err(Error::Data(format!(
                 "the probability of class `{}` is `{}` in row {row}, it must be between 0 and 1",

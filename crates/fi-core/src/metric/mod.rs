@@ -314,23 +314,43 @@ impl Metric {
         output: Output,
         target: &Target,
     ) -> Result<Option<Vec<f64>>> {
-        check_predictions(predictions, target)?;
-        self.losses(predictions, output, target)
+        self.row_losses_from(predictions, output, target, 0)
     }
 
-    /// The score that [`Metric::row_losses`] come to. Rows of weight 0 count nothing.
-    pub(crate) fn mean_loss(&self, losses: &[f64], weights: Option<&[f64]>) -> f64 {
-        // Count what is right, so that 2 of 3 is exactly 2/3.
-        let of = |loss: f64| if matches!(self, Self::Accuracy) { 1.0 - loss } else { loss };
-        match weights {
-            None => losses.iter().map(|&loss| of(loss)).sum::<f64>() / losses.len() as f64,
-            Some(weights) => {
-                let pairs = losses.iter().zip(weights).filter(|(_, weight)| **weight > 0.0);
-                let (sum, all) = pairs.fold((0.0, 0.0), |(sum, all), (&loss, &weight)| {
-                    (sum + weight * of(loss), all + weight)
-                });
-                sum / all
-            }
+    /// [`Metric::row_losses`] of some rows of a table, of which the first has this number.
+    pub(crate) fn row_losses_from(
+        &self,
+        predictions: ArrayView2<'_, f64>,
+        output: Output,
+        target: &Target,
+        first: usize,
+    ) -> Result<Option<Vec<f64>>> {
+        check_predictions(predictions, target).map_err(|e| e.with_row(|row| first + row))?;
+        self.losses(predictions, output, target, first)
+    }
+
+    /// Whether [`Metric::row_losses`] knows the losses of rows: whether it is a mean over rows.
+    pub fn has_row_losses(&self) -> bool {
+        match self {
+            Self::Accuracy
+            | Self::LogLoss
+            | Self::Brier
+            | Self::Mse
+            | Self::Mae
+            | Self::Mape
+            | Self::Pinball { .. }
+            | Self::PoissonDeviance
+            | Self::GammaDeviance => true,
+            Self::BalancedAccuracy
+            | Self::RocAuc { .. }
+            | Self::AveragePrecision { .. }
+            | Self::F1 { .. }
+            | Self::Mcc
+            | Self::Rmse
+            | Self::MedianAe
+            | Self::R2
+            | Self::ExplainedVariance
+            | Self::Custom(_) => false,
         }
     }
 
@@ -344,8 +364,10 @@ impl Metric {
         if let Self::Custom(custom) = self {
             return (custom.score)(predictions, target, weights);
         }
-        if let Some(losses) = self.losses(predictions, output, target)? {
-            return Ok(self.mean_loss(&losses, weights));
+        if let Some(losses) = self.losses(predictions, output, target, 0)? {
+            let mut mean = MeanLoss::default();
+            mean.add(self, &losses, weights);
+            return Ok(mean.score());
         }
         let weights = weights.map_or_else(|| Cow::Owned(vec![1.0; target.len()]), Cow::Borrowed);
         match self {
@@ -382,10 +404,11 @@ impl Metric {
         predictions: ArrayView2<'_, f64>,
         output: Output,
         target: &Target,
+        first: usize,
     ) -> Result<Option<Vec<f64>>> {
         match self {
             Self::Accuracy | Self::LogLoss | Self::Brier => {
-                let classes = self.classes(target)?;
+                let classes = Classes { first, ..self.classes(target)? };
                 classification::losses(self, predictions, output, classes).map(Some)
             }
             Self::Mse
@@ -396,7 +419,7 @@ impl Metric {
             | Self::GammaDeviance => {
                 let values = self.numbers(target)?;
                 let predicted = regression::predicted(self, predictions, output)?;
-                regression::losses(self, &predicted, values).map(Some)
+                regression::losses(self, &predicted, values, first).map(Some)
             }
             _ => Ok(None),
         }
@@ -404,7 +427,7 @@ impl Metric {
 
     fn classes<'a>(&self, target: &'a Target) -> Result<Classes<'a>> {
         match target {
-            Target::Classes { labels, names } => Ok(Classes { labels, names }),
+            Target::Classes { labels, names } => Ok(Classes { labels, names, first: 0 }),
             Target::Values(_) => Err(self.refuse("a target of classes", "a target of numbers")),
         }
     }
@@ -433,6 +456,40 @@ impl Metric {
 struct Classes<'a> {
     labels: &'a [usize],
     names: &'a [String],
+    /// What an error calls the first row.
+    first: usize,
+}
+
+/// The score that [`Metric::row_losses`] come to, of rows that come part after part. Rows of
+/// weight 0 count nothing. Sums are in the order of the rows, whatever the parts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct MeanLoss {
+    sum: f64,
+    weight: f64,
+}
+
+impl MeanLoss {
+    /// Adds the next rows.
+    pub(crate) fn add(&mut self, metric: &Metric, losses: &[f64], weights: Option<&[f64]>) {
+        // Count what is right, so that 2 of 3 is exactly 2/3.
+        let right = matches!(metric, Metric::Accuracy);
+        let of = |loss: f64| if right { 1.0 - loss } else { loss };
+        if let Some(weights) = weights {
+            for (&loss, &weight) in losses.iter().zip(weights).filter(|(_, weight)| **weight > 0.0)
+            {
+                self.sum += weight * of(loss);
+                self.weight += weight;
+            }
+        } else {
+            self.sum = losses.iter().fold(self.sum, |sum, &loss| sum + of(loss));
+            self.weight += losses.len() as f64;
+        }
+    }
+
+    /// The mean.
+    pub(crate) fn score(&self) -> f64 {
+        self.sum / self.weight
+    }
 }
 
 /// `∑ wᵢ xᵢ / ∑ wᵢ`, summed in order.

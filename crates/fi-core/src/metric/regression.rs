@@ -21,8 +21,13 @@ pub(super) fn predicted(
 }
 
 /// The loss of each row, for metrics that are means over rows.
-pub(super) fn losses(metric: &Metric, predicted: &[f64], target: &[f64]) -> Result<Vec<f64>> {
-    check_domain(metric, predicted, target)?;
+pub(super) fn losses(
+    metric: &Metric,
+    predicted: &[f64],
+    target: &[f64],
+    first: usize,
+) -> Result<Vec<f64>> {
+    check_domain(metric, predicted, target, first)?;
     let rows = target.iter().copied().zip(predicted.iter().copied());
     Ok(match metric {
         Metric::Mae => rows.map(|(y, p)| (y - p).abs()).collect(),
@@ -72,16 +77,18 @@ pub(super) fn score(
     }
 }
 
-fn check_domain(metric: &Metric, predicted: &[f64], target: &[f64]) -> Result<()> {
-    let all =
-        |what: &str, domain: &str, values: &[f64], inside: fn(f64) -> bool| match values
-            .iter()
-            .position(|&value| !inside(value))
-        {
-            None => Ok(()),
-            Some(row) => Err(metric
-                .refuse(format!("{what} {domain}"), format!("`{}` in row {row}", values[row]))),
-        };
+/// An error calls the first row by this number.
+fn check_domain(metric: &Metric, predicted: &[f64], target: &[f64], first: usize) -> Result<()> {
+    let all = |what: &str, domain: &str, values: &[f64], inside: fn(f64) -> bool| match values
+        .iter()
+        .position(|&value| !inside(value))
+    {
+        None => Ok(()),
+        Some(row) => Err(metric.refuse(
+            format!("{what} {domain}"),
+            format!("`{}` in row {}", values[row], first + row),
+        )),
+    };
     match metric {
         Metric::Pinball { alpha } => check_alpha(*alpha),
         Metric::Mape => all("targets", "other than 0", target, |y| y != 0.0),

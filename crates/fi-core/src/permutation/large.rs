@@ -1,14 +1,18 @@
 //! Permutation importance of tables that are larger than memory.
 //!
 //! A shuffle goes across all rows, never within a block: the donors' values of a player are whole
-//! columns, of which one player's are in memory at a time, and each block of rows takes from them
-//! what its donors give.
+//! columns, of which those of the shuffles at hand are in memory, and each block of rows takes from
+//! them what its donors give. What is predicted of a part of the rows is scored before the next:
+//! of a shuffle only sums stay, unless a metric needs the predictions of all rows.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ndarray::{Array2, ArrayView2, s};
 
+use super::shuffles::{PART_NUMBERS, PART_ROWS};
 use super::{Permutation, Shuffle, Shuffled, everywhere};
 use crate::error::{Error, Result, require_shape};
 use crate::importance::Importance;
@@ -17,6 +21,7 @@ use crate::model::{Model, check_columns, predict_checked, rows_at_once};
 use crate::players::Players;
 use crate::row_blocks::{LargeDataset, RowBlocks};
 use crate::run::Run;
+use crate::sampling_noise::Units;
 
 /// So many shuffles share a block of rows that was read.
 const MOST_AT_ONCE: usize = 16;
@@ -30,8 +35,10 @@ impl Permutation {
     /// # Cost
     ///
     /// The predictions of [`Permutation::importance`], and once the table is read for up to 16
-    /// shuffles, as many as memory has room for. Memory: per row 56 bytes and 8 per output and metric, and for each shuffle at
-    /// once 56 and 16 per output, and 8 per column of a player, however many columns there are.
+    /// shuffles, as many as memory has room for. Memory: per row 48 bytes and 8 per output and
+    /// metric; for each shuffle at once 8 per row and column of a player, however many columns
+    /// there are, and for each metric that is no mean over rows, 40 and 24 per output a row; up to
+    /// 84 MB per metric for intervals.
     ///
     /// # Errors
     ///
@@ -48,11 +55,14 @@ impl Permutation {
         memory: Option<u64>,
     ) -> Result<Vec<Importance>> {
         let n_members = (0..players.len()).map(|p| players.members(p).len()).max().unwrap_or(0);
-        let (n_outputs, n_metrics) = (model.n_outputs(), metrics.len());
-        let n_rows = data.blocks().n_rows();
-        let columns = 8 * n_members as u64 * n_rows as u64;
-        let at_once = shuffles_within(memory, n_rows, n_outputs, n_metrics, columns)?;
-        let by = FromBlocks { model, blocks: data.blocks(), batch_rows: self.batch_rows, at_once };
+        let columns = 8 * n_members as u64 * data.blocks().n_rows() as u64;
+        let fit = |memory| {
+            data.shuffles_within(memory, model.n_outputs(), players.len(), metrics, columns)
+        };
+        let at_once = memory.map_or(Ok(MOST_AT_ONCE), fit)?.min(MOST_AT_ONCE);
+        let batch_rows = self.batch_rows;
+        let columns = Mutex::default();
+        let by = FromBlocks { model, blocks: data.blocks(), batch_rows, at_once, columns };
         self.importance_of_blocks_by(run, model, data, players, metrics, &by)
     }
 
@@ -156,48 +166,75 @@ fn finite(rows: ArrayView2<'_, f64>, first: usize) -> Result<()> {
     }
 }
 
-/// How many shuffles of so many rows fit into memory at once, when each takes `own` bytes beside
-/// its predictions, losses and donors.
-///
-/// # Errors
-///
-/// [`Error::Data`] if not one does.
-pub fn shuffles_within(
-    memory: Option<u64>,
-    n_rows: usize,
-    n_outputs: usize,
-    n_metrics: usize,
-    own: u64,
-) -> Result<usize> {
-    let Some(memory) = memory else { return Ok(MOST_AT_ONCE) };
-    let (n, outputs, metrics) = (n_rows as u64, n_outputs as u64, n_metrics as u64);
-    // Units, blocks and row numbers, 8 bytes each, what sorting makes of a target, predictions of
-    // the untouched rows and their losses.
-    let fixed = n.saturating_mul(32 + 8 * outputs + 8 * metrics);
-    // Predictions twice, donors, losses, increases, and a metric's own lists.
-    let each = n.saturating_mul(40 + 16 * outputs).saturating_add(own);
-    let needed = fixed.saturating_add(each).saturating_add(ROOM);
-    if memory < needed {
-        return Err(Error::Data(format!(
-            "shuffling {n_rows} rows takes at least {} MiB beside the target, but only {} MiB are \
-             given: allow more memory or take fewer rows",
-            needed.div_ceil(1 << 20),
-            memory >> 20
-        )));
+impl LargeDataset<'_> {
+    /// How many shuffles of these rows `memory` has room for at once, beside target, weights and
+    /// groups, when each takes `own` bytes beside what metrics keep of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] if not one does.
+    pub fn shuffles_within(
+        &self,
+        memory: u64,
+        n_outputs: usize,
+        n_players: usize,
+        metrics: &[Metric],
+        own: u64,
+    ) -> Result<usize> {
+        let (n, outputs) = (self.blocks().n_rows() as u64, n_outputs as u64);
+        let n_means = metrics.iter().filter(|metric| metric.has_row_losses()).count() as u64;
+        let n_whole = metrics.len() as u64 - n_means;
+        let units = n.min(Units::most(n_players) as u64);
+        // Units, blocks and row numbers, what scoring and sorting make of a target, predictions of
+        // the untouched rows and their losses.
+        let of_rows = n.saturating_mul(48 + 8 * outputs + 8 * n_means);
+        // Contributions of all players: those of repeats that are not complete, and of what the
+        // finished ones come to.
+        let of_players = 8 * 20 * n_players as u64 * (units * n_means + 25 * n_whole);
+        let of_part = 16 * (PART_NUMBERS as u64).min(n.saturating_mul(64 * outputs));
+        let fixed = of_rows.saturating_add(of_players + of_part + ROOM);
+        // Sums by unit and weights; of a metric that is no mean, predictions and the lists of it.
+        let each = 16 * units * n_means
+            + n.saturating_mul(n_whole * (24 * outputs + 40))
+            + 16 * outputs * n.min(PART_ROWS as u64);
+        let each = each.saturating_add(own);
+        let needed = fixed.saturating_add(each);
+        if memory < needed {
+            return Err(Error::Data(format!(
+                "shuffling {n} rows takes at least {} MiB beside the target, but only {} MiB are \
+                 given: allow more memory or take fewer rows",
+                needed.div_ceil(1 << 20),
+                memory >> 20
+            )));
+        }
+        Ok(usize::try_from((memory - fixed) / each.max(1)).unwrap_or(usize::MAX))
     }
-    let at_once = (memory - fixed - ROOM) / each.max(1);
-    Ok(usize::try_from(at_once).map_or(MOST_AT_ONCE, |n| n.clamp(1, MOST_AT_ONCE)))
 }
 
 /// For the program itself, its threads and blocks of rows.
 const ROOM: u64 = 64 << 20;
-
 /// The plain way, for any model: reads the rows, puts the donors' values into them, predicts them.
 struct FromBlocks<'a> {
     model: &'a dyn Model,
     blocks: &'a dyn RowBlocks,
     batch_rows: usize,
     at_once: usize,
+    /// The columns of the shuffles that are asked for.
+    columns: Mutex<BTreeMap<usize, Arc<Vec<f64>>>>,
+}
+
+impl FromBlocks<'_> {
+    /// The columns of these shuffles, which are read once for all parts of the rows.
+    fn columns(&self, shuffles: &[Shuffle<'_>]) -> Result<BTreeMap<usize, Arc<Vec<f64>>>> {
+        let mut columns = self.columns.lock().unwrap_or_else(PoisonError::into_inner);
+        columns.retain(|column, _| shuffles.iter().any(|s| s.members.contains(column)));
+        for &member in shuffles.iter().flat_map(|shuffle| shuffle.members) {
+            if let Entry::Vacant(vacant) = columns.entry(member) {
+                vacant.insert(Arc::new(self.blocks.column(member)?));
+            }
+        }
+        Ok(columns.clone())
+    }
 }
 
 impl Shuffled for FromBlocks<'_> {
@@ -214,6 +251,10 @@ impl Shuffled for FromBlocks<'_> {
         self.at_once
     }
 
+    fn in_parts(&self) -> bool {
+        true
+    }
+
     fn calls_at_once(&self) -> usize {
         1
     }
@@ -221,21 +262,17 @@ impl Shuffled for FromBlocks<'_> {
     fn predict(
         &self,
         run: &Run<'_>,
-        rows: ArrayView2<'_, f64>,
+        _table: ArrayView2<'_, f64>,
+        part: Range<usize>,
         shuffles: &[Shuffle<'_>],
     ) -> Result<Array2<f64>> {
-        let n_rows = rows.nrows();
-        let mut columns = BTreeMap::new();
-        for &member in shuffles.iter().flat_map(|shuffle| shuffle.members) {
-            if let Entry::Vacant(vacant) = columns.entry(member) {
-                vacant.insert(self.blocks.column(member)?);
-            }
-        }
+        let n_rows = part.len();
+        let columns = self.columns(shuffles)?;
         let batch = self.batch_rows.min(rows_at_once(self.blocks.n_features()));
         let answers = run.map(n_rows.div_ceil(batch), |task, _| {
             let first = task * batch;
             let range = first..(first + batch).min(n_rows);
-            let own = self.blocks.rows(range.clone())?;
+            let own = self.blocks.rows(part.start + range.start..part.start + range.end)?;
             let mut block = own.to_owned();
             let mut answers = Vec::with_capacity(shuffles.len());
             for (copy, shuffle) in shuffles.iter().enumerate() {

@@ -6,6 +6,7 @@
 //! alike, which a column of few values does, one is predicted.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
@@ -66,34 +67,45 @@ impl Shuffled for PredictAgain<'_> {
     fn predict(
         &self,
         _run: &Run<'_>,
-        rows: ArrayView2<'_, f64>,
+        table: ArrayView2<'_, f64>,
+        part: Range<usize>,
         shuffles: &[Shuffle<'_>],
     ) -> Result<Array2<f64>> {
-        self.answers(rows, None, shuffles)
+        self.answers(&Asked { table, part, untouched: None }, shuffles)
     }
 
     fn predict_beside(
         &self,
         _run: &Run<'_>,
-        rows: ArrayView2<'_, f64>,
+        table: ArrayView2<'_, f64>,
+        part: Range<usize>,
         untouched: ArrayView2<'_, f64>,
         shuffles: &[Shuffle<'_>],
     ) -> Result<Array2<f64>> {
-        self.answers(rows, Some(untouched), shuffles)
+        let (table, untouched) = (table.reborrow(), Some(untouched.reborrow()));
+        self.answers(&Asked { table, part, untouched }, shuffles)
+    }
+}
+
+/// Some rows of a table, and what is known of them.
+struct Asked<'a> {
+    table: ArrayView2<'a, f64>,
+    part: Range<usize>,
+    untouched: Option<ArrayView2<'a, f64>>,
+}
+
+impl Asked<'_> {
+    fn rows(&self) -> ArrayView2<'_, f64> {
+        self.table.slice(s![self.part.clone(), ..])
     }
 }
 
 impl PredictAgain<'_> {
-    fn answers(
-        &self,
-        rows: ArrayView2<'_, f64>,
-        untouched: Option<ArrayView2<'_, f64>>,
-        shuffles: &[Shuffle<'_>],
-    ) -> Result<Array2<f64>> {
-        let n_rows = rows.nrows();
+    fn answers(&self, asked: &Asked<'_>, shuffles: &[Shuffle<'_>]) -> Result<Array2<f64>> {
+        let n_rows = asked.part.len();
         let mut answers = Array2::zeros((shuffles.len() * n_rows, self.model.n_outputs()));
         let mut rest: Vec<usize> = (0..shuffles.len()).collect();
-        if let (Some(untouched), Replace::FromDonor) = (untouched, &self.replace) {
+        if let (Some(untouched), Replace::FromDonor) = (asked.untouched, &self.replace) {
             // Places of the shuffles of single columns.
             let mut of_column: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
             for (place, shuffle) in shuffles.iter().enumerate() {
@@ -102,29 +114,29 @@ impl PredictAgain<'_> {
                 }
             }
             for (column, places) in of_column.into_iter().filter(|(_, places)| places.len() > 1) {
-                let few = Values::new(rows, column, VALUES_PER_SHUFFLE * places.len());
+                let few = Values::new(asked.table, column, VALUES_PER_SHUFFLE * places.len());
                 if let Some(values) = few {
                     let of: Vec<(usize, &Shuffle<'_>)> =
                         places.iter().map(|&place| (place, &shuffles[place])).collect();
-                    self.each_once(rows, untouched, column, &values, &of, &mut answers)?;
+                    self.each_once(asked, untouched, column, &values, &of, &mut answers)?;
                     rest.retain(|place| places.binary_search(place).is_err());
                 }
             }
         }
         let of: Vec<(usize, &Shuffle<'_>)> =
             rest.iter().map(|&place| (place, &shuffles[place])).collect();
-        self.swap(rows, untouched, &of, &mut answers)?;
+        self.swap(asked, &of, &mut answers)?;
         Ok(answers)
     }
 
     /// Predicts shuffles, each with its place among the answers, by overwriting their columns.
     fn swap(
         &self,
-        rows: ArrayView2<'_, f64>,
-        untouched: Option<ArrayView2<'_, f64>>,
+        asked: &Asked<'_>,
         shuffles: &[(usize, &Shuffle<'_>)],
         answers: &mut Array2<f64>,
     ) -> Result<()> {
+        let rows = asked.rows();
         let (n_rows, n_features) = rows.dim();
         if shuffles.is_empty() || n_rows == 0 {
             return Ok(());
@@ -143,12 +155,15 @@ impl PredictAgain<'_> {
             for shuffles in shuffles.chunks(copies) {
                 for (copy, (_, shuffle)) in shuffles.iter().enumerate() {
                     let into = block.slice_mut(s![copy * len..(copy + 1) * len, ..]);
-                    self.write(shuffle, rows, first, into)
+                    self.write(shuffle, asked, first, into)
                         .map_err(|error| error.in_task(shuffle.task()))?;
                 }
                 let n_made = shuffles.len() * len;
-                let kept = if untouched.is_some() { n_kept(&block, part, shuffles) } else { 0 };
-                if let Some(untouched) = untouched.filter(|_| kept * WORTH_LEAVING_OUT >= n_made) {
+                let kept =
+                    if asked.untouched.is_some() { n_kept(&block, part, shuffles) } else { 0 };
+                if let Some(untouched) =
+                    asked.untouched.filter(|_| kept * WORTH_LEAVING_OUT >= n_made)
+                {
                     let known = untouched.slice(s![first..first + len, ..]);
                     for &(place, _) in shuffles {
                         let from = place * n_rows + first;
@@ -159,8 +174,8 @@ impl PredictAgain<'_> {
                         let made = changed[at];
                         shuffles[made / len].0 * n_rows + first + made % len
                     };
-                    let asked = block.slice(s![..changed.len(), ..]);
-                    let said = self.ask(asked, shuffles[0].1, stacked)?;
+                    let made = block.slice(s![..changed.len(), ..]);
+                    let said = self.ask(made, shuffles[0].1, stacked)?;
                     for (at, said) in said.outer_iter().enumerate() {
                         answers.row_mut(stacked(at)).assign(&said);
                     }
@@ -186,20 +201,20 @@ impl PredictAgain<'_> {
         Ok(())
     }
 
-    /// Writes a shuffle's values into a copy of the rows from `first` on.
+    /// Writes a shuffle's values into a copy of the asked rows from `first` on.
     fn write(
         &self,
         shuffle: &Shuffle<'_>,
-        rows: ArrayView2<'_, f64>,
+        asked: &Asked<'_>,
         first: usize,
         mut into: ArrayViewMut2<'_, f64>,
     ) -> Result<()> {
         match self.replace {
-            Replace::By(write) => write(shuffle, rows, first, into),
+            Replace::By(write) => write(shuffle, asked.table, asked.part.start + first, into),
             Replace::FromDonor => {
                 let donors = &shuffle.donors[first..first + into.nrows()];
                 for &column in shuffle.members {
-                    let values = rows.column(column);
+                    let values = asked.table.column(column);
                     put(into.view_mut(), column, donors.iter().map(|&donor| values[donor]));
                 }
                 Ok(())
@@ -210,13 +225,14 @@ impl PredictAgain<'_> {
     /// Predicts shuffles of one column of few values: each row with each other value at most once.
     fn each_once(
         &self,
-        rows: ArrayView2<'_, f64>,
+        of: &Asked<'_>,
         untouched: ArrayView2<'_, f64>,
         column: usize,
         values: &Values,
         shuffles: &[(usize, &Shuffle<'_>)],
         answers: &mut Array2<f64>,
     ) -> Result<()> {
+        let (rows, start) = (of.rows(), of.part.start);
         let (n_rows, n_features) = rows.dim();
         // The number of what is asked about a row and a value, and both of what is asked.
         let mut numbers = vec![NONE; n_rows * values.n];
@@ -224,7 +240,7 @@ impl PredictAgain<'_> {
         let place_of = |row: usize, donor: usize| row * values.n + values.of_row[donor];
         for &(place, shuffle) in shuffles {
             for (row, &donor) in shuffle.donors.iter().enumerate() {
-                if values.of_row[row] == values.of_row[donor] {
+                if values.of_row[start + row] == values.of_row[donor] {
                     continue;
                 }
                 let number = &mut numbers[place_of(row, donor)];
@@ -242,14 +258,14 @@ impl PredictAgain<'_> {
         {
             for (&(row, donor, _), mut into) in asked.iter().zip(block.outer_iter_mut()) {
                 into.assign(&rows.row(row));
-                into[column] = rows[[donor, column]];
+                into[column] = of.table[[donor, column]];
             }
             let block = block.slice(s![..asked.len(), ..]);
             said.assign(&self.ask(block, shuffles[0].1, |row| asked[row].2)?);
         }
         for &(place, shuffle) in shuffles {
             for (row, &donor) in shuffle.donors.iter().enumerate() {
-                let known = if values.of_row[row] == values.of_row[donor] {
+                let known = if values.of_row[start + row] == values.of_row[donor] {
                     untouched.row(row)
                 } else {
                     said.row(numbers[place_of(row, donor)] as usize)
@@ -437,10 +453,11 @@ mod tests {
             let expected = by_definition(&model, &rows, &shuffles);
             let again = PredictAgain { model: &model, batch_rows, replace: Replace::FromDonor };
             let run = Run::new(0);
-            assert_eq!(again.predict(&run, rows.view(), &shuffles).unwrap(), expected);
+            assert_eq!(again.predict(&run, rows.view(), 0..n_rows, &shuffles).unwrap(), expected);
             asked.store(0, Ordering::Relaxed);
             largest.store(0, Ordering::Relaxed);
-            let beside = again.predict_beside(&run, rows.view(), untouched.view(), &shuffles);
+            let beside =
+                again.predict_beside(&run, rows.view(), 0..n_rows, untouched.view(), &shuffles);
             assert_eq!(beside.unwrap(), expected, "{n_rows}");
             let (asked, largest) = (asked.into_inner(), largest.into_inner());
             assert!(largest <= batch_rows.min(n_rows.max(rows_at_once(4))), "{largest}");
@@ -474,8 +491,9 @@ mod tests {
         let of = |repeat| Shuffle { name: "a", members: &[0], repeat, donors: &donors };
         let again = PredictAgain { model: &model, batch_rows: 300, replace: Replace::By(&write) };
         let shuffles = [of(0), of(1)];
-        let said =
-            again.predict_beside(&Run::new(0), rows.view(), untouched.view(), &shuffles).unwrap();
+        let said = again
+            .predict_beside(&Run::new(0), rows.view(), 0..700, untouched.view(), &shuffles)
+            .unwrap();
         let expected = (0..1400).map(|row| f64::from(row % 700 + 1000 * (row / 700)));
         assert!(said.iter().copied().eq(expected));
     }

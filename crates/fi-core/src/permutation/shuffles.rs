@@ -1,6 +1,9 @@
 //! Shuffles: where the values of a shuffled player come from, and the predictions of the rows.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, s};
 
@@ -12,13 +15,19 @@ use crate::importance::{Importance, Warning};
 use crate::players::Players;
 use crate::run::Run;
 use crate::sampling_noise::Origin;
-use crate::scorer::{Answer, Scorer};
+use crate::scorer::{Answer, Part, Scorer, Tally};
 
 /// Tasks whose answers wait at once to be added up; fixed, so that it does not depend on threads.
 pub(crate) const TASKS_AT_ONCE: usize = 16;
 /// A call predicts no more repeats than it takes to predict so many rows: a stop loses what calls
 /// have begun.
 const CALL_ROWS: usize = 1 << 18;
+/// So many numbers are predicted before they are scored, where rows come in parts;
+pub(super) const PART_NUMBERS: usize = 1 << 21;
+/// but at least of so many rows, enough to share among threads,
+pub(super) const PART_ROWS: usize = 1 << 13;
+/// and at most so many numbers.
+const MOST_NUMBERS: usize = 1 << 24;
 
 /// Between which rows values are exchanged.
 pub(crate) enum Exchange {
@@ -76,8 +85,8 @@ pub struct Shuffle<'a> {
     pub members: &'a [usize],
     /// Which of the repeats it is.
     pub repeat: usize,
-    /// The row that gives its values to each row; the same for all players of a repeat, unless
-    /// the permutation is conditional.
+    /// The row of the table that gives its values to each of the rows that are asked for; the same
+    /// for all players of a repeat, unless the permutation is conditional.
     pub donors: &'a [usize],
 }
 
@@ -100,17 +109,26 @@ pub trait Shuffled: Sync {
     /// a way that gains nothing from it.
     fn repeats_together(&self) -> usize;
 
-    /// How many shuffles of so many rows to ask for in one call; all of their predictions are held.
+    /// How many shuffles of so many rows to ask for together; what a metric keeps of all of them
+    /// is held: its sums over rows, or where it is no mean over rows the predictions of all rows.
     fn at_once(&self, n_rows: usize) -> usize;
+
+    /// Whether to ask [`Shuffled::predict`] for one part of the rows after the other, and to score
+    /// each before the next: for a way that takes many shuffles of many rows. By default all rows
+    /// are asked for at once.
+    fn in_parts(&self) -> bool {
+        false
+    }
 
     /// How many calls to make at once, on as many threads as there are; 1 for a way that has
     /// threads of its own.
     fn calls_at_once(&self) -> usize;
 
-    /// Predicts all rows once per shuffle, shuffle after shuffle:
-    /// `(n_shuffles · n_rows, n_outputs)`. The shuffles come in groups of
+    /// Predicts rows `part` of the table once per shuffle, shuffle after shuffle:
+    /// `(n_shuffles · part.len(), n_outputs)`. The shuffles come in groups of
     /// [`Shuffled::repeats_together`] repeats, in each ordered by player, then repeat; a call may
-    /// begin and end inside a group.
+    /// begin and end inside a group. `table` is the same in all calls, and has no columns where it
+    /// is read in blocks ([`Permutation::importance_of_blocks_by`](crate::Permutation::importance_of_blocks_by)).
     ///
     /// # Errors
     ///
@@ -118,12 +136,13 @@ pub trait Shuffled: Sync {
     fn predict(
         &self,
         run: &Run<'_>,
-        rows: ArrayView2<'_, f64>,
+        table: ArrayView2<'_, f64>,
+        part: Range<usize>,
         shuffles: &[Shuffle<'_>],
     ) -> Result<Array2<f64>>;
 
-    /// As [`Shuffled::predict`], where the predictions of the rows as they are, `untouched`, are
-    /// known: a way may take them for rows that a shuffle does not change.
+    /// As [`Shuffled::predict`], where the predictions of the part's rows as they are,
+    /// `untouched`, are known: a way may take them for rows that a shuffle does not change.
     ///
     /// # Errors
     ///
@@ -131,11 +150,12 @@ pub trait Shuffled: Sync {
     fn predict_beside(
         &self,
         run: &Run<'_>,
-        rows: ArrayView2<'_, f64>,
+        table: ArrayView2<'_, f64>,
+        part: Range<usize>,
         _untouched: ArrayView2<'_, f64>,
         shuffles: &[Shuffle<'_>],
     ) -> Result<Array2<f64>> {
-        self.predict(run, rows, shuffles)
+        self.predict(run, table, part, shuffles)
     }
 }
 
@@ -161,7 +181,25 @@ pub(crate) struct Shuffles<'a> {
 pub(crate) type Job = (usize, usize);
 
 /// Donors, by the job that they were first drawn for.
-pub(crate) type Drawn = BTreeMap<Job, Vec<usize>>;
+pub(crate) type Drawn = BTreeMap<Job, Source>;
+
+/// The rows that give their values to all rows.
+pub(crate) enum Source {
+    /// By row.
+    Listed(Vec<usize>),
+    /// A permutation, where rows are asked for in parts.
+    Keyed(Donors),
+}
+
+impl Source {
+    fn of(&self, rows: Range<usize>) -> Cow<'_, [usize]> {
+        match self {
+            // Values that are drawn come from no row.
+            Self::Listed(donors) => donors.get(rows).unwrap_or_default().into(),
+            Self::Keyed(donors) => rows.map(|row| donors.of(row)).collect(),
+        }
+    }
+}
 
 impl Shuffles<'_> {
     /// All players of these repeats, as [`Shuffled::predict`] says.
@@ -183,6 +221,9 @@ impl Shuffles<'_> {
         let group = together.saturating_mul(self.players.len());
         let worth = (CALL_ROWS / n_rows).max(group);
         let most = self.shuffled.at_once(n_rows).min(worth);
+        // Of these many the least part would hold too many predictions.
+        let of_part = MOST_NUMBERS / PART_ROWS / self.predictions.ncols().max(1);
+        let most = if self.shuffled.in_parts() { most.min(of_part.max(1)) } else { most };
         let whole = if most >= group { group } else { together };
         let most = if most >= whole { most - most % whole } else { most };
         most.clamp(1, n_jobs.max(1))
@@ -202,16 +243,30 @@ impl Shuffles<'_> {
         let mut drawn: Vec<Job> = jobs.iter().map(|&job| self.drawn_for(job)).collect();
         drawn.sort_unstable();
         drawn.dedup();
+        let n_rows = self.rows.nrows();
+        let in_parts = self.part_rows(jobs.len()) < n_rows;
         let donors = self.run.map(drawn.len(), |place, _| {
             let (player, repeat) = drawn[place];
             let key = self.seed.split(repeat as u64).seed();
             Ok(match &self.exchange {
-                Exchange::Everywhere => Donors::new(self.rows.nrows(), key).all(),
-                Exchange::Within(cells) => cells[player].donors(key),
-                Exchange::Drawn(_) => Vec::new(),
+                Exchange::Everywhere if in_parts => Source::Keyed(Donors::new(n_rows, key)),
+                Exchange::Everywhere => Source::Listed(Donors::new(n_rows, key).all()),
+                Exchange::Within(cells) => Source::Listed(cells[player].donors(key)),
+                Exchange::Drawn(_) => Source::Listed(Vec::new()),
             })
         })?;
         Ok(drawn.into_iter().zip(donors).collect())
+    }
+
+    /// How many rows are predicted before they are scored.
+    fn part_rows(&self, n_shuffles: usize) -> usize {
+        let n_rows = self.rows.nrows();
+        // A donor's part is told by the mean of its whole cell.
+        if !self.shuffled.in_parts() || matches!(self.exchange, Exchange::Within(_)) {
+            return n_rows;
+        }
+        let rows = PART_NUMBERS / n_shuffles.saturating_mul(self.predictions.ncols()).max(1);
+        rows.next_multiple_of(PART_ROWS).max(PART_ROWS).min(n_rows)
     }
 
     /// Predicts and scores some jobs, whose donors are among these.
@@ -222,44 +277,105 @@ impl Shuffles<'_> {
         scorers: &[Scorer<'_>],
     ) -> Result<Vec<Vec<Answer>>> {
         let n_rows = self.rows.nrows();
+        let tally = |_| scorers.iter().map(|_| Tally::default()).collect();
+        let mut tallies: Vec<Vec<Tally>> = jobs.iter().map(tally).collect();
+        for first in (0..n_rows).step_by(self.part_rows(jobs.len())) {
+            let rows = first..(first + self.part_rows(jobs.len())).min(n_rows);
+            self.add(jobs, donors, scorers, rows, &mut tallies)?;
+        }
+        let mut answers: Vec<Vec<Answer>> = Vec::new();
+        answers.resize_with(jobs.len(), Vec::new);
+        let mut open: Vec<_> = tallies.into_iter().zip(&mut answers).collect();
+        self.run.for_chunks(&mut open, 1, |copy, _, open| {
+            for (tallies, answers) in open {
+                let source = &donors[&self.drawn_for(jobs[copy])];
+                let listed = OnceCell::new();
+                let origin =
+                    || self.origin(jobs[copy], listed.get_or_init(|| source.of(0..n_rows)));
+                for (scorer, tally) in scorers.iter().zip(std::mem::take(tallies)) {
+                    let answer = scorer.close(tally, origin);
+                    answers.push(answer.map_err(|error| error.in_task(self.task(jobs[copy])))?);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(answers)
+    }
+
+    /// Predicts some rows in every job, and adds what they say.
+    fn add(
+        &self,
+        jobs: &[Job],
+        donors: &Drawn,
+        scorers: &[Scorer<'_>],
+        rows: Range<usize>,
+        tallies: &mut [Vec<Tally>],
+    ) -> Result<()> {
+        let mut drawn: Vec<Job> = jobs.iter().map(|&job| self.drawn_for(job)).collect();
+        drawn.sort_unstable();
+        drawn.dedup();
+        let units = scorers.first().map(Scorer::units);
+        let of_rows = self.run.map(drawn.len(), |place, _| {
+            let donors = donors[&drawn[place]].of(rows.clone());
+            let units = units.map(|units| units.of(&donors));
+            Ok((donors, units))
+        })?;
+        let given: BTreeMap<Job, _> = drawn.into_iter().zip(of_rows).collect();
+        let of = |job: Job| &given[&self.drawn_for(job)];
         let shuffle = |&(player, repeat): &Job| Shuffle {
             name: &self.players.names()[player],
             members: self.players.members(player),
             repeat,
-            donors: &donors[&self.drawn_for((player, repeat))],
+            donors: &of((player, repeat)).0,
         };
         let shuffles: Vec<Shuffle<'_>> = jobs.iter().map(shuffle).collect();
+        let untouched = self.predictions.slice(s![rows.clone(), ..]);
         let predictions = self
             .shuffled
-            .predict_beside(&self.run, self.rows, self.predictions.view(), &shuffles)
-            .map_err(|error| self.place(error, &shuffles))?;
-        let shape = [shuffles.len() * n_rows, predictions.ncols()];
+            .predict_beside(&self.run, self.rows, rows.clone(), untouched, &shuffles)
+            .map_err(|error| self.place(error, jobs, &rows))?;
+        let len = rows.len();
+        let shape = [shuffles.len() * len, predictions.ncols()];
         require_shape("the prediction", &shape, predictions.shape())?;
-        self.run.map(shuffles.len(), |copy, _| {
-            let predictions = predictions.slice(s![copy * n_rows..(copy + 1) * n_rows, ..]);
-            let donors = shuffles[copy].donors;
-            let origin = match &self.exchange {
-                Exchange::Everywhere => Some(Origin { donors, cells: None }),
-                Exchange::Within(cells) => {
-                    Some(Origin { donors, cells: Some(cells[jobs[copy].0].of_row()) })
-                }
-                Exchange::Drawn(_) => None,
-            };
-            scorers
-                .iter()
-                .map(|scorer| scorer.answer(predictions, origin))
-                .collect::<Result<Vec<Answer>>>()
-                .map_err(|error| error.in_task(shuffles[copy].task()))
+        let is_whole = len == self.rows.nrows();
+        let target = &self.data.target().part(rows.clone());
+        self.run.for_chunks(tallies, 1, |copy, _, tallies| {
+            let job = jobs[copy];
+            let (donors, units) = of(job);
+            let drawn = matches!(self.exchange, Exchange::Drawn(_));
+            let donor_units = units.as_deref().filter(|_| !drawn);
+            let part = Part { rows: rows.clone(), target, donor_units };
+            let origin = if is_whole { self.origin(job, donors) } else { None };
+            let predictions = predictions.slice(s![copy * len..(copy + 1) * len, ..]);
+            for (scorer, tally) in scorers.iter().zip(tallies.iter_mut().flatten()) {
+                let added = scorer.add(tally, &part, predictions, origin);
+                added.map_err(|error| error.in_task(self.task(job)))?;
+            }
+            Ok(())
         })
     }
 
+    /// Where a job's values come from, of all rows.
+    fn origin<'d>(&'d self, (player, _): Job, donors: &'d [usize]) -> Option<Origin<'d>> {
+        match &self.exchange {
+            Exchange::Everywhere => Some(Origin { donors, cells: None }),
+            Exchange::Within(cells) => Some(Origin { donors, cells: Some(cells[player].of_row()) }),
+            Exchange::Drawn(_) => None,
+        }
+    }
+
+    /// What an error says that it happened in.
+    fn task(&self, (player, repeat): Job) -> String {
+        let (name, members) = (&self.players.names()[player], self.players.members(player));
+        Shuffle { name, members, repeat, donors: &[] }.task()
+    }
+
     /// Says in which player, repeat and row of the caller's table a prediction is not finite.
-    fn place(&self, error: Error, shuffles: &[Shuffle<'_>]) -> Error {
-        let n_rows = self.rows.nrows();
+    fn place(&self, error: Error, jobs: &[Job], rows: &Range<usize>) -> Error {
         match error {
             Error::NotFinite { row: stacked, .. } => error
-                .with_row(|stacked| self.row_names[stacked % n_rows])
-                .in_task(shuffles[stacked / n_rows].task()),
+                .with_row(|stacked| self.row_names[rows.start + stacked % rows.len()])
+                .in_task(self.task(jobs[stacked / rows.len()])),
             error => error,
         }
     }

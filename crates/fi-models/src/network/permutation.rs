@@ -1,5 +1,7 @@
 //! Permutation importance of networks, without the first layer's work.
 
+use std::ops::Range;
+
 use fi_core::{
     Dataset, Error, Importance, Metric, Model as _, Permutation, Players, Result, Run, Shuffle,
     Shuffled,
@@ -132,9 +134,11 @@ impl<T: Computes> Shuffled for FirstLayerOnce<'_, T> {
     fn predict(
         &self,
         run: &Run<'_>,
-        rows: ArrayView2<'_, f64>,
+        table: ArrayView2<'_, f64>,
+        part: Range<usize>,
         shuffles: &[Shuffle<'_>],
     ) -> Result<Array2<f64>> {
+        let rows = table.slice(s![part, ..]);
         let (n_rows, width) = (rows.nrows(), self.hidden.width());
         let n_blocks = n_rows.div_ceil(BLOCK_ROWS);
         let sums = run.map(n_blocks, |block, _| {
@@ -151,9 +155,9 @@ impl<T: Computes> Shuffled for FirstLayerOnce<'_, T> {
                     sums.copy_from_slice(before);
                     for &column in shuffle.members {
                         let weights = self.hidden.weights_of(column);
-                        let values = rows.column(column);
+                        let (values, all) = (rows.column(column), table.column(column));
                         for (i, sums) in sums.chunks_exact_mut(width).enumerate() {
-                            let (old, new) = (values[first + i], values[shuffle.donors[first + i]]);
+                            let (old, new) = (values[first + i], all[shuffle.donors[first + i]]);
                             add_scaled(sums, T::of(new) - T::of(old), weights);
                         }
                     }

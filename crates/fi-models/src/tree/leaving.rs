@@ -49,6 +49,7 @@ pub(super) struct Block<C> {
 impl<C: Code> Block<C> {
     pub(super) fn new(
         rows: &Coded<C>,
+        from: usize,
         range: Range<usize>,
         donors: &[&[usize]],
         n_players: usize,
@@ -58,7 +59,10 @@ impl<C: Code> Block<C> {
         let mut cells = vec![[C::default(); LANES]; n_rows * n_columns];
         for (place, row) in range.enumerate() {
             let cells = &mut cells[place * n_columns..(place + 1) * n_columns];
-            cells.iter_mut().zip(rows.row(row)).for_each(|(cell, &code)| *cell = [code; LANES]);
+            cells
+                .iter_mut()
+                .zip(rows.row(from + row))
+                .for_each(|(cell, &code)| *cell = [code; LANES]);
             for (lane, donors) in (1..LANES).zip(donors) {
                 let codes = rows.row(donors[row]);
                 cells.iter_mut().zip(codes).for_each(|(cell, &code)| cell[lane] = code);

@@ -166,11 +166,13 @@ impl<'a> Builder<'a> {
 }
 
 /// The sums of the trees' answers `(n_shuffles · rows in range, n_outputs)`, shuffle after
-/// shuffle, without division and base scores.
+/// shuffle, without division and base scores. Rows are counted from row `from`, the first that the
+/// groups have donors for.
 pub(super) fn shuffled_sums<C: Code>(
     all: &CodedTrees<'_, C>,
     trees: Range<usize>,
     rows: &Coded<C>,
+    from: usize,
     range: Range<usize>,
     groups: &[Group<'_>],
 ) -> Array2<f64> {
@@ -189,7 +191,7 @@ pub(super) fn shuffled_sums<C: Code>(
         for starts in starts.chunks(at_once) {
             let block = |&start: &usize| {
                 let rows_of_block = start..(start + block_rows).min(range.end);
-                Block::new(rows, rows_of_block, &group.donors, group.lanes.len(), n_outputs)
+                Block::new(rows, from, rows_of_block, &group.donors, group.lanes.len(), n_outputs)
             };
             let mut blocks: Vec<Block<C>> = starts.iter().map(block).collect();
             let mut rest = &trees[..];

@@ -218,7 +218,7 @@ impl<C: Code> Walk for OnePass<'_, C> {
         let Self { trees, rows: coded } = self;
         let (n_features, n_outputs) = (trees.ensemble.n_features(), trees.ensemble.n_outputs());
         let groups = Group::of(shuffles, trees.ranks.of_column(), n_features, n_outputs);
-        shuffled_sums(trees, tree..tree + 1, &coded.select(rows), 0..rows.len(), &groups)
+        shuffled_sums(trees, tree..tree + 1, &coded.select(rows), 0, 0..rows.len(), &groups)
     }
 }
 

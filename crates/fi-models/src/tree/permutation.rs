@@ -11,9 +11,12 @@
 //! added up as a difference to the untouched row, over the trees in order: the predictions are
 //! those of a naive re-prediction to rounding, and to the bit where sums of leaves are exact.
 
+use std::ops::Range;
+use std::sync::OnceLock;
+
 use fi_core::{
     Dataset, Error, Importance, LargeDataset, Metric, Model as _, Permutation, Players, Result,
-    Run, Shuffle, Shuffled, shuffles_within,
+    Run, Shuffle, Shuffled,
 };
 use ndarray::{Array2, ArrayView2, Axis, s};
 
@@ -41,7 +44,8 @@ pub(super) const MOST_PREDICTIONS: usize = 1 << 24;
 /// player costs nothing in a tree where it changes nothing. Per player and repeat one score. With
 /// so many players that their predictions are made in several turns, each turn walks anew. Memory:
 /// 8 bytes a node (12 beyond 65,535 thresholds on a feature), one to four bytes per row and
-/// feature, and predictions of as many players and repeats as fit into 128 MB, twice, at least of one.
+/// feature, and predictions of some rows, 32 MB; for metrics that are no mean over rows those of
+/// all rows of as many players and repeats as fit into 128 MB, twice, at least of one.
 ///
 /// # When it misleads
 ///
@@ -95,13 +99,13 @@ pub fn permutation(
         return settings.importance(run, trees, data, players, metrics);
     };
     if ranks.fit::<i8>() {
-        let by = OnePass::<i8>::new(trees, ranks);
+        let by = OnePass::<i8>::new(trees, ranks, metrics);
         settings.importance_by(run, trees, data, players, metrics, &by)
     } else if ranks.fit::<i16>() {
-        let by = OnePass::<i16>::new(trees, ranks);
+        let by = OnePass::<i16>::new(trees, ranks, metrics);
         settings.importance_by(run, trees, data, players, metrics, &by)
     } else {
-        let by = OnePass::<i32>::new(trees, ranks);
+        let by = OnePass::<i32>::new(trees, ranks, metrics);
         settings.importance_by(run, trees, data, players, metrics, &by)
     }
 }
@@ -141,20 +145,20 @@ pub fn permutation_of_blocks(
     let plan = coded.map(|(ranks, bytes)| {
         let left = memory.map(|memory| memory.saturating_sub(bytes));
         let n_outputs = trees.n_outputs().max(ensemble.n_outputs());
-        Ok::<_, Error>((ranks, shuffles_within(left, n_rows, n_outputs, metrics.len(), 0)?))
+        let fit = |left| data.shuffles_within(left, n_outputs, players.len(), metrics, 0);
+        Ok::<_, Error>((ranks, left.map(fit).transpose()?))
     });
     let Some(Ok((ranks, at_once))) = plan else {
         return settings.importance_of_blocks(run, trees, data, players, metrics, memory);
     };
-    let at_once = memory.map(|_| at_once);
     if ranks.fit::<i8>() {
-        let by = OnePass::<i8>::new(trees, ranks).of_blocks(run, data, at_once)?;
+        let by = OnePass::<i8>::new(trees, ranks, metrics).of_blocks(run, data, at_once)?;
         settings.importance_of_blocks_by(run, trees, data, players, metrics, &by)
     } else if ranks.fit::<i16>() {
-        let by = OnePass::<i16>::new(trees, ranks).of_blocks(run, data, at_once)?;
+        let by = OnePass::<i16>::new(trees, ranks, metrics).of_blocks(run, data, at_once)?;
         settings.importance_of_blocks_by(run, trees, data, players, metrics, &by)
     } else {
-        let by = OnePass::<i32>::new(trees, ranks).of_blocks(run, data, at_once)?;
+        let by = OnePass::<i32>::new(trees, ranks, metrics).of_blocks(run, data, at_once)?;
         settings.importance_of_blocks_by(run, trees, data, players, metrics, &by)
     }
 }
@@ -171,16 +175,19 @@ pub(super) fn ranks_of(ensemble: &Ensemble) -> Option<Ranks<'_>> {
 struct OnePass<'a, C: Code> {
     trees: &'a Trees,
     coded: CodedTrees<'a, C>,
-    /// The table, where it was read in blocks.
-    rows: Option<Coded<C>>,
+    /// The table, once it was read.
+    rows: OnceLock<Coded<C>>,
+    /// Whether metrics need the predictions of all rows.
+    whole: bool,
     /// How many shuffles memory has room for, where that was said.
     at_once: Option<usize>,
 }
 
 impl<'a, C: Code> OnePass<'a, C> {
-    fn new(trees: &'a Trees, ranks: Ranks<'a>) -> Self {
+    fn new(trees: &'a Trees, ranks: Ranks<'a>, metrics: &[Metric]) -> Self {
         let coded = CodedTrees::new(trees.ensemble(), ranks);
-        Self { trees, coded, rows: None, at_once: None }
+        let whole = !metrics.iter().all(Metric::has_row_losses);
+        Self { trees, coded, rows: OnceLock::new(), whole, at_once: None }
     }
 
     /// The same, which knows the table.
@@ -191,7 +198,7 @@ impl<'a, C: Code> OnePass<'a, C> {
         at_once: Option<usize>,
     ) -> Result<Self> {
         let run = run.split(CODES);
-        let rows = Some(self.coded.ranks.encode_blocks(&run, data.blocks())?);
+        let rows = OnceLock::from(self.coded.ranks.encode_blocks(&run, data.blocks())?);
         Ok(Self { rows, at_once, ..self })
     }
 }
@@ -211,7 +218,12 @@ impl<C: Code> Shuffled for OnePass<'_, C> {
     fn at_once(&self, n_rows: usize) -> usize {
         let n_outputs = self.trees.n_outputs().max(self.trees.ensemble().n_outputs());
         let most = MOST_PREDICTIONS / n_rows.saturating_mul(n_outputs).max(1);
+        let most = if self.whole { most } else { usize::MAX };
         self.at_once.map_or(most, |at_once| at_once.min(most.max(1)))
+    }
+
+    fn in_parts(&self) -> bool {
+        true
     }
 
     fn calls_at_once(&self) -> usize {
@@ -221,26 +233,27 @@ impl<C: Code> Shuffled for OnePass<'_, C> {
     fn predict(
         &self,
         run: &Run<'_>,
-        rows: ArrayView2<'_, f64>,
+        table: ArrayView2<'_, f64>,
+        part: Range<usize>,
         shuffles: &[Shuffle<'_>],
     ) -> Result<Array2<f64>> {
         let ensemble = self.trees.ensemble();
         let ranks = &self.coded.ranks;
         let groups =
             Group::of(shuffles, ranks.of_column(), ensemble.n_features(), ensemble.n_outputs());
-        let made;
-        let coded = if let Some(coded) = &self.rows {
+        let coded = if let Some(coded) = self.rows.get() {
             coded
         } else {
-            made = ranks.encode::<C>(run, rows)?;
-            &made
+            let coded = ranks.encode::<C>(run, table)?;
+            self.rows.get_or_init(|| coded)
         };
-        let n_rows = rows.nrows();
+        let n_rows = part.len();
         let answers = run.map(n_rows.div_ceil(TASK_ROWS), |task, _| {
             let start = task * TASK_ROWS;
             let range = start..(start + TASK_ROWS).min(n_rows);
             let n_trees = self.coded.len();
-            let mut raw = shuffled_sums(&self.coded, 0..n_trees, coded, range, &groups);
+            let from = part.start;
+            let mut raw = shuffled_sums(&self.coded, 0..n_trees, coded, from, range, &groups);
             ensemble.finish(&mut raw);
             Ok(self.trees.link().apply(raw))
         })?;

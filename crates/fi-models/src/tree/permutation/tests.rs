@@ -115,8 +115,8 @@ fn predicts_mixed_rows<C: Code>(
     let end = (start + 1 + rng.below(40)).min(n_jobs);
     let shuffles: Vec<Shuffle<'_>> = (start..end).map(shuffle).collect();
     let coded = CodedTrees::<C>::new(trees.ensemble(), Ranks::new(trees.ensemble()));
-    let one_pass = OnePass { trees, coded, rows: None, at_once: None };
-    let all = one_pass.predict(&Run::new(0), data.rows(), &shuffles);
+    let one_pass = OnePass { trees, coded, rows: OnceLock::new(), whole: false, at_once: None };
+    let all = one_pass.predict(&Run::new(0), data.rows(), 0..n_rows, &shuffles);
     for (copy, shuffle) in shuffles.iter().enumerate() {
         let mut rows = data.rows().to_owned();
         for (row, &donor) in shuffle.donors.iter().enumerate() {
@@ -253,4 +253,34 @@ fn a_prediction_that_overflows_is_named_as_by_the_definition() {
     let slow = settings.importance(&run, &trees, &data, &players, &[Metric::Mse]).unwrap_err();
     assert_eq!(fast.to_string(), slow.to_string());
     assert!(fast.to_string().starts_with("permutation of `a`, repeat 0: "), "{fast}");
+}
+
+#[test]
+fn parts_of_many_rows_are_the_whole_in_memory_and_on_disk() {
+    let rng = &mut Rng::new(11, 0);
+    let n_rows = 20_000;
+    let mut shape = Shape { exact: true, ..Shape::draw(rng) };
+    while shape.n_outputs > 1 {
+        shape = Shape { exact: true, ..Shape::draw(rng) };
+    }
+    let trees = Trees::new(shape.ensemble(rng), Link::Identity).unwrap();
+    let rows = shape.finite_rows(n_rows, rng);
+    let target = Target::Values((0..n_rows).map(|_| rng.normal()).collect());
+    let data = Dataset::new(rows.clone(), target.clone()).unwrap();
+    let names: Vec<String> = (0..data.n_features()).map(|f| format!("x{f}")).collect();
+    let players = Players::features(names.clone()).unwrap();
+    let metrics = [Metric::Mse, Metric::MedianAe];
+    let settings = Permutation { n_repeats: 3, ..Permutation::default() };
+    let run = Run::new(3);
+    let slow = settings.importance(&run, &trees, &data, &players, &metrics).unwrap();
+    assert!(slow[0].values.iter().any(|&value| value != 0.0));
+    let view = rows.view();
+    let large = LargeDataset::new(&view, target, None, None, names).unwrap();
+    let on_disk = |memory| {
+        permutation_of_blocks(&run, &settings, &trees, &large, &players, &metrics, memory).unwrap()
+    };
+    assert_eq!(permutation(&run, &settings, &trees, &data, &players, &metrics).unwrap(), slow);
+    assert_eq!(on_disk(None), slow);
+    // Memory for a few shuffles.
+    assert_eq!(on_disk(Some(90 << 20)), slow);
 }

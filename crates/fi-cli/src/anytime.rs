@@ -64,6 +64,9 @@ impl AnytimeArgs {
         session: &Session,
         work: impl FnOnce(&Run<'_>) -> Done<Vec<Importance>>,
     ) -> Done<Option<Vec<Importance>>> {
+        if session.rehearsal.is_on() {
+            return work(&session.run()).map(Some);
+        }
         if let Some(budget) = self.budget {
             session.stop_after(budget);
         }

@@ -3,19 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use comfy_table::CellAlignment;
-use fi_core::Importance;
 use fi_core::agreement::{Agreement, Comparison};
+use fi_core::{Cost, Importance};
 use fi_viz::{ColorScale, Heatmap};
 
 use crate::data::{DataArgs, GroupsArg};
+use crate::dry_run::{DryRunArg, dry_run};
 use crate::failure::{Done, Failure};
 use crate::importance::method::Method;
 use crate::importance::{Command, Shared};
 use crate::learner::LearnerArgs;
-use crate::output::{Sink, aligned, name_of, shown};
+use crate::output::{Sink, name_of, shown};
 use crate::sequence::SequenceArgs;
 use crate::session::Session;
+use crate::table::Lines;
 
 /// The options of `fi compare`.
 #[derive(Args)]
@@ -59,6 +60,8 @@ pub(crate) struct Compare {
     /// comparison.json, report.md, ranks.svg and agreement.svg [default: tables on stdout]
     #[arg(long, value_name = "FOLDER|FILE.json")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    dry_run: DryRunArg,
 }
 
 fn parse_measure(text: &str) -> Result<Agreement, String> {
@@ -97,6 +100,25 @@ impl Compare {
         }
         // Before any work: one that does not fit would lose that of the others.
         calls.iter().try_for_each(|(_, call)| call.check())?;
+        if self.dry_run.dry_run {
+            let cost = |n_rows, n_features| {
+                let each = calls.iter().map(|(_, call)| call.cost(session, n_rows, n_features));
+                let known = each.collect::<Done<Vec<_>>>()?;
+                Ok(known.into_iter().flatten().reduce(|all, one| all + one).map(|cost| {
+                    // Not every method has an account: rows are counted.
+                    Cost { n_evaluations: 0, ..cost }
+                }))
+            };
+            let work = || {
+                let each = calls.iter().map(|(_, call)| call.n_evaluations(session));
+                let known = each.collect::<Done<Vec<_>>>()?;
+                let n: usize = known.into_iter().flatten().sum();
+                Ok((n > 0).then_some(n))
+            };
+            return dry_run(session, cost, work);
+        }
+        // Each method reads what another has read before.
+        session.shelf.keep();
         let scored = |(name, call): &(String, Command)| Ok((name.clone(), call.one(session)?));
         let results: Vec<(String, Importance)> = calls.iter().map(scored).collect::<Done<_>>()?;
         for (name, importance) in &results {
@@ -110,10 +132,7 @@ impl Compare {
         let importances: Vec<Importance> =
             results.into_iter().map(|(_, importance)| importance).collect();
         match &self.output {
-            None => {
-                print(&comparison);
-                Ok(())
-            }
+            None => print(&comparison),
             Some(path) if is_json(path) => self.write_json(path, &comparison, &importances),
             Some(folder) => {
                 let made = |source: std::io::Error| {
@@ -233,16 +252,13 @@ fn pictures(folder: &Path, comparison: &Comparison) -> Done {
     Ok(())
 }
 
-fn print(comparison: &Comparison) {
+fn print(comparison: &Comparison) -> Done {
     for table in [fi_io::comparison_table(comparison), fi_io::agreement_table(comparison)] {
-        let header: Vec<&str> = table.columns.iter().map(String::as_str).collect();
-        let mut lines = aligned(&header, 0);
-        if let Some(names) = lines.column_mut(0) {
-            names.set_cell_alignment(CellAlignment::Left);
-        }
+        let mut lines = Lines::new(table.columns.clone(), &[0]);
         for row in &table.rows {
-            lines.add_row(row.iter().map(shown));
+            lines.push(row.iter().map(shown));
         }
-        println!("{lines}");
+        lines.print()?;
     }
+    Ok(())
 }

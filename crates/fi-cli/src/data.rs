@@ -1,6 +1,7 @@
 //! Options that say what the data are, and reading them for a model.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use fi_core::{Dataset, Model as _, Output, Players, Sequence, Target};
@@ -37,7 +38,8 @@ pub(crate) struct DataArgs {
     /// Columns to leave out
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) drop: Vec<String>,
-    /// Features whose numbers (0, 1, 2, …) are categories, to train on; text in .parquet is so anyway
+    /// Features that are categories, to train on: of numbers 0, 1, 2, …, or of text, which is so
+    /// anyway; of a .csv also those that hold numbers and text
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) categorical: Vec<String>,
     /// Read .parquet or 2-D .npy in blocks, and keep the work within about this much memory, such as
@@ -65,7 +67,16 @@ impl From<TaskArg> for Task {
 }
 
 impl DataArgs {
-    fn options(&self, features: Option<Vec<String>>) -> DataOptions {
+    /// For a model's features, if there are any.
+    fn options_of(&self, model: &Stored) -> DataOptions {
+        DataOptions {
+            features: Some(model.feature_names.clone()),
+            categories: model.categories.clone(),
+            ..self.options()
+        }
+    }
+
+    fn options(&self) -> DataOptions {
         let is_file =
             |name: &str| Path::new(name).extension().is_some_and(|extension| extension == "npy");
         let target = self.target.as_ref().map(|name| {
@@ -84,8 +95,13 @@ impl DataArgs {
             drop: self.drop.clone(),
             categorical: self.categorical.clone(),
             categories: Vec::new(),
-            features,
+            features: None,
         }
+    }
+
+    /// Whether there is a table.
+    pub(crate) fn is_given(&self) -> bool {
+        self.data.is_some()
     }
 
     /// The table's file.
@@ -119,7 +135,7 @@ impl DataArgs {
             return Failure::call("say what to predict with --target");
         }
         self.whole()?;
-        let data = read_data(self.file()?, &self.options(None))?;
+        let data = self.table(session, &self.options())?;
         if self.task.is_none() {
             session.note(match data.target() {
                 Target::Values(_) => "The target is taken as numbers: regression.".to_owned(),
@@ -130,11 +146,19 @@ impl DataArgs {
                 ),
             });
         }
+        let features = data.feature_names().iter().enumerate();
+        let text = features.filter_map(|(feature, name)| {
+            Some(format!("{name} ({})", data.category_names(feature)?.len()))
+        });
+        let text: Vec<String> = text.collect();
+        if !text.is_empty() {
+            session.note(format!("Text is taken as categories: {}.", shortened(&text)));
+        }
         Ok(data)
     }
 
     /// The data to score a model on: its features in its order, its classes.
-    pub(crate) fn to_score(&self, model: &Stored) -> Done<Dataset> {
+    pub(crate) fn to_score(&self, session: &Session, model: &Stored) -> Done<Dataset> {
         self.file()?;
         if self.target.is_none() {
             return Failure::call(
@@ -142,7 +166,7 @@ impl DataArgs {
             );
         }
         self.whole()?;
-        let data = read_data(self.file()?, &self.options_to_score(model))?;
+        let data = self.table(session, &self.options_to_score(model))?;
         let (Target::Classes { .. }, Some(classes)) = (data.target(), classes_of(model)) else {
             return Ok(data);
         };
@@ -172,12 +196,19 @@ impl DataArgs {
     /// The rows of a model's features, on disk.
     pub(crate) fn spooled(&self, model: &Stored) -> Done<SpooledData> {
         not_a_sequence(model)?;
-        let options = self.options(Some(model.feature_names.clone()));
+        let options = self.options_of(model);
         Ok(spool_data(self.file()?, &options, false)?)
     }
 
+    /// A table with its target; some of its rows in a rehearsal.
+    fn table(&self, session: &Session, options: &DataOptions) -> Done<Dataset> {
+        let (path, rehearsal) = (self.file()?, &session.rehearsal);
+        let read = || rehearsal.reading(|| Ok(read_data(path, options)?));
+        rehearsal.some_of(session.shelf.table(path, options, read)?)
+    }
+
     fn options_to_score(&self, model: &Stored) -> DataOptions {
-        let mut options = self.options(Some(model.feature_names.clone()));
+        let mut options = self.options_of(model);
         options.task = options.task.or(Some(match model.output() {
             Output::Values => Task::Regression,
             Output::Probabilities | Output::Margins | Output::Labels => Task::Classification,
@@ -186,9 +217,9 @@ impl DataArgs {
     }
 
     /// The rows of a model's features, for methods that need no target.
-    pub(crate) fn rows(&self, model: &Stored) -> Done<Array2<f64>> {
+    pub(crate) fn rows(&self, session: &Session, model: &Stored) -> Done<Array2<f64>> {
         self.whole()?;
-        self.rows_of(self.file()?, model)
+        Ok(session.rehearsal.some_rows_of(self.rows_of(session, self.file()?, model)?))
     }
 
     /// The table's features, if a table was given: those of these names, or all; and its rows.
@@ -198,12 +229,20 @@ impl DataArgs {
     ) -> Done<Option<(Vec<String>, Array2<f64>)>> {
         let Some(path) = &self.data else { return Ok(None) };
         self.whole()?;
-        Ok(Some(read_rows(path, &self.options(names.map(<[String]>::to_vec)))?))
+        let features = names.map(<[String]>::to_vec);
+        Ok(Some(read_rows(path, &DataOptions { features, ..self.options() })?))
     }
 
     /// The rows of a model's features in another table with the same columns.
-    pub(crate) fn rows_of(&self, path: &Path, model: &Stored) -> Done<Array2<f64>> {
-        Ok(read_rows(path, &self.options(Some(model.feature_names.clone())))?.1)
+    pub(crate) fn rows_of(
+        &self,
+        session: &Session,
+        path: &Path,
+        model: &Stored,
+    ) -> Done<Array2<f64>> {
+        let options = self.options_of(model);
+        let read = || session.rehearsal.reading(|| Ok(read_rows(path, &options)?));
+        Ok(session.shelf.rows(path, &options, read)?.1)
     }
 }
 
@@ -236,8 +275,8 @@ impl ModelArg {
         std::iter::once(self.model.as_path()).chain(self.layers.layers.as_deref()).collect()
     }
 
-    pub(crate) fn load(&self) -> Done<Stored> {
-        self.layers.load(&self.model)
+    pub(crate) fn load(&self, session: &Session) -> Done<Arc<Stored>> {
+        self.layers.load(session, &self.model)
     }
 }
 
@@ -251,11 +290,15 @@ pub(crate) struct LayersArg {
 
 impl LayersArg {
     /// A model, with its layers if they are described.
-    pub(crate) fn load(&self, model: &Path) -> Done<Stored> {
-        Ok(match &self.layers {
-            Some(layers) => fi_models::import::load_with_layers(model, layers)?,
-            None => fi_models::import::load(model)?,
-        })
+    pub(crate) fn load(&self, session: &Session, model: &Path) -> Done<Arc<Stored>> {
+        let read = || {
+            Ok(match &self.layers {
+                Some(layers) => fi_models::import::load_with_layers(model, layers)?,
+                None => fi_models::import::load(model)?,
+            })
+        };
+        let read = || session.rehearsal.reading(read);
+        session.shelf.model(model, self.layers.as_deref(), read)
     }
 }
 

@@ -11,6 +11,8 @@ pub(crate) enum Failure {
     Work(anyhow::Error),
     /// It was interrupted, and what was finished is kept: exit code 130.
     Interrupted(String),
+    /// Nobody reads stdout any more, as behind `| head -1`, and that is no mistake: exit code 0.
+    Unheard,
 }
 
 /// Refuses an option that was given and has no meaning for the method.
@@ -35,6 +37,7 @@ impl Failure {
         ExitCode::from(match self {
             Self::Call(_) => 2,
             Self::Interrupted(_) => 130,
+            Self::Unheard => 0,
             Self::Work(error) if is_interrupt(error) => 130,
             Self::Work(_) => 1,
         })
@@ -50,6 +53,7 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Call(sentence) | Self::Interrupted(sentence) => f.write_str(sentence),
+            Self::Unheard => f.write_str("nobody reads stdout"),
             Self::Work(error) if is_interrupt(error) => {
                 write!(
                     f,

@@ -7,7 +7,7 @@ mod of_predictions;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum as _};
-use fi_core::{Dataset, Importance, Metric, Players, Run, Target, Warning};
+use fi_core::{Cost, Dataset, Importance, Metric, Model as _, Players, Run, Target, Warning};
 use fi_io::Cell;
 use fi_models::Fitted;
 use fi_models::linear::{coefficients, standardized_coefficients};
@@ -21,6 +21,7 @@ use self::of_predictions::RemovalArgs;
 pub(crate) use self::of_predictions::{of_scored_rows, table_of};
 use crate::anytime::AnytimeArgs;
 use crate::data::{DataArgs, GroupsArg, LayersArg};
+use crate::dry_run::{DryRunArg, dry_run};
 use crate::failure::{Done, Failure, known};
 use crate::large;
 use crate::learner::LearnerArgs;
@@ -90,6 +91,8 @@ pub(crate) struct Command {
     output: Option<PathBuf>,
     #[command(flatten)]
     picture: Picture,
+    #[command(flatten)]
+    dry_run: DryRunArg,
 }
 
 impl Command {
@@ -125,6 +128,7 @@ impl Command {
             ),
             output: None,
             picture: Picture::default(),
+            dry_run: DryRunArg::default(),
         }
     }
 
@@ -136,10 +140,47 @@ impl Command {
         }
     }
 
+    /// Works, and says how many rows were predicted, unless a learner's models did.
+    pub(crate) fn n_evaluations(&self, session: &Session) -> Done<Option<usize>> {
+        let found = self.scores(session)?.unwrap_or_default();
+        let n = found.first().map_or(0, |importance| importance.n_evaluations);
+        Ok((!self.method.of_learner()).then_some(n))
+    }
+
+    /// What the library knows of the cost for so many rows and features.
+    pub(crate) fn cost(
+        &self,
+        session: &Session,
+        n_rows: usize,
+        n_features: usize,
+    ) -> Done<Option<Cost>> {
+        let Some(path) = &self.model else { return Ok(Some(of_learner(n_rows, n_features))) };
+        let model = self.layers.load(session, path)?;
+        let n_outputs = model.n_outputs();
+        Ok(match self.method {
+            Method::Permutation => {
+                let n_players = self.players(&model.feature_names)?.len();
+                Some(self.permutation_settings().cost(n_rows, n_features, n_players, n_outputs))
+            }
+            Method::Shap => {
+                let players = self.players(&model.feature_names)?;
+                self.shap.cost(session, &model, &self.data, &players, n_rows)?
+            }
+            _ => None,
+        })
+    }
+
     pub(crate) fn run(&self, session: &Session) -> Done {
         let sink = Sink::new(self.output.as_deref(), &["csv", "json", "npy", "parquet"])?;
         self.picture.check()?;
         self.check()?;
+        if self.dry_run.dry_run {
+            return dry_run(
+                session,
+                |n_rows, n_features| self.cost(session, n_rows, n_features),
+                || self.n_evaluations(session),
+            );
+        }
         let Some(importances) = self.scores(session)? else { return Ok(()) };
         // Of several metrics many are the same.
         let mut said: Vec<String> = Vec::new();
@@ -157,7 +198,7 @@ impl Command {
             session.note(note);
         }
         match sink {
-            Sink::Table => print_importance(&importances),
+            Sink::Table => print_importance(&importances)?,
             Sink::File { path, extension: "json" } => {
                 let mut inputs: Vec<&Path> = Vec::new();
                 inputs.extend(self.model.as_deref());
@@ -279,13 +320,13 @@ impl Command {
     fn scores(&self, session: &Session) -> Done<Option<Vec<Importance>>> {
         if self.method.of_learner() {
             let data = self.data.to_train(session)?;
-            return self.anytime.scores(session, |run| self.of_learner(run, &data));
+            return self.anytime.scores(session, |run| self.of_learner(session, run, &data));
         }
         let Some(path) = &self.model else {
             let history = self.weights_history.as_deref().unwrap_or(Path::new(""));
             return Ok(Some(vec![self.of_history(history)?]));
         };
-        let model = self.layers.load(path)?;
+        let model = self.layers.load(session, path)?;
         match self.method {
             Method::Permutation => {
                 let players = self.players(&model.feature_names)?;
@@ -297,15 +338,16 @@ impl Command {
                     };
                     return self.anytime.scores(session, work);
                 }
-                let data = self.data.to_score(&model)?;
+                let data = self.data.to_score(session, &model)?;
                 let work = |run: &Run<'_>| self.permutation(run, &model, data, players);
                 self.anytime.scores(session, work)
             }
             Method::ConditionalPermutation => {
                 let players = self.players(&model.feature_names)?;
-                let data = self.data.to_score(&model)?;
-                let work =
-                    |run: &Run<'_>| self.conditional_permutation(run, &model, &data, &players);
+                let data = self.data.to_score(session, &model)?;
+                let work = |run: &Run<'_>| {
+                    self.conditional_permutation(session, run, &model, &data, &players)
+                };
                 self.anytime.scores(session, work)
             }
             _ => self.of_model(session, &model).map(Some),
@@ -323,7 +365,7 @@ impl Command {
             return Ok(vec![of_weights(method, model)?]);
         }
         if let Some(method) = self.method.of_rows() {
-            let background = self.shap.background(model, &self.data)?;
+            let background = self.shap.background(session, model, &self.data)?;
             let (data, sequence) = (&self.data, &self.sequence);
             let confidence = self.confidence();
             let importance = self
@@ -395,6 +437,12 @@ impl Command {
     fn metrics(&self, data: &Dataset, for_classes: &Metric) -> Done<Vec<Metric>> {
         metrics(&self.metric, data.target(), for_classes)
     }
+}
+
+/// What a learner's trainings need: a table for each thread.
+pub(crate) fn of_learner(n_rows: usize, n_features: usize) -> Cost {
+    let table = 8 * n_rows as u64 * n_features as u64;
+    Cost { n_bytes_per_thread: table, ..Cost::default() }
 }
 
 /// Options that several methods share.

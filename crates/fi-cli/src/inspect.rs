@@ -11,6 +11,8 @@ use fi_models::tree::{Aggregate, Comparison, Precision, Trees};
 
 use crate::data::{LayersArg, shortened};
 use crate::failure::Done;
+use crate::session::Session;
+use crate::table::say;
 
 /// The options of `fi inspect`.
 #[derive(Args)]
@@ -23,8 +25,8 @@ pub(crate) struct Inspect {
 }
 
 impl Inspect {
-    pub(crate) fn run(&self) -> Done {
-        let model = self.layers.load(&self.model)?;
+    pub(crate) fn run(&self, session: &Session) -> Done {
+        let model = self.layers.load(session, &self.model)?;
         let mut lines: Vec<(&str, String)> = Vec::new();
         let size = std::fs::metadata(&self.model).map_or(0, |metadata| metadata.len());
         let kind = match &model.model {
@@ -49,6 +51,12 @@ impl Inspect {
         if let Some(classes) = &model.class_names {
             lines.push(("classes", shortened(classes)));
         }
+        for (feature, names) in &model.categories {
+            lines.push((
+                "categories",
+                format!("{} of {feature}: {}", names.len(), shortened(names)),
+            ));
+        }
         if model.scaler.is_some() {
             lines.push(("input", "scaled inside the model".to_owned()));
         }
@@ -63,7 +71,7 @@ impl Inspect {
             _ => {}
         }
         for (what, is) in lines {
-            println!("{what:<12}{is}");
+            say(format_args!("{what:<12}{is}"))?;
         }
         Ok(())
     }

@@ -8,13 +8,15 @@ use fi_core::{Interaction, Lofo, Metric, PairImportance, Permutation, Players, R
 use fi_models::tree::Summary;
 
 use crate::data::{DataArgs, GroupsArg, LayersArg};
+use crate::dry_run::{DryRunArg, dry_run};
 use crate::failure::{Done, Failure, known};
-use crate::importance::{metrics, of_scored_rows};
+use crate::importance::{metrics, of_learner, of_scored_rows};
 use crate::learner::LearnerArgs;
-use crate::output::{Sink, aligned, write_table};
+use crate::output::{Sink, write_table};
 use crate::sequence::{SequenceArgs, Swappable};
 use crate::session::Session;
 use crate::shap::ShapArgs;
+use crate::table::{Lines, say};
 
 /// How to score pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -80,21 +82,36 @@ pub(crate) struct InteractionsCommand {
     /// [default: the strongest pairs on stdout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    dry_run: DryRunArg,
 }
 
 impl InteractionsCommand {
     pub(crate) fn run(&self, session: &Session) -> Done {
         let sink = Sink::new(self.output.as_deref(), &["csv", "npy", "parquet"])?;
         self.check()?;
+        if self.dry_run.dry_run {
+            let cost = |n_rows, n_features| {
+                Ok(self.learner.is_learner_given().then(|| of_learner(n_rows, n_features)))
+            };
+            let work = || match self.method {
+                PairMethod::Shap => self.shap(session, None).map(Some),
+                PairMethod::Permutation => {
+                    let found = self.permutation(session)?;
+                    Ok((!self.learner.is_learner_given()).then_some(found.n_evaluations))
+                }
+            };
+            return dry_run(session, cost, work);
+        }
         match self.method {
-            PairMethod::Shap => self.shap(session, &sink),
+            PairMethod::Shap => self.shap(session, Some(&sink)).map(|_| ()),
             PairMethod::Permutation => {
                 let found = self.permutation(session)?;
                 for warning in &found.warnings {
                     session.note(format!("Note: {warning}."));
                 }
                 match sink {
-                    Sink::Table => Self::print(&found),
+                    Sink::Table => Self::print(&found)?,
                     Sink::File { path, extension: "npy" } => {
                         fi_io::write_npy(path, &found.values)?;
                     }
@@ -133,9 +150,10 @@ impl InteractionsCommand {
         }
     }
 
-    fn shap(&self, session: &Session, sink: &Sink<'_>) -> Done {
-        let model = self.layers.load(self.model.as_deref().unwrap_or(Path::new("")))?;
-        let rows = self.data.rows(&model)?;
+    /// Hands the pairs out if there is a sink, and says how many rows were predicted.
+    fn shap(&self, session: &Session, sink: Option<&Sink<'_>>) -> Done<usize> {
+        let model = self.layers.load(session, self.model.as_deref().unwrap_or(Path::new("")))?;
+        let rows = self.data.rows(session, &model)?;
         let players = self.sequence.players(&self.groups, &model.feature_names)?;
         // Trees know the first index alone.
         let trees = if matches!(self.index, None | Some(IndexArg::KSii)) {
@@ -145,14 +163,16 @@ impl InteractionsCommand {
         };
         if let Some(trees) = trees {
             return self.shap.with_trees(session, &model, &self.data, trees, |explainer| {
-                if let Sink::File { path, extension: "npy" } = *sink {
+                if let Some(Sink::File { path, extension: "npy" }) = sink {
                     let local = explainer.interactions(&session.run(), &players, rows.view())?;
-                    return Ok(fi_io::write_interactions_npy(path, &local)?);
+                    fi_io::write_interactions_npy(path, &local)?;
+                    return Ok(local.n_evaluations);
                 }
                 let summary = Summary::MeanAbsolute;
                 let pairs =
                     explainer.mean_interactions(&session.run(), &players, rows.view(), summary)?;
-                self.hand_out(sink, &pairs)
+                self.hand_out(sink, &pairs)?;
+                Ok(pairs.n_evaluations)
             });
         }
         let index = match self.index {
@@ -161,23 +181,27 @@ impl InteractionsCommand {
             Some(IndexArg::Faith) => Index::Faithful,
         };
         let local = self.shap.pairs(session, &model, &self.data, &players, rows, index)?;
-        if let Sink::File { path, extension: "npy" } = *sink {
-            return Ok(fi_io::write_interactions_npy(path, &local)?);
+        if let Some(Sink::File { path, extension: "npy" }) = sink {
+            fi_io::write_interactions_npy(path, &local)?;
+        } else {
+            self.hand_out(sink, &local.mean_abs()?)?;
         }
-        self.hand_out(sink, &local.mean_abs()?)
+        Ok(local.n_evaluations)
     }
 
-    fn hand_out(&self, sink: &Sink<'_>, pairs: &Interaction) -> Done {
-        if let Sink::File { path, extension } = sink {
-            return self.write(path, extension, pairs);
+    fn hand_out(&self, sink: Option<&Sink<'_>>, pairs: &Interaction) -> Done {
+        match sink {
+            None => return Ok(()),
+            Some(Sink::File { path, extension }) => return self.write(path, extension, pairs),
+            Some(Sink::Table) => {}
         }
-        let mut table = aligned(&["feature_a", "feature_b", "mean |interaction|"], 1);
+        let header = ["feature_a", "feature_b", "mean |interaction|"];
+        let mut table = Lines::new(header, &[0, 1]);
         for (a, b) in pairs.order().into_iter().take(SHOWN) {
             let value = fi_viz::number(pairs.values[[a, b]]);
-            table.add_row([&pairs.features[a], &pairs.features[b], &value]);
+            table.push([pairs.features[a].clone(), pairs.features[b].clone(), value]);
         }
-        println!("{table}");
-        Ok(())
+        table.print()
     }
 
     fn write(&self, path: &Path, extension: &str, pairs: &Interaction) -> Done {
@@ -190,13 +214,13 @@ impl InteractionsCommand {
         let run = session.run();
         let mut warnings = Vec::new();
         let mut found = if let Some(path) = &self.model {
-            let model = self.layers.load(path)?;
+            let model = self.layers.load(session, path)?;
             let players = self.sequence.players(&self.groups, &model.feature_names)?;
-            let data = self.data.to_score(&model)?;
+            let data = self.data.to_score(session, &model)?;
             let pairs = self.chosen(&players)?;
             let metrics = metrics(&names, data.target(), &Metric::LogLoss)?;
             warnings = of_scored_rows(&model, &data, &players, false)?;
-            let view = Swappable::new(&model, &model.feature_names, players, &[data.rows()])?;
+            let view = Swappable::new(&*model, &model.feature_names, players, &[data.rows()])?;
             let data = view.data(data)?;
             let permutation = Permutation {
                 n_repeats: self.repeats.unwrap_or(30),
@@ -209,7 +233,7 @@ impl InteractionsCommand {
             let data = self.data.to_train(session)?;
             let players = self.sequence.players(&self.groups, data.feature_names())?;
             let folds = self.learner.folds(&data, "5")?;
-            let learner = self.learner.learner()?;
+            let learner = session.rehearsal.counter().learner(self.learner.learner()?);
             let metrics = metrics(&names, data.target(), &Metric::LogLoss)?;
             let lofo = Lofo { folds, confidence: self.confidence };
             self.chosen(&players)?.refit(&run, &lofo, &learner, &data, &players, &metrics)?
@@ -246,12 +270,12 @@ impl InteractionsCommand {
     }
 
     /// The pairs with the largest sizes, and how the two relate.
-    fn print(found: &Interaction) {
+    fn print(found: &Interaction) -> Done {
         if let (Some(metric), Some(score)) = (&found.metric, found.score) {
-            println!("{metric} (without removing any: {})", fi_viz::number(score));
+            say(format_args!("{metric} (without removing any: {})", fi_viz::number(score)))?;
         }
         let header = ["feature_a", "feature_b", "importance", "ci_low", "ci_high", "relation"];
-        let mut table = aligned(&header, 1);
+        let mut table = Lines::new(header, &[0, 1]).without_room_for(&["ci_high", "ci_low"]);
         let mut order = found.order();
         order.sort_by(|&a, &b| found.values[b].abs().total_cmp(&found.values[a].abs()));
         for &(a, b) in order.iter().take(SHOWN) {
@@ -263,7 +287,7 @@ impl InteractionsCommand {
                 Some(Relation::Undecided) => "undecided",
                 None => "",
             };
-            table.add_row([
+            table.push([
                 found.features[a].clone(),
                 found.features[b].clone(),
                 fi_viz::number(found.values[[a, b]]),
@@ -272,10 +296,11 @@ impl InteractionsCommand {
                 relation.to_owned(),
             ]);
         }
-        println!("{table}");
+        table.print()?;
         if order.len() > SHOWN {
-            println!("… {} pairs in all; --output writes them.", order.len());
+            say(format_args!("… {} pairs in all; --output writes them.", order.len()))?;
         }
+        Ok(())
     }
 }
 

@@ -146,12 +146,15 @@ impl LimeArgs {
             session.note("Samples are drawn from the rows of --data; --background names others.");
         }
         let place = |name: &String| place("categorical", name, &model.feature_names);
-        let categorical = data.categorical.iter().map(place).collect::<Done<Vec<usize>>>()?;
+        let mut categorical = data.categorical.iter().map(place).collect::<Done<Vec<usize>>>()?;
         let table = table_of(model, learnt_on.unwrap_or_else(|| rows.clone()))?;
+        categorical.extend_from_slice(table.categorical());
         let explainer = settings.fit(&table.with_categorical(categorical)?)?;
         let found = explainer.explain(&session.run(), model, rows.view(), players)?;
         session.note(worth(&found));
-        if let Sink::File { path, .. } = sink {
+        if let Sink::File { path, .. } = sink
+            && !session.rehearsal.is_on()
+        {
             fi_io::write_table_csv(path, &fi_io::lime_table(&found))?;
         }
         Ok(found.attribution)

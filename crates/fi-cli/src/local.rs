@@ -3,18 +3,20 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use fi_core::{Attribution, Occlusion, Pooling};
+use fi_core::{Attribution, Cost, Model as _, Occlusion, Pooling};
 use fi_models::store::Stored;
 
 use crate::data::{DataArgs, GroupsArg, ModelArg};
+use crate::dry_run::{DryRunArg, dry_run};
 use crate::failure::{Done, Failure, known};
 use crate::large;
 use crate::lime::LimeArgs;
 use crate::network::{Local, NetworkArgs};
-use crate::output::{Sink, aligned, shown, write_table};
+use crate::output::{Sink, shown, write_table};
 use crate::sequence::{SequenceArgs, Swappable};
 use crate::session::Session;
 pub(crate) use crate::shap::ShapArgs;
+use crate::table::{Lines, say};
 
 /// How to score rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -78,6 +80,8 @@ pub(crate) struct Explain {
     /// outputs (n_rows, k, n_players + 1); or .csv, .parquet [default: the first rows on stdout]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    dry_run: DryRunArg,
 }
 
 impl Explain {
@@ -99,10 +103,23 @@ impl Explain {
         known(self.shap.is_background_given(), "background", background)
     }
 
+    /// What the library knows of the cost for so many rows.
+    fn cost(&self, session: &Session, n_rows: usize) -> Done<Option<Cost>> {
+        let model = self.model.load(session)?;
+        let players = self.sequence.players(&self.groups, &model.feature_names)?;
+        if self.method == Method::Shap
+            && let Some(cost) = self.shap.cost(session, &model, &self.data, &players, n_rows)?
+        {
+            return Ok(Some(cost));
+        }
+        let numbers = n_rows as u64 * model.n_outputs() as u64 * (players.len() as u64 + 1);
+        Ok(Some(Cost { n_bytes: 8 * numbers, ..Cost::default() }))
+    }
+
     fn attribution(&self, session: &Session, model: &Stored) -> Done<Attribution> {
-        let rows = self.data.rows(model)?;
+        let rows = self.data.rows(session, model)?;
         if let Some(method) = self.method.of_network() {
-            let background = self.shap.background(model, &self.data)?;
+            let background = self.shap.background(session, model, &self.data)?;
             let (sequence, default) = (&self.sequence, Pooling::Sum);
             return self
                 .network
@@ -110,7 +127,7 @@ impl Explain {
         }
         let players = self.sequence.players(&self.groups, &model.feature_names)?;
         if self.method == Method::Lime {
-            let learnt_on = self.shap.background(model, &self.data)?;
+            let learnt_on = self.shap.background(session, model, &self.data)?;
             return self.lime.explain(session, model, &rows, learnt_on, &players, &self.data);
         }
         if self.method == Method::Occlusion {
@@ -131,7 +148,14 @@ impl Explain {
     pub(crate) fn run(&self, session: &Session) -> Done {
         let sink = Sink::new(self.output.as_deref(), &["npy", "csv", "parquet"])?;
         self.check()?;
-        let model = self.model.load()?;
+        if self.dry_run.dry_run {
+            let work = || {
+                let model = self.model.load(session)?;
+                Ok(Some(self.attribution(session, &model)?.n_evaluations))
+            };
+            return dry_run(session, |n_rows, _| self.cost(session, n_rows), work);
+        }
+        let model = self.model.load(session)?;
         if self.data.memory.is_some() {
             let (Sink::File { path, extension }, Method::Shap) = (&sink, self.method) else {
                 return Failure::call("--memory is for `fi explain shap` to a file: give --output");
@@ -156,27 +180,28 @@ impl Explain {
             Sink::File { path, extension } => {
                 write_table(path, extension, &fi_io::attribution_table(&attribution))?;
             }
-            Sink::Table => print(&attribution),
+            Sink::Table => print(&attribution)?,
         }
         Ok(())
     }
 }
 
 /// The first rows on stdout, with a line for each output.
-fn print(attribution: &Attribution) {
+fn print(attribution: &Attribution) -> Done {
     const SHOWN: usize = 20;
     let table = fi_io::attribution_table(attribution);
     let (n_rows, n_outputs, _) = attribution.values.dim();
     let front = (n_outputs == 1).then_some("row");
     let header: Vec<&str> =
         front.into_iter().chain(table.columns.iter().map(String::as_str)).collect();
-    let mut lines = aligned(&header, 0);
+    let mut lines = Lines::new(header, &[]);
     for (row, cells) in table.rows.iter().enumerate().take(SHOWN) {
         let front = front.map(|_| row.to_string());
-        lines.add_row(front.into_iter().chain(cells.iter().map(shown)));
+        lines.push(front.into_iter().chain(cells.iter().map(shown)));
     }
-    println!("{lines}");
+    lines.print()?;
     if table.rows.len() > SHOWN {
-        println!("… {n_rows} rows in all; --output writes them.");
+        say(format_args!("… {n_rows} rows in all; --output writes them."))?;
     }
+    Ok(())
 }

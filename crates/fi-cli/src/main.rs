@@ -2,11 +2,12 @@
 //!
 //! Every command reads files, calls one function of the libraries and writes files; nothing here
 //! computes what a library user could not. `fi --help` lists the commands.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its user")]
+#![expect(clippy::print_stderr, reason = "a command speaks to its user")]
 
 mod anytime;
 mod compare;
 mod data;
+mod dry_run;
 mod failure;
 mod help;
 mod importance;
@@ -26,7 +27,9 @@ mod select;
 mod sequence;
 mod session;
 mod shap;
+mod shelf;
 mod shell;
+mod table;
 mod train;
 mod train_network;
 
@@ -95,7 +98,7 @@ fn main() -> ExitCode {
         session.install(|| match &cli.command {
             Command::Train(train) => train.run(&session),
             Command::Predict(predict) => predict.run(&session),
-            Command::Inspect(inspect) => inspect.run(),
+            Command::Inspect(inspect) => inspect.run(&session),
             Command::Importance(importance) => importance.run(&session),
             Command::Explain(explain) => explain.run(&session),
             Command::Interactions(interactions) => interactions.run(&session),
@@ -110,7 +113,9 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("fi: {failure}");
+            if !matches!(failure, failure::Failure::Unheard) {
+                eprintln!("fi: {failure}");
+            }
             failure.exit_code()
         }
     }

@@ -157,7 +157,7 @@ impl NetworkArgs {
         sequence: &SequenceArgs,
         confidence: f64,
     ) -> Done<Importance> {
-        let rows = data.rows(model)?;
+        let rows = data.rows(session, model)?;
         let default = Pooling::AbsoluteMean;
         let local = self.explain(session, method, model, &rows, background, sequence, default)?;
         let signed = sequence.is_pool_given()

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use fi_core::Importance;
 use fi_io::{Cell, importance_rows};
 use ndarray::ArrayView2;
 
 use crate::failure::{Done, Failure};
+use crate::table::{Lines, say};
 
 /// A file of a kind that the command writes, or the terminal.
 pub(crate) enum Sink<'a> {
@@ -80,38 +80,41 @@ pub(crate) fn rows_table(names: &[String], rows: ArrayView2<'_, f64>) -> fi_io::
 }
 
 /// The first rows on stdout.
-pub(crate) fn print_rows(names: &[String], rows: ArrayView2<'_, f64>) {
+pub(crate) fn print_rows(names: &[String], rows: ArrayView2<'_, f64>) -> Done {
     const SHOWN: usize = 20;
-    let header: Vec<&str> =
-        std::iter::once("row").chain(names.iter().map(String::as_str)).collect();
-    let mut table = aligned(&header, 0);
+    let header = std::iter::once("row").chain(names.iter().map(String::as_str));
+    let mut lines = Lines::new(header, &[]);
     for (i, row) in rows.rows().into_iter().take(SHOWN).enumerate() {
         let numbers = row.iter().map(|&value| fi_viz::number(value));
-        table.add_row(std::iter::once(i.to_string()).chain(numbers));
+        lines.push(std::iter::once(i.to_string()).chain(numbers));
     }
-    println!("{table}");
+    lines.print()?;
     if rows.nrows() > SHOWN {
-        println!("… {} rows in all; --output writes them.", rows.nrows());
+        say(format_args!("… {} rows in all; --output writes them.", rows.nrows()))?;
     }
+    Ok(())
 }
 
 /// Global results on stdout, each under the name of its metric.
-pub(crate) fn print_importance(importances: &[Importance]) {
+pub(crate) fn print_importance(importances: &[Importance]) -> Done {
     for (i, importance) in importances.iter().enumerate() {
         if i > 0 {
-            println!();
+            say("")?;
         }
         if let Some(metric) = &importance.metric {
             match importance.score {
-                Some(score) => println!("{metric} (the model's own: {})", fi_viz::number(score)),
-                None => println!("{metric}"),
+                Some(score) => {
+                    say(format_args!("{metric} (the model's own: {})", fi_viz::number(score)))?;
+                }
+                None => say(metric)?,
             }
         }
-        println!("{}", importance_table(importance));
+        importance_table(importance).print()?;
     }
+    Ok(())
 }
 
-fn importance_table(importance: &Importance) -> Table {
+fn importance_table(importance: &Importance) -> Lines {
     let rows = importance_rows(importance);
     let has_std = rows.iter().any(|row| row.std.is_some());
     let has_interval = rows.iter().any(|row| row.ci_low.is_some());
@@ -120,7 +123,8 @@ fn importance_table(importance: &Importance) -> Table {
     header.extend(has_std.then_some("std"));
     header.extend(has_interval.then_some(["ci_low", "ci_high"]).into_iter().flatten());
     header.extend(has_p.then_some("p_value"));
-    let mut table = aligned(&header, 1);
+    let room = ["std", "p_value", "ci_high", "ci_low", "rank"];
+    let mut table = Lines::new(header, &[1]).without_room_for(&room);
     let text = |value: Option<f64>| value.map_or_else(String::new, fi_viz::number);
     for row in rows {
         let mut cells = vec![row.rank.to_string(), row.feature, fi_viz::number(row.importance)];
@@ -133,21 +137,7 @@ fn importance_table(importance: &Importance) -> Table {
         if has_p {
             cells.push(text(row.p_value));
         }
-        table.add_row(cells);
-    }
-    table
-}
-
-/// A table whose columns stand to the right, but for one that holds names.
-pub(crate) fn aligned(header: &[&str], names: usize) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(header);
-    for (i, column) in table.column_iter_mut().enumerate() {
-        if i != names || names == 0 {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+        table.push(cells);
     }
     table
 }

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use fi_core::{Importance, Metric, Sequence};
 use fi_io::{
     ImportanceRow, PairScores, PairSum, SelectedFeature, importance_rows, pair_names,
-    read_importance_csv,
+    read_importance,
 };
 use fi_viz::{
     BarChart, BoxPlot, ColorScale, Diagonal, DotChart, Figure, Heatmap, Order, SelectionPath, Theme,
@@ -183,8 +183,8 @@ pub(crate) struct Plot {
     /// Which picture
     #[arg(value_enum)]
     kind: Kind,
-    /// What to draw. Scores: .csv or .json of fi importance. Pairs: .csv of fi interactions, or
-    /// Pair,Dimensions,Importance. Contributions: .csv or .npy of fi explain. A selection, an
+    /// What to draw. Scores: .csv, .json or .parquet of fi importance. Pairs: .csv or .parquet of fi
+    /// interactions, or Pair,Dimensions,Importance. Contributions: .csv, .npy or .parquet of fi explain. A selection, an
     /// agreement: .csv of fi select and fi compare. partial-dependence, ale: a model
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -236,7 +236,7 @@ impl Plot {
                 SelectionPath { title: own, y_label, ..path }.figure()?
             }
             Kind::Beeswarm | Kind::Waterfall | Kind::Dependence => {
-                self.rows.local(self.kind, &self.file, title)?
+                self.rows.local(session, self.kind, &self.file, title)?
             }
             Kind::PartialDependence | Kind::Ale => {
                 self.rows.curve(self.kind, &self.file, title, session)?
@@ -309,7 +309,7 @@ impl Plot {
 
     /// The lines of one metric.
     fn rows(&self, session: &Session) -> Done<Vec<ImportanceRow>> {
-        let rows = read_importance_csv(&self.file)?;
+        let rows = read_importance(&self.file)?;
         let mut metrics: Vec<Option<String>> = rows.iter().map(|row| row.metric.clone()).collect();
         metrics.dedup();
         let chosen = metrics[self.chosen(&metrics, session)?].clone();
@@ -371,7 +371,7 @@ fn has_column(path: &Path, names: &[&str]) -> Done<bool> {
     if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
         return Ok(false);
     }
-    let table = fi_io::read_table_csv(path)?;
+    let table = fi_io::read_table(path)?;
     Ok(names.iter().any(|name| table.column(name).is_some()))
 }
 

@@ -1,13 +1,13 @@
 //! `fi plot` of contributions to rows, and of a model's curves.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use fi_core::{AccumulatedLocalEffects, Attribution, PartialDependence};
 use fi_viz::{Beeswarm, CurveChart, Dependence, Figure, Waterfall};
 use ndarray::Array2;
 
-use crate::data::{DataArgs, LayersArg, place};
+use crate::data::{DataArgs, LayersArg, place, shortened};
 use crate::failure::{Done, Failure};
 use crate::importance::table_of;
 use crate::plot::Kind;
@@ -18,6 +18,10 @@ use crate::session::Session;
 pub(crate) struct RowArgs {
     #[command(flatten)]
     data: DataArgs,
+    /// beeswarm, waterfall, dependence: the model that was explained, whose features name the
+    /// players of an array and are found in --data
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
     #[command(flatten)]
     layers: LayersArg,
     /// waterfall: the row, counted from 0
@@ -40,8 +44,14 @@ pub(crate) struct RowArgs {
 
 impl RowArgs {
     /// A picture of contributions in a file.
-    pub(crate) fn local(&self, kind: Kind, file: &Path, title: Option<&str>) -> Done<Figure> {
-        let (attribution, rows) = self.attribution(file)?;
+    pub(crate) fn local(
+        &self,
+        session: &Session,
+        kind: Kind,
+        file: &Path,
+        title: Option<&str>,
+    ) -> Done<Figure> {
+        let (attribution, rows) = self.attribution(session, file)?;
         let title = |own: String| title.map_or(own, str::to_owned);
         let rows = rows.as_ref();
         Ok(match kind {
@@ -72,18 +82,34 @@ impl RowArgs {
     }
 
     /// Contributions, and the rows that they explain if --data was given.
-    fn attribution(&self, file: &Path) -> Done<(Attribution, Option<Array2<f64>>)> {
+    fn attribution(
+        &self,
+        session: &Session,
+        file: &Path,
+    ) -> Done<(Attribution, Option<Array2<f64>>)> {
+        let mut attribution = fi_io::read_attribution(file, None)?;
         let is_array = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
-        // An array has no names: its players are the table's columns.
-        let (attribution, rows) = if is_array && let Some(data) = self.data.features(None)? {
-            (fi_io::read_attribution(file, Some(&data.0))?, Some(data.1))
+        let rows = if let Some(path) = &self.model {
+            let model = self.layers.load(session, path)?;
+            if is_array {
+                let names = Some(&model.feature_names[..]);
+                attribution = fi_io::read_attribution(file, names)?;
+            }
+            let groups =
+                attribution.features.iter().find(|name| !model.feature_names.contains(name));
+            match groups {
+                _ if !self.data.is_given() => None,
+                Some(group) => return Self::of_groups(file, group),
+                None => Some(self.data.rows(session, &model)?),
+            }
+        } else if is_array && self.data.is_given() {
+            // An array has no names: its players are the table's columns.
+            self.named(session, file, &mut attribution)?
         } else {
-            let mut attribution = fi_io::read_attribution(file, None)?;
             if is_array && let Some(names) = &self.data.names {
                 attribution.features = fi_io::read_names(names, file, attribution.features.len())?;
             }
-            let rows = self.data.features(Some(&attribution.features))?.map(|(_, rows)| rows);
-            (attribution, rows)
+            self.columns(file, &attribution.features)?
         };
         let n_rows = attribution.values.dim().0;
         if let Some(rows) = rows.as_ref().filter(|rows| rows.nrows() != n_rows) {
@@ -97,6 +123,60 @@ impl RowArgs {
         Ok((attribution, rows))
     }
 
+    /// Names an array's players as the table's columns, and answers with these.
+    fn named(
+        &self,
+        session: &Session,
+        file: &Path,
+        attribution: &mut Attribution,
+    ) -> Done<Option<Array2<f64>>> {
+        let Some((mut names, mut rows)) = self.data.features(None)? else { return Ok(None) };
+        let n = attribution.features.len();
+        if names.len() == n + 1 && self.data.target.is_none() {
+            // As for `fi train`, whose target is the last column if none is named.
+            let last = names.remove(n);
+            session.note(format!("`{last}` is taken for the target; --target names another."));
+            rows = rows.slice(ndarray::s![.., ..n]).to_owned();
+        }
+        if names.len() != n {
+            return Failure::call(format!(
+                "`{}` has contributions of {n} features, but --data has {} columns: {}; give \
+                 --model, or name --target and --drop what is no feature",
+                file.display(),
+                names.len(),
+                shortened(&names)
+            ));
+        }
+        attribution.features = names;
+        Ok(Some(rows))
+    }
+
+    fn of_groups<T>(file: &Path, group: &str) -> Done<T> {
+        Failure::call(format!(
+            "`{}` has contributions of `{group}`, which is no column of --data: groups have no value \
+             to draw, so leave --data out or explain single features",
+            file.display()
+        ))
+    }
+
+    /// The columns of these names, if a table was given.
+    fn columns(&self, file: &Path, wanted: &[String]) -> Done<Option<Array2<f64>>> {
+        let failure = match self.data.features(Some(wanted)) {
+            Ok(found) => return Ok(found.map(|(_, rows)| rows)),
+            Err(failure) => failure,
+        };
+        // Groups are no columns, and text is numbered without a model only in a whole table.
+        let Ok(Some((names, rows))) = self.data.features(None) else { return Err(failure) };
+        let place = |name: &String| names.iter().position(|other| other == name);
+        match wanted.iter().map(place).collect::<Option<Vec<usize>>>() {
+            Some(places) => Ok(Some(rows.select(ndarray::Axis(1), &places))),
+            None => {
+                let unknown = wanted.iter().find(|name| !names.contains(name));
+                Self::of_groups(file, unknown.map_or("", String::as_str))
+            }
+        }
+    }
+
     /// A curve of a model.
     pub(crate) fn curve(
         &self,
@@ -105,19 +185,21 @@ impl RowArgs {
         title: Option<&str>,
         session: &Session,
     ) -> Done<Figure> {
-        let model = self.layers.load(file)?;
+        let model = self.layers.load(session, file)?;
         let feature = place("feature", self.feature(kind)?, &model.feature_names)?;
-        let rows = self.data.rows(&model)?;
+        let rows = self.data.rows(session, &model)?;
         let data = table_of(&model, rows)?;
         let categorical = self.data.categorical.iter();
         let categorical = categorical.map(|name| place("categorical", name, &model.feature_names));
-        let data = data.with_categorical(categorical.collect::<Done<Vec<usize>>>()?)?;
+        let mut categorical = categorical.collect::<Done<Vec<usize>>>()?;
+        categorical.extend_from_slice(data.categorical());
+        let data = data.with_categorical(categorical)?;
         let run = session.run();
         let curve = if kind == Kind::Ale {
-            AccumulatedLocalEffects::default().curve(&run, &model, &data, feature)?
+            AccumulatedLocalEffects::default().curve(&run, &*model, &data, feature)?
         } else {
             let method = PartialDependence { lines: self.lines, ..PartialDependence::default() };
-            method.curve(&run, &model, &data, feature)?
+            method.curve(&run, &*model, &data, feature)?
         };
         let chart = CurveChart::of(&curve, model.class_names.as_deref().unwrap_or_default());
         let title = title.map_or_else(|| chart.title.clone(), str::to_owned);

@@ -31,7 +31,7 @@ pub(crate) struct Predict {
 impl Predict {
     pub(crate) fn run(&self, session: &Session) -> Done {
         let sink = Sink::new(self.output.as_deref(), &["npy", "csv", "parquet"])?;
-        let model = self.model.load()?;
+        let model = self.model.load(session)?;
         if self.data.memory.is_some() {
             let Sink::File { path, .. } = sink else {
                 return Failure::call("with --memory predictions go to a file: give --output");
@@ -41,9 +41,9 @@ impl Predict {
             }
             let data = self.data.spooled(&model)?;
             let names = names_of_predictions(&model, model.n_outputs());
-            return large::predictions(session, &model, &data, &names, path);
+            return large::predictions(session, &*model, &data, &names, path);
         }
-        let rows = self.data.rows(&model)?;
+        let rows = self.data.rows(session, &model)?;
         let predictions = if self.raw {
             let (Fitted::Trees(trees), None) = (&model.model, &model.scaler) else {
                 return Failure::call("only trees have raw scores: leave --raw out");
@@ -58,7 +58,7 @@ impl Predict {
             Sink::File { path, extension } => {
                 write_table(path, extension, &rows_table(&names, predictions.view()))?;
             }
-            Sink::Table => crate::output::print_rows(&names, predictions.view()),
+            Sink::Table => crate::output::print_rows(&names, predictions.view())?,
         }
         Ok(())
     }

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use fi_report::{Page, Report as Settings, Rows};
+use fi_report::{Findings, Page, Report as Settings, Rows};
 
 use crate::data::{DataArgs, GroupsArg, ModelArg};
+use crate::dry_run::{DryRunArg, dry_run};
 use crate::failure::{Done, Failure};
 use crate::importance::metric;
 use crate::output::Sink;
@@ -39,6 +40,8 @@ pub(crate) struct Report {
     /// Where to write: .html
     #[arg(long, value_name = "FILE.html")]
     output: PathBuf,
+    #[command(flatten)]
+    dry_run: DryRunArg,
 }
 
 impl Report {
@@ -55,17 +58,14 @@ impl Report {
             confidence: self.confidence.unwrap_or(default.confidence),
             ..default
         };
-        let model = self.model.load()?;
-        let players = self.sequence.players(&self.groups, &model.feature_names)?;
-        let (data, alone);
-        let rows = if self.data.target.is_some() {
-            data = self.data.to_score(&model)?;
-            Rows::Scored(&data)
-        } else {
-            alone = self.data.rows(&model)?;
-            Rows::Alone(alone.view())
-        };
-        let findings = settings.findings(&session.run(), &model, rows, &players)?;
+        if self.dry_run.dry_run {
+            let work = || {
+                let found = self.findings(session, &settings)?;
+                Ok(Some(found.importances.iter().map(|one| one.n_evaluations).sum()))
+            };
+            return dry_run(session, |_, _| Ok(None), work);
+        }
+        let findings = self.findings(session, &settings)?;
         let mut inputs: Vec<&Path> = self.model.files();
         inputs.extend(self.data.files());
         inputs.extend(self.groups.groups.as_deref());
@@ -79,5 +79,19 @@ impl Report {
             return Err(Failure::Interrupted("interrupted, and no page is written".to_owned()));
         }
         Ok(page.write(&self.output, &findings)?)
+    }
+
+    fn findings(&self, session: &Session, settings: &Settings) -> Done<Findings> {
+        let model = self.model.load(session)?;
+        let players = self.sequence.players(&self.groups, &model.feature_names)?;
+        let (data, alone);
+        let rows = if self.data.target.is_some() {
+            data = self.data.to_score(session, &model)?;
+            Rows::Scored(&data)
+        } else {
+            alone = self.data.rows(session, &model)?;
+            Rows::Alone(alone.view())
+        };
+        Ok(settings.findings(&session.run(), &model, rows, &players)?)
     }
 }

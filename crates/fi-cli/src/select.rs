@@ -7,16 +7,18 @@ use fi_core::selection::{
     Boruta, Bound, Choice, Correction, Cutoff, Honest, HonestScore, Rfe, RfeCv, Selection,
     Selector, StabilitySelection, Step, Threshold, Top,
 };
-use fi_core::{Dataset, Folds, HeldOut, LearnerImportance, Lofo, Metric, Run};
+use fi_core::{Counter, Dataset, Folds, HeldOut, LearnerImportance, Lofo, Metric, Run};
 use fi_models::store::{Stored, save};
 use fi_models::{AnyLearner, impurity_of, standardized_coefficients_of};
 
 use crate::data::{DataArgs, GroupsArg};
+use crate::dry_run::{DryRunArg, dry_run};
 use crate::failure::{Done, Failure, known};
-use crate::importance::metric;
+use crate::importance::{metric, of_learner};
 use crate::learner::LearnerArgs;
-use crate::output::{Sink, aligned, shown};
+use crate::output::{Sink, shown};
 use crate::session::Session;
+use crate::table::Lines;
 
 /// How to choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -127,6 +129,8 @@ pub(crate) struct Select {
     /// The sets that were tried [default: a table on stdout]
     #[arg(long, value_name = "FILE.csv")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    dry_run: DryRunArg,
 }
 
 fn parse_cutoff(text: &str) -> Result<Cutoff, String> {
@@ -143,12 +147,45 @@ impl Select {
         Sink::new(self.features.as_deref(), &["csv"])?;
         Sink::new(self.refit.as_deref(), &["fi"])?;
         self.check()?;
+        if self.dry_run.dry_run {
+            let cost = |n_rows, n_features| Ok(Some(of_learner(n_rows, n_features)));
+            return dry_run(session, cost, || self.selected(session).map(|_| None));
+        }
+        let (data, selection, honest) = self.selected(session)?;
+        let learner = self.learner.learner()?;
+        for warning in &selection.warnings {
+            session.note(format!("Note: {warning}."));
+        }
+        Self::say(session, &selection, honest.as_ref());
+        // The model first: without it the call has failed, and leaves no table.
+        if let Some(path) = &self.refit {
+            let stored = refit(&session.run(), &learner, &selection, &data)?;
+            save(path, &stored)?;
+        }
+        if let Some(path) = &self.features {
+            let table = fi_io::selected_features_table(&selection, honest.as_ref());
+            fi_io::write_table_csv(path, &table)?;
+        }
+        match sink {
+            Sink::File { path, .. } => {
+                let table = fi_io::selection_table(&selection, honest.as_ref());
+                fi_io::write_table_csv(path, &table)?;
+            }
+            Sink::Table => print(&selection, honest.as_ref())?,
+        }
+        Ok(())
+    }
+
+    /// The choice, and what it is worth.
+    fn selected(&self, session: &Session) -> Done<(Dataset, Selection, Option<Honest>)> {
+        let counter = session.rehearsal.counter();
         let data = self.data.to_train(session)?;
         let players = self.groups.players(data.feature_names())?;
         let learner = self.learner.learner()?;
         let metric = self.metric.as_deref().map(metric).transpose()?;
         let selector = self.selector(&data, metric.clone())?;
-        let importance = self.importance(&learner, &data, metric.clone());
+        let importance = self.importance(&counter, &learner, &data, metric.clone());
+        let learner = counter.learner(learner);
         let (run, selector, importance) = (session.run(), selector.as_ref(), importance.as_ref());
         let (selection, honest) = if self.no_honest {
             (selector.select(&run, &learner, importance, &data, &players)?, None)
@@ -158,27 +195,7 @@ impl Select {
             let honest = honest.score(&run, selector, &learner, importance, &data, &players)?;
             (honest.selection.clone(), Some(honest))
         };
-        for warning in &selection.warnings {
-            session.note(format!("Note: {warning}."));
-        }
-        Self::say(session, &selection, honest.as_ref());
-        // The model first: without it the call has failed, and leaves no table.
-        if let Some(path) = &self.refit {
-            let stored = refit(&run, &learner, &selection, &data)?;
-            save(path, &stored)?;
-        }
-        if let Some(path) = &self.features {
-            let table = fi_io::selected_features_table(&selection, honest.as_ref());
-            fi_io::write_table_csv(path, &table)?;
-        }
-        match sink {
-            Sink::Table => print(&selection, honest.as_ref()),
-            Sink::File { path, .. } => {
-                let table = fi_io::selection_table(&selection, honest.as_ref());
-                fi_io::write_table_csv(path, &table)?;
-            }
-        }
-        Ok(())
+        Ok((data, selection, honest))
     }
 
     /// Options that the method does not know are no options.
@@ -255,20 +272,23 @@ impl Select {
 
     fn importance(
         &self,
+        counter: &Counter,
         learner: &AnyLearner,
         data: &Dataset,
         metric: Option<Metric>,
     ) -> Box<dyn LearnerImportance> {
-        let learner = learner.clone();
+        let (learner, counter) = (learner.clone(), counter.clone());
         let folds = Folds::for_data(3, data);
         match self.importance {
             By::HeldOut => Box::new(HeldOut { folds, metric, ..HeldOut::default() }),
             By::Lofo => Box::new(Lofo { folds, ..Lofo::default() }),
             By::Impurity => Box::new(impurity_of(move |run: &Run<'_>, data: &Dataset| {
+                counter.add_training();
                 learner.fit_trees(run, data)
             })),
             By::Coefficients => {
                 Box::new(standardized_coefficients_of(move |run: &Run<'_>, data: &Dataset| {
+                    counter.add_training();
                     learner.fit_linear(run, data)
                 }))
             }
@@ -327,16 +347,17 @@ fn refit(
     Ok(Stored::new(model, &data, scaler)?)
 }
 
-fn print(selection: &Selection, honest: Option<&Honest>) {
+fn print(selection: &Selection, honest: Option<&Honest>) -> Done {
     let table = fi_io::selection_table(selection, honest);
     let columns = ["n_features", "score", "ci_low", "ci_high", "chosen", "features"];
-    let mut lines = aligned(&columns, columns.len() - 1);
+    let mut lines =
+        Lines::new(columns, &[columns.len() - 1]).without_room_for(&["ci_high", "ci_low"]);
     for row in &table.rows {
-        lines.add_row(
+        lines.push(
             columns.map(|name| {
                 table.column(name).map_or_else(String::new, |place| shown(&row[place]))
             }),
         );
     }
-    println!("{lines}");
+    lines.print()
 }

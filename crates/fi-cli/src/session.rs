@@ -11,12 +11,16 @@ use fi_core::{Progress, Run};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::Everywhere;
+use crate::dry_run::Rehearsal;
 use crate::failure::Done;
+use crate::shelf::Shelf;
 
 /// The threads, the progress bar and the switch that Ctrl-C turns.
 pub(crate) struct Session {
     pub(crate) quiet: bool,
     pub(crate) seed: u64,
+    pub(crate) shelf: Shelf,
+    pub(crate) rehearsal: Rehearsal,
     pool: rayon::ThreadPool,
     bar: ProgressBar,
     stopped: Arc<AtomicBool>,
@@ -38,12 +42,13 @@ impl Session {
         })?;
         let visible = !everywhere.quiet && std::io::stderr().is_terminal();
         let bar = if visible { ProgressBar::new(0) } else { ProgressBar::hidden() };
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len}, {eta} left") {
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len}, {eta} left") {
             bar.set_style(style);
         }
         let (quiet, seed) = (everywhere.quiet, everywhere.seed);
         let (begun, budget) = (Instant::now(), OnceLock::new());
-        Ok(Self { quiet, seed, pool, bar, stopped, begun, budget })
+        let (shelf, rehearsal) = (Shelf::default(), Rehearsal::default());
+        Ok(Self { quiet, seed, shelf, rehearsal, pool, bar, stopped, begun, budget })
     }
 
     /// Does the work on this session's threads.
@@ -56,6 +61,11 @@ impl Session {
     /// A run with this session's seed, heard by its bar.
     pub(crate) fn run(&self) -> Run<'_> {
         Run::new(self.seed).with_progress(self)
+    }
+
+    /// How many threads work.
+    pub(crate) fn n_threads(&self) -> usize {
+        self.pool.current_num_threads()
     }
 
     /// Stops the work so long after the call began; the first budget counts.
@@ -76,7 +86,7 @@ impl Session {
 
     /// Says something on stderr, unless the session is quiet.
     pub(crate) fn note(&self, sentence: impl std::fmt::Display) {
-        if !self.quiet {
+        if !self.quiet && !self.rehearsal.is_on() {
             self.bar.suspend(|| eprintln!("{sentence}"));
         }
     }
@@ -86,6 +96,10 @@ impl Progress for Session {
     fn advance(&self, done: usize, total: usize) -> ControlFlow<()> {
         if self.is_stopped() {
             return ControlFlow::Break(());
+        }
+        if self.rehearsal.is_on() {
+            let stop = self.rehearsal.advance(done, total);
+            return if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         }
         self.bar.set_length(total as u64);
         self.bar.set_position(done as u64);

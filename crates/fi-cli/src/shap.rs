@@ -7,7 +7,8 @@ use fi_core::shapley::{
     self, Estimator, ExactInteractions, Index, InteractionEstimator, KernelInteractions, Structure,
 };
 use fi_core::{
-    Attribution, Hierarchy, Importance, Interactions, Linkage, Model as _, Output, Players, Removal,
+    Attribution, Cost, Hierarchy, Importance, Interactions, Linkage, Model as _, Output, Players,
+    Removal,
 };
 use fi_io::Cell;
 use fi_models::Fitted;
@@ -145,9 +146,14 @@ impl ShapArgs {
         self.algorithm() == Algorithm::Owen
     }
 
-    pub(crate) fn background(&self, model: &Stored, data: &DataArgs) -> Done<Option<Array2<f64>>> {
+    pub(crate) fn background(
+        &self,
+        session: &Session,
+        model: &Stored,
+        data: &DataArgs,
+    ) -> Done<Option<Array2<f64>>> {
         let Some(path) = &self.background else { return Ok(None) };
-        Ok(Some(data.rows_of(path, model)?))
+        Ok(Some(data.rows_of(session, path, model)?))
     }
 
     fn is_interventional(&self) -> bool {
@@ -175,7 +181,7 @@ impl ShapArgs {
         trees: &Trees,
         explain: impl FnOnce(&TreeExplainer<'_>) -> Done<T>,
     ) -> Done<T> {
-        let background = match (self.is_interventional(), self.background(model, data)?) {
+        let background = match (self.is_interventional(), self.background(session, model, data)?) {
             (true, None) => {
                 return Failure::call(
                     "--perturbation interventional needs rows: give --background",
@@ -237,14 +243,19 @@ impl ShapArgs {
     }
 
     /// The background, which every way but that of trees needs.
-    fn needed_background(&self, model: &Stored, data: &DataArgs) -> Done<Array2<f64>> {
+    fn needed_background(
+        &self,
+        session: &Session,
+        model: &Stored,
+        data: &DataArgs,
+    ) -> Done<Array2<f64>> {
         if self.perturbation == Some(PerturbationArg::TreePath) {
             return Failure::call("--perturbation tree-path is for models of trees");
         }
         if self.precision.is_some() {
             return Failure::call("--precision is for models of trees");
         }
-        match self.background(model, data)? {
+        match self.background(session, model, data)? {
             Some(background) => Ok(background),
             None => Failure::call(
                 "this model is explained by predictions for background rows: give --background",
@@ -279,7 +290,7 @@ impl ShapArgs {
             if self.shap_samples.is_some() {
                 return Failure::call("--shap-samples has no meaning for this algorithm");
             }
-            let mut background = self.needed_background(model, data)?;
+            let mut background = self.needed_background(session, model, data)?;
             let mut rows = rows;
             // The coefficients are those of the scaled columns; the values are the same.
             if let Some(scaler) = &model.scaler {
@@ -290,7 +301,7 @@ impl ShapArgs {
             return Ok(shap.attribution(linear, rows.view(), players)?);
         }
         self.check_scale(model)?;
-        let background = self.needed_background(model, data)?;
+        let background = self.needed_background(session, model, data)?;
         let names = &model.feature_names;
         let view =
             Swappable::new(model, names, players.clone(), &[rows.view(), background.view()])?;
@@ -302,6 +313,29 @@ impl ShapArgs {
         let model = view.model.as_ref();
         let estimator = estimator.as_ref();
         Ok(shapley::explain(&run, estimator, model, rows.view(), &players, &removal)?)
+    }
+
+    /// What predictions will cost; `None` where a model's inside is read.
+    pub(crate) fn cost(
+        &self,
+        session: &Session,
+        model: &Stored,
+        data: &DataArgs,
+        players: &Players,
+        n_rows: usize,
+    ) -> Done<Option<Cost>> {
+        if self.trees(model)?.is_some() || self.linear(model)?.is_some() {
+            return Ok(None);
+        }
+        let background = self.needed_background(session, model, data)?;
+        let names = &model.feature_names;
+        let view = Swappable::new(model, names, players.clone(), &[background.view()])?;
+        let estimator = self.estimator(players, &view, model, &background)?;
+        let players =
+            if self.is_owen() { Players::features(names.clone())? } else { view.players.clone() };
+        let removal = Removal::marginal(view.rows(background)?)?;
+        let model = view.model.as_ref();
+        Ok(shapley::cost(estimator.as_ref(), model, n_rows, &players, &removal)?)
     }
 
     fn estimator(
@@ -362,7 +396,7 @@ impl ShapArgs {
         index: Index,
     ) -> Done<Interactions> {
         self.check_scale(model)?;
-        let background = self.needed_background(model, data)?;
+        let background = self.needed_background(session, model, data)?;
         let (exact, kernel);
         let n_coalitions = self.shap_samples;
         let estimator: &dyn InteractionEstimator = match self.algorithm() {

@@ -1,12 +1,12 @@
 //! `fi completions` and `fi man`: what a shell and `man` want to know of this command.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use clap_complete::Shell;
 
 use crate::failure::{Done, Failure};
+use crate::table::say;
 
 /// The options of `fi completions`.
 #[derive(Args)]
@@ -20,8 +20,7 @@ impl Completions {
     pub(crate) fn run(&self) -> Done {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut crate::help::command(), "fi", &mut text);
-        // Whoever reads may stop reading.
-        Ok(std::io::stdout().write_all(&text)?)
+        say(String::from_utf8_lossy(&text).trim_end())
     }
 }
 

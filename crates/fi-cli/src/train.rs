@@ -12,8 +12,9 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::data::DataArgs;
 use crate::failure::{Done, Failure};
-use crate::output::{Sink, aligned};
+use crate::output::Sink;
 use crate::session::Session;
+use crate::table::Lines;
 use crate::train_network::{NetworkSettings, course};
 
 /// What to train.
@@ -169,14 +170,14 @@ impl Train {
         save(&self.output, &stored)?;
         if !session.quiet {
             let names: Vec<String> = metrics.iter().map(Metric::name).collect();
-            let header: Vec<&str> =
-                std::iter::once("score on").chain(names.iter().map(String::as_str)).collect();
-            let mut table = aligned(&header, 0);
+            let header = std::iter::once("score on").chain(names.iter().map(String::as_str));
+            let mut table = Lines::new(header, &[0]);
+            let any = !scores.is_empty();
             for (rows, values) in scores {
-                table.add_row(std::iter::once(rows).chain(values.into_iter().map(fi_viz::number)));
+                table.push(std::iter::once(rows).chain(values.into_iter().map(fi_viz::number)));
             }
-            if table.row_count() > 0 {
-                println!("{table}");
+            if any {
+                table.print()?;
             }
         }
         Ok(())

@@ -142,6 +142,8 @@ pub struct Dataset {
     feature_names: Vec<String>,
     /// The categorical columns, ascending.
     categorical: Vec<usize>,
+    /// Of each feature: its categories' names by their numbers, where they are known.
+    category_names: Vec<Option<Vec<String>>>,
 }
 
 /// Categories are whole numbers below this: single-precision numbers tell no more apart.
@@ -177,7 +179,9 @@ impl Dataset {
         }
         let feature_names = (0..rows.ncols()).map(|i| format!("x{i}")).collect();
         let (weights, groups, categorical) = (None, None, Vec::new());
-        let data = Self { rows, target, weights, groups, feature_names, categorical };
+        let category_names = vec![None; rows.ncols()];
+        let data =
+            Self { rows, target, weights, groups, feature_names, categorical, category_names };
         data.check_rows()?;
         Ok(data)
     }
@@ -186,7 +190,8 @@ impl Dataset {
     pub(crate) fn without_rows(n_rows: usize, target: Target) -> Result<Self> {
         // The checks are those of a table with a column.
         let data = Self::new(Array2::zeros((n_rows, 1)), target)?;
-        Ok(Self { rows: Array2::zeros((n_rows, 0)), feature_names: Vec::new(), ..data })
+        let (feature_names, category_names) = (Vec::new(), Vec::new());
+        Ok(Self { rows: Array2::zeros((n_rows, 0)), feature_names, category_names, ..data })
     }
 
     fn check_rows(&self) -> Result<()> {
@@ -283,9 +288,44 @@ impl Dataset {
                 self.n_features()
             )));
         }
-        let data = Self { categorical, ..self };
+        let mut category_names = self.category_names;
+        for (feature, names) in category_names.iter_mut().enumerate() {
+            if categorical.binary_search(&feature).is_err() {
+                *names = None;
+            }
+        }
+        let data = Self { categorical, category_names, ..self };
         data.check_rows()?;
         Ok(data)
+    }
+
+    /// The same data, of whose features those with names are categorical: category `k` is called
+    /// `names[feature][k]`. A model of these data keeps the names
+    /// (`fi_models::store::Stored::categories`), so that other data can be read by them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] for another number of features; [`Error::Data`] for an empty or double
+    /// name, and for a value that is neither missing nor the number of a category.
+    pub fn with_category_names(self, names: Vec<Option<Vec<String>>>) -> Result<Self> {
+        require_shape("the list of category names", &[self.n_features()], &[names.len()])?;
+        for ((feature, names), column) in names.iter().enumerate().zip(self.rows.columns()) {
+            let Some(names) = names else { continue };
+            check_names("category", names)?;
+            if let Some(row) = column.iter().position(|&x| x >= names.len() as f64) {
+                return Err(Error::Data(format!(
+                    "column `{}` holds category `{}` in row {row}, but only {} are named",
+                    self.feature_names[feature],
+                    column[row],
+                    names.len()
+                )));
+            }
+        }
+        let named = |feature: &usize| names[*feature].is_some();
+        let categorical = (0..names.len()).filter(named).chain(self.categorical.iter().copied());
+        let categorical: Vec<usize> = categorical.collect();
+        let data = Self { category_names: names, ..self };
+        data.with_categorical(categorical)
     }
 
     /// The same rows with another target.
@@ -350,6 +390,12 @@ impl Dataset {
         &self.categorical
     }
 
+    /// The names of a feature's categories by their numbers, where they are known: those of a
+    /// column of text.
+    pub fn category_names(&self, feature: usize) -> Option<&[String]> {
+        self.category_names.get(feature)?.as_deref()
+    }
+
     /// These rows, in this order; rows may be taken several times.
     ///
     /// # Errors
@@ -373,6 +419,7 @@ impl Dataset {
             groups: self.groups.as_ref().map(|all| rows.iter().map(|&row| all[row]).collect()),
             feature_names: self.feature_names.clone(),
             categorical: self.categorical.clone(),
+            category_names: self.category_names.clone(),
         };
         match &self.weights {
             None => Ok(data),
@@ -393,7 +440,10 @@ impl Dataset {
         let feature_names = self.feature_names.iter().cloned().chain(names);
         let categorical = self.categorical.iter().chain(categorical).copied();
         let (categorical, names) = (categorical.collect(), feature_names.collect::<Vec<_>>());
-        let data = Self { rows, categorical, ..self.clone() }.with_feature_names(names)?;
+        let mut category_names = self.category_names.clone();
+        category_names.resize(names.len(), None);
+        let data = Self { rows, categorical, category_names, ..self.clone() };
+        let data = data.with_feature_names(names)?;
         data.check_rows()?;
         Ok(data)
     }
@@ -410,6 +460,7 @@ impl Dataset {
             categorical: kept.map(|(place, _)| place).collect(),
             rows: self.rows.select(Axis(1), features),
             feature_names: features.iter().map(|&i| self.feature_names[i].clone()).collect(),
+            category_names: features.iter().map(|&i| self.category_names[i].clone()).collect(),
             target: self.target.clone(),
             weights: self.weights.clone(),
             groups: self.groups.clone(),

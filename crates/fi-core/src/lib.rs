@@ -147,7 +147,7 @@ pub use checkpoint::{Checkpoint, Keeper};
 pub use conditional::Conditional;
 pub use conditional_permutation::{ConditionalPermutation, Conditioning, Subgroups};
 pub use corrected_t_test::{CorrectedTTest, corrected_t_test};
-pub use cost::Cost;
+pub use cost::{Cost, Counter, extrapolate};
 pub use curve::{
     AccumulatedLocalEffects, Band, Curve, FriedmanH, Grid, Lines, PartialDependence, Surface,
 };

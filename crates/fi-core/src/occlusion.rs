@@ -96,6 +96,7 @@ impl Occlusion {
     pub fn cost(&self, n_rows: usize, n_players: usize, n_outputs: usize) -> Cost {
         Cost {
             n_evaluations: product(&[n_rows, n_players.saturating_add(1)]),
+            n_trainings: 0,
             // The differences, and once more as they are put together.
             n_bytes: bytes(&[n_rows, n_outputs, n_players, 2]),
             n_bytes_per_thread: bytes(&[n_rows, self.baseline.len() + n_outputs]),

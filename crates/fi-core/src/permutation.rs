@@ -181,6 +181,7 @@ impl Permutation {
         let shuffles = product(&[n_rows, n_players, self.n_repeats]);
         Cost {
             n_evaluations: shuffles.saturating_add(n_rows as u64),
+            n_trainings: 0,
             n_bytes: bytes(&[n_players, self.n_repeats])
                 .saturating_add(bytes(&[n_rows, n_outputs])),
             n_bytes_per_thread: bytes(&[n_rows.min(self.batch_rows), n_features + n_outputs]),

@@ -7,14 +7,14 @@ use ndarray::{Array2, Array3, ArrayD, Ix2, Ix3, s};
 
 use crate::error::{Error, Result};
 use crate::npy::read_npy;
-use crate::table::{Cell, Table, read_table_csv};
+use crate::table::{Cell, Table, read_table};
 
 /// Reads contributions of features to rows, as [`write_attribution_npy`](crate::write_attribution_npy)
 /// and [`attribution_table`](crate::attribution_table) lay them out:
 ///
 /// ```text
 /// .npy  (n_rows, n_players + 1) or (n_rows, n_outputs, n_players + 1), the last column the base value
-/// .csv  a column per player and base_value; row,output in front if there are several outputs
+/// .csv, .parquet  a column per player and base_value; row,output in front if there are several outputs
 /// ```
 ///
 /// `names` are the players of an array, which has none itself: `x0`, `x1`, … if there are none
@@ -31,10 +31,10 @@ pub fn read_attribution(path: impl AsRef<Path>, names: Option<&[String]>) -> Res
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
     match extension.as_deref() {
         Some("npy") => of_array(&file, read_npy(path)?, names),
-        Some("csv") => of_table(&file, &read_table_csv(path)?),
+        Some("csv" | "parquet") => of_table(&file, &read_table(path)?),
         _ => Err(Error::content(
             &file,
-            "contributions of rows are read from .npy and .csv: name the file so",
+            "contributions of rows are read from .npy, .csv and .parquet: name the file so",
         )),
     }
 }
@@ -134,7 +134,7 @@ fn attribution(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{attribution_table, write_attribution_npy, write_table_csv};
+    use crate::{attribution_table, write_attribution_npy, write_table_csv, write_table_parquet};
 
     fn names(n: usize) -> Vec<String> {
         (0..n).map(|i| format!("f {i}")).collect()
@@ -153,6 +153,11 @@ mod tests {
                 Attribution::new("contributions", &names(n), values, base.clone()).unwrap();
             let path = folder.path().join("a.csv");
             write_table_csv(&path, &attribution_table(&written)).unwrap();
+            let read = read_attribution(&path, None).unwrap();
+            assert_eq!((&read.values, &read.features), (&written.values, &written.features));
+            assert!(read.base_values[[0, 0]].is_nan());
+            let path = folder.path().join("a.parquet");
+            write_table_parquet(&path, &attribution_table(&written)).unwrap();
             let read = read_attribution(&path, None).unwrap();
             assert_eq!((&read.values, &read.features), (&written.values, &written.features));
             assert!(read.base_values[[0, 0]].is_nan());
@@ -176,7 +181,7 @@ mod tests {
         };
         assert_eq!(
             text("a.txt", ""),
-            ": contributions of rows are read from .npy and .csv: name the file so"
+            ": contributions of rows are read from .npy, .csv and .parquet: name the file so"
         );
         assert_eq!(
             text("a.csv", "a,b\n1,2\n"),

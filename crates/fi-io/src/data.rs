@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use fi_core::{Dataset, Sequence, Target};
 use ndarray::{Array2, Axis};
 
-use crate::data_csv::{CsvOptions, Task, mismatch, number_target, read_csv, read_csv_rows};
+use crate::data_csv::{
+    CsvOptions, Task, mismatch, number_target, read_csv, read_csv_rows, read_csv_table,
+};
 use crate::data_parquet::ParquetFile;
 use crate::error::{Error, Result};
 use crate::gather::{Gathered, Question, gather, recode};
@@ -36,7 +38,7 @@ pub struct DataOptions {
     pub groups: Option<String>,
     /// Columns to leave out. Default none.
     pub drop: Vec<String>,
-    /// Features whose numbers are categories; those of Parquet that hold text are so anyway.
+    /// Features whose numbers are categories; those that hold text are so anyway.
     /// Default none.
     pub categorical: Vec<String>,
     /// The categories of features that hold text, in the order of their numbers: those of a model.
@@ -50,9 +52,10 @@ pub struct DataOptions {
 
 /// Reads a `.csv`, `.parquet` or `.npy` file as a data set.
 ///
-/// Of Parquet, numbers of every width, decimals and booleans are numbers, null is NaN, and a column
-/// of text (or of a dictionary of texts) is one categorical feature whose categories are numbered
-/// in alphabetical order. Rows are counted from 0 in its errors.
+/// A column of text (or, in Parquet, of a dictionary of texts) is one categorical feature whose
+/// categories are numbered in alphabetical order, or as `categories` say. Of Parquet, numbers of
+/// every width, decimals and booleans are numbers, and null is NaN; rows are counted from 0 in its
+/// errors.
 ///
 /// An array `(rows, steps, channels)` holds sequences: one column for each step and channel,
 /// called `channel[step]` ([`Sequence`] tells them apart again); `names` names the channels. A
@@ -84,8 +87,13 @@ pub fn read_data(path: impl AsRef<Path>, options: &DataOptions) -> Result<Datase
         _ if is_parquet(path) => read_parquet(path, options)?,
         _ if is_npy(path) => Table::read(path, options)?.dataset(options)?,
         Some(TargetSource::File(file)) => {
-            let (names, rows) = read_csv_rows(path, &csv_options(path, options)?)?;
-            Table { file: path.display().to_string(), names, rows }.with_file(file, options.task)?
+            let (names, rows, categories) = read_csv_table(path, &csv_options(path, options)?)?;
+            let file_name = path.display().to_string();
+            let core = |source| Error::Core { file: file_name.clone(), source };
+            Table { file: file_name.clone(), names, rows }
+                .with_file(file, options.task)?
+                .with_category_names(categories)
+                .map_err(core)?
         }
         Some(TargetSource::Column(_)) | None => read_csv(path, &csv_options(path, options)?)?,
     };
@@ -214,6 +222,8 @@ pub(crate) fn csv_options(path: &Path, options: &DataOptions) -> Result<CsvOptio
         drop: options.drop.clone(),
         // A model without names takes all columns by their places.
         features: options.features.clone().filter(|names| !are_places(names)),
+        categorical: options.categorical.clone(),
+        categories: options.categories.clone(),
         ..CsvOptions::default()
     })
 }

@@ -5,8 +5,9 @@ use std::io::Read;
 use std::path::Path;
 
 use fi_core::{Dataset, Target};
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayViewMut1, Axis};
 
+use crate::categories::{Coded, Texts, UNNUMBERED, listed, shortened};
 use crate::error::{Error, Result};
 use crate::records::Records;
 
@@ -42,6 +43,12 @@ pub struct CsvOptions {
     /// The columns to take as features, in this order, all others being left out: those of a
     /// model. Default `None`: every column without another use, in the order of the file.
     pub features: Option<Vec<String>>,
+    /// Features that hold categories: if any of their cells is text, all are, numbers too.
+    /// Default none: a column holds numbers, or text in every cell.
+    pub categorical: Vec<String>,
+    /// The categories of features that hold text, in the order of their numbers: those of a model.
+    /// Default none: the texts in alphabetical order, and an error if `features` are a model's.
+    pub categories: Vec<(String, Vec<String>)>,
     /// What separates cells; one ASCII character. Default a comma.
     pub delimiter: u8,
 }
@@ -55,6 +62,8 @@ impl Default for CsvOptions {
             groups: None,
             drop: Vec::new(),
             features: None,
+            categorical: Vec::new(),
+            categories: Vec::new(),
             delimiter: b',',
         }
     }
@@ -65,7 +74,9 @@ impl Default for CsvOptions {
 /// Cells are trimmed. Empty cells and `NA`, `N/A`, `NaN`, `null`, `None`, `?` are missing: NaN in
 /// a feature, an error in the target, the weights or the groups. Classes are named by their
 /// text and sorted, as numbers where all of them are. Groups are numbered in order of
-/// appearance. Blank lines are passed over.
+/// appearance. A feature whose cells are text has categories, numbered in alphabetical order
+/// ([`Dataset::category_names`]); one that holds numbers and text is an error, because one of them
+/// is likely a mistake, unless it is called `categorical`. Blank lines are passed over.
 ///
 /// # Cost
 ///
@@ -85,11 +96,13 @@ impl Default for CsvOptions {
 /// ```
 /// use fi_io::{CsvOptions, read_csv_from};
 ///
-/// let text = "width,colour,kind\n1.5,0,rose\n,1,iris\n2.5,0,rose\n";
+/// let text = "width,colour,kind\n1.5,red,rose\n,blue,iris\n2.5,red,rose\n";
 /// let data = read_csv_from(text.as_bytes(), "flowers.csv", &CsvOptions::default())?;
 /// assert_eq!(data.feature_names(), ["width", "colour"]);
 /// assert_eq!(data.target().labels(), Some(&[1, 0, 1][..]));
 /// assert!(data.rows()[[1, 0]].is_nan());
+/// assert_eq!(data.category_names(1).unwrap(), ["blue", "red"]);
+/// assert_eq!(data.rows().column(1).to_vec(), [1.0, 0.0, 1.0]);
 /// # Ok::<(), fi_io::Error>(())
 /// ```
 pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Dataset> {
@@ -117,14 +130,15 @@ pub fn read_csv_from(reader: impl Read, name: &str, options: &CsvOptions) -> Res
         };
         uses[last] = Use::Target;
     }
-    let mut cells = Cells::read(&mut records, &uses)?;
+    let mut cells = Cells::read(&mut records, &uses, options)?;
     let target_column = &names_of(records.columns(), &uses, Use::Target)[0];
     let target = make_target(name, target_column, &cells.target, options.task)?;
     let feature_names = names_of(records.columns(), &uses, Use::Feature);
     let core = |source| Error::Core { file: name.to_owned(), source };
-    let rows = cells.rows(name, feature_names.len())?;
+    let (rows, categories) = cells.rows(name)?;
     let mut data = Dataset::new(rows, target)
         .and_then(|d| d.with_feature_names(feature_names))
+        .and_then(|d| d.with_category_names(categories))
         .map_err(core)?;
     if options.weights.is_some() {
         data = data.with_weights(cells.weights).map_err(core)?;
@@ -149,7 +163,13 @@ pub fn read_csv_rows(
     path: impl AsRef<Path>,
     options: &CsvOptions,
 ) -> Result<(Vec<String>, Array2<f64>)> {
-    let path = path.as_ref();
+    read_csv_table(path.as_ref(), options).map(|(names, rows, _)| (names, rows))
+}
+
+/// Names, rows, and the names of each feature's categories.
+pub(crate) type CsvTable = (Vec<String>, Array2<f64>, Vec<Option<Vec<String>>>);
+
+pub(crate) fn read_csv_table(path: &Path, options: &CsvOptions) -> Result<CsvTable> {
     let file = File::open(path).map_err(|source| Error::read(path, source))?;
     let name = path.display().to_string();
     let mut records = Records::new(file, &name, options.delimiter)?;
@@ -160,12 +180,14 @@ pub fn read_csv_rows(
         }
     }
     let names = names_of(records.columns(), &uses, Use::Feature);
-    let rows = Cells::read(&mut records, &uses)?.rows(&name, names.len())?;
+    let (rows, categories) = Cells::read(&mut records, &uses, options)?.rows(&name)?;
     Ok(match order(&names, options) {
-        Some(order) => {
-            (order.iter().map(|&i| names[i].clone()).collect(), rows.select(Axis(1), &order))
-        }
-        None => (names, rows),
+        Some(order) => (
+            order.iter().map(|&i| names[i].clone()).collect(),
+            rows.select(Axis(1), &order),
+            order.iter().map(|&i| categories[i].clone()).collect(),
+        ),
+        None => (names, rows, categories),
     })
 }
 
@@ -179,6 +201,8 @@ pub(crate) fn order(names: &[String], options: &CsvOptions) -> Option<Vec<usize>
 #[derive(Default)]
 struct Cells {
     features: Vec<f64>,
+    /// How the cells of each feature are read.
+    columns: Vec<Column>,
     target: Vec<(u64, String)>,
     weights: Vec<f64>,
     groups: Groups,
@@ -186,18 +210,24 @@ struct Cells {
 }
 
 impl Cells {
-    fn read<R: Read>(records: &mut Records<R>, uses: &[Use]) -> Result<Self> {
+    fn read<R: Read>(records: &mut Records<R>, uses: &[Use], options: &CsvOptions) -> Result<Self> {
         let (name, columns) = (records.file().to_owned(), records.columns().to_vec());
         if !uses.contains(&Use::Feature) {
             return Err(Error::content(&name, "no column is left as a feature, there must be one"));
         }
         let mut all = Self::default();
+        let features = columns.iter().zip(uses).filter(|(_, used)| **used == Use::Feature);
+        all.columns = features.map(|(name, _)| Column::new(name, options)).collect();
         while let Some((line, row)) = records.next()? {
+            let mut feature = 0;
             for ((cell, used), column) in row.into_iter().map(str::trim).zip(uses).zip(&columns) {
                 let place = Place { file: &name, line, column };
                 match used {
                     Use::None => {}
-                    Use::Feature => all.features.push(place.feature(cell)?),
+                    Use::Feature => {
+                        all.features.push(all.columns[feature].read(cell, &place)?);
+                        feature += 1;
+                    }
                     Use::Weight => all.weights.push(place.number(cell, "weight")?),
                     Use::Group => all.groups.push(place.given(cell, "group")?),
                     Use::Target => all.target.push((line, place.given(cell, "target")?.to_owned())),
@@ -214,10 +244,102 @@ impl Cells {
         Ok(all)
     }
 
-    /// The features as a table.
-    fn rows(&mut self, name: &str, n_features: usize) -> Result<Array2<f64>> {
-        Array2::from_shape_vec((self.n_rows, n_features), std::mem::take(&mut self.features))
-            .map_err(|error| Error::content(name, error.to_string()))
+    /// The features as a table, and the names of their categories.
+    fn rows(&mut self, name: &str) -> Result<(Array2<f64>, Vec<Option<Vec<String>>>)> {
+        let shape = (self.n_rows, self.columns.len());
+        let mut rows = Array2::from_shape_vec(shape, std::mem::take(&mut self.features))
+            .map_err(|error| Error::content(name, error.to_string()))?;
+        let finish = |(feature, column): (usize, Column)| column.finish(rows.column_mut(feature));
+        let columns = std::mem::take(&mut self.columns).into_iter().enumerate();
+        let categories = columns.map(finish).collect();
+        Ok((rows, categories))
+    }
+}
+
+/// How the cells of a feature are read.
+#[derive(Debug)]
+enum Column {
+    /// Nothing but missing values so far.
+    Unknown {
+        /// Whether text would have no number, because a model must say which.
+        of_model: bool,
+    },
+    Numbers,
+    Text(Coded),
+    /// It is called categorical: text if any of its cells is.
+    Declared(Texts),
+}
+
+impl Column {
+    fn new(name: &str, options: &CsvOptions) -> Self {
+        if let Some((_, names)) = options.categories.iter().find(|(feature, _)| feature == name) {
+            return Self::Text(Coded::known(names));
+        }
+        let of_model = options.features.is_some();
+        if !of_model && options.categorical.iter().any(|other| other == name) {
+            return Self::Declared(Texts::default());
+        }
+        Self::Unknown { of_model }
+    }
+
+    /// The number of a cell, of text the one of [`Column::finish`].
+    fn read(&mut self, cell: &str, place: &Place<'_>) -> Result<f64> {
+        if is_missing(cell) {
+            return Ok(f64::NAN);
+        }
+        if let Self::Unknown { of_model } = *self {
+            *self = if cell.parse::<f64>().is_ok() {
+                Self::Numbers
+            } else if of_model {
+                let problem = format!("`{}` is text, but {UNNUMBERED}", shortened(cell));
+                return Err(place.fail(problem));
+            } else {
+                Self::Text(Coded::Found(Texts::default()))
+            };
+        }
+        match self {
+            Self::Unknown { .. } | Self::Numbers => place.feature(cell),
+            Self::Declared(texts) => Ok(f64::from(texts.number(cell))),
+            Self::Text(Coded::Found(_)) if cell.parse::<f64>().is_ok() => Err(place.fail(format!(
+                "`{}` is a number, but cells above hold text: write a text, leave the cell empty, \
+                 or name the column as `categorical` to take all its cells as text",
+                shortened(cell)
+            ))),
+            Self::Text(coded) => coded.number(cell).map_err(|problem| place.fail(problem)),
+        }
+    }
+
+    /// Gives the cells that were read their final numbers, and says the categories' names.
+    fn finish(self, mut cells: ArrayViewMut1<'_, f64>) -> Option<Vec<String>> {
+        let coded = match self {
+            Self::Unknown { .. } | Self::Numbers => return None,
+            Self::Declared(texts) => {
+                let number = |text: &String| text.parse::<f64>().ok();
+                if let Some(numbers) = texts.known.keys().map(number).collect::<Option<Vec<f64>>>()
+                {
+                    let mut by_number = vec![0.0; numbers.len()];
+                    for (&place, value) in texts.known.values().zip(numbers) {
+                        by_number[place as usize] = value;
+                    }
+                    recode(cells, |number| by_number[number]);
+                    return None;
+                }
+                Coded::Found(texts)
+            }
+            Self::Text(coded) => coded,
+        };
+        let (names, places) = coded.finish();
+        if let Some(places) = places {
+            recode(cells.view_mut(), |number| places[number] as f64);
+        }
+        Some(names)
+    }
+}
+
+/// Other numbers for those that are not missing.
+fn recode(mut cells: ArrayViewMut1<'_, f64>, of: impl Fn(usize) -> f64) {
+    for cell in cells.iter_mut().filter(|cell| !cell.is_nan()) {
+        *cell = of(*cell as usize);
     }
 }
 
@@ -298,14 +420,6 @@ pub(crate) fn mismatch(missing: &str, wanted: &[String], columns: &[String]) -> 
     )
 }
 
-fn listed(names: &[String]) -> String {
-    const SHOWN: usize = 12;
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    let more =
-        if names.len() > SHOWN { format!(", … ({} in all)", names.len()) } else { String::new() };
-    format!("{}{more}", shown.join(", "))
-}
-
 struct Place<'a> {
     file: &'a str,
     line: u64,
@@ -318,12 +432,10 @@ impl Place<'_> {
     }
 
     fn feature(&self, cell: &str) -> Result<f64> {
-        if is_missing(cell) {
-            return Ok(f64::NAN);
-        }
         let Ok(value) = cell.parse::<f64>() else {
             return Err(self.fail(format!(
-                "`{}` is not a number, write numbers or leave the column out with `drop`",
+                "`{}` is not a number, but cells above are: write a number, leave the column out \
+                 with `drop`, or name it as `categorical` to take all its cells as text",
                 shortened(cell)
             )));
         };
@@ -356,15 +468,6 @@ impl Place<'_> {
 
 fn is_missing(cell: &str) -> bool {
     cell.is_empty() || MISSING.contains(&cell)
-}
-
-/// A cell for an error message, which must not be gigantic.
-fn shortened(cell: &str) -> String {
-    const SHOWN: usize = 40;
-    if cell.chars().count() <= SHOWN {
-        return cell.to_owned();
-    }
-    cell.chars().take(SHOWN).chain(['…']).collect()
 }
 
 /// Names of groups, numbered in order of appearance.

@@ -7,6 +7,7 @@ use std::ops::Range;
 use fi_core::{Dataset, Target};
 use ndarray::Array2;
 
+use crate::categories::{Coded, Texts, UNNUMBERED};
 use crate::data_csv::{CsvOptions, Task, Use, make_target, names_of, number_target, order, uses};
 use crate::data_parquet::{ParquetFile, Values};
 use crate::error::{Error, Result};
@@ -34,41 +35,6 @@ pub(crate) struct Question<'a> {
     pub(crate) with_target: bool,
     /// Whether the target is in a file of its own; else it is the last column if none is named.
     pub(crate) own_target: bool,
-}
-
-/// Different texts, numbered in the order in which they first occur.
-#[derive(Debug, Default)]
-struct Texts {
-    known: BTreeMap<String, u32>,
-}
-
-impl Texts {
-    fn number(&mut self, text: String) -> u32 {
-        let next = self.known.len() as u32;
-        *self.known.entry(text).or_insert(next)
-    }
-
-    /// The texts in alphabetical order, and the place there of each number.
-    fn sorted(self) -> (Vec<String>, Vec<usize>) {
-        let mut place = vec![0; self.known.len()];
-        let mut names = Vec::with_capacity(self.known.len());
-        for (text, number) in self.known {
-            place[number as usize] = names.len();
-            names.push(text);
-        }
-        (names, place)
-    }
-}
-
-/// Categories are whole numbers that single precision tells apart.
-const MOST_CATEGORIES: usize = 1 << 24;
-
-/// A feature that holds text.
-enum Coded {
-    /// The numbers are given by a model.
-    Known(BTreeMap<String, usize>, Vec<String>),
-    /// They are found out, and are those of the alphabetical order in the end.
-    Found(Texts),
 }
 
 /// The target's cells, all numbers or all text.
@@ -158,13 +124,9 @@ pub(crate) fn gather(
     })?;
     let (categories, recode) = coded
         .into_iter()
-        .map(|coded| match coded {
+        .map(|coded| match coded.map(Coded::finish) {
             None => (None, None),
-            Some(Coded::Known(_, names)) => (Some(names), None),
-            Some(Coded::Found(texts)) => {
-                let (names, place) = texts.sorted();
-                (Some(names), Some(place))
-            }
+            Some((names, place)) => (Some(names), place),
         })
         .unzip();
     let target_name = used.iter().position(|used| *used == Use::Target).map(|i| &columns[i]);
@@ -183,17 +145,9 @@ pub(crate) fn gather(
 }
 
 impl Gathered {
-    /// The features that are categorical because they hold text.
-    pub(crate) fn categorical(&self) -> impl Iterator<Item = usize> + '_ {
-        let text =
-            |(feature, names): (usize, &Option<Vec<String>>)| names.as_ref().map(|_| feature);
-        self.categories.iter().enumerate().filter_map(text)
-    }
-
     /// The data set of these rows.
     pub(crate) fn dataset(self, file: &str, rows: Array2<f64>) -> Result<Dataset> {
         let core = |source| Error::Core { file: file.to_owned(), source };
-        let categorical: Vec<usize> = self.categorical().collect();
         let Some(target) = self.target else {
             return Err(Error::content(file, "there is no target, name its column"));
         };
@@ -206,10 +160,7 @@ impl Gathered {
         if let Some(groups) = self.groups {
             data = data.with_groups(groups).map_err(core)?;
         }
-        if categorical.is_empty() {
-            return Ok(data);
-        }
-        data.with_categorical(categorical).map_err(core)
+        data.with_category_names(self.categories).map_err(core)
     }
 }
 
@@ -245,16 +196,11 @@ fn coded(table: &ParquetFile, question: &Question<'_>, column: usize) -> Result<
         };
     }
     if let Some((_, names)) = known {
-        let numbers = names.iter().cloned().zip(0..).collect();
-        return Ok(Some(Coded::Known(numbers, names.clone())));
+        return Ok(Some(Coded::known(names)));
     }
     if question.options.features.is_some() {
-        return Err(in_column(
-            table.file(),
-            name,
-            "the column holds text, but the model does not say which number each category has: \
-             write the numbers that it was trained on",
-        ));
+        let problem = format!("the column holds text, but {UNNUMBERED}");
+        return Err(in_column(table.file(), name, problem));
     }
     Ok(Some(Coded::Found(Texts::default())))
 }
@@ -267,35 +213,11 @@ fn encode(
     let Some(coded) = coded else {
         return Err(fail(0, "the column changes its type".to_owned()));
     };
-    let mut numbers = Vec::with_capacity(texts.len());
-    for (row, text) in texts.into_iter().enumerate() {
-        numbers.push(match (text, &mut *coded) {
-            (None, _) => f64::NAN,
-            (Some(text), Coded::Found(texts)) => {
-                let number = texts.number(text) as usize;
-                if number >= MOST_CATEGORIES {
-                    let problem = format!(
-                        "there are more than {MOST_CATEGORIES} different texts, leave the column \
-                         out with `drop`"
-                    );
-                    return Err(fail(row, problem));
-                }
-                number as f64
-            }
-            (Some(text), Coded::Known(numbers, _)) => {
-                let Some(&number) = numbers.get(&text) else {
-                    let shown: String = text.chars().take(40).collect();
-                    let problem = format!(
-                        "the model does not know the category `{shown}`, write null where it is \
-                         missing"
-                    );
-                    return Err(fail(row, problem));
-                };
-                number as f64
-            }
-        });
-    }
-    Ok(numbers)
+    let number = |(row, text): (usize, Option<String>)| match text {
+        None => Ok(f64::NAN),
+        Some(text) => coded.number(&text).map_err(|problem| fail(row, problem)),
+    };
+    texts.into_iter().enumerate().map(number).collect()
 }
 
 fn in_column(file: &str, column: &str, problem: impl Into<String>) -> Error {
@@ -348,7 +270,7 @@ fn add_target(
             if let Cells::Text(known, all) = target.get_or_insert_with(empty) {
                 for (row, text) in texts.into_iter().enumerate() {
                     let missing = || missing(file, column, range.start + row, "target");
-                    all.push(known.number(text.ok_or_else(missing)?));
+                    all.push(known.number(&text.ok_or_else(missing)?));
                 }
             }
         }
@@ -410,7 +332,7 @@ impl GroupNames {
             Values::Text(texts) => {
                 for (row, text) in texts.into_iter().enumerate() {
                     let missing = || missing(file, column, range.start + row, "group");
-                    groups.push(self.texts.number(text.ok_or_else(missing)?) as usize);
+                    groups.push(self.texts.number(&text.ok_or_else(missing)?) as usize);
                 }
             }
         }

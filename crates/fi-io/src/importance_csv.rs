@@ -6,10 +6,11 @@ use std::path::Path;
 
 use fi_core::Importance;
 
+use crate::data::is_parquet;
 use crate::error::{Error, Result};
 use crate::records::Records;
 use crate::table::{Cell, Table, write_table_csv};
-use crate::table_parquet::write_table_parquet;
+use crate::table_parquet::{read_table_parquet, write_table_parquet};
 
 const FIXED: [&str; 9] = [
     "feature",
@@ -155,7 +156,7 @@ pub fn importance_table(rows: &[ImportanceRow]) -> Table {
     table
 }
 
-/// Reads what [`write_importance_csv`] wrote, line by line.
+/// Reads what [`write_importance_csv`] or [`write_importance_parquet`] wrote, line by line.
 ///
 /// Only `feature` and `importance` must be there; ranks that are missing are taken from the
 /// order of the lines. Other columns are passed over.
@@ -163,17 +164,22 @@ pub fn importance_table(rows: &[ImportanceRow]) -> Table {
 /// # Errors
 ///
 /// [`Error::System`]; [`Error::Content`] naming line and column.
-pub fn read_importance_csv(path: impl AsRef<Path>) -> Result<Vec<ImportanceRow>> {
+pub fn read_importance(path: impl AsRef<Path>) -> Result<Vec<ImportanceRow>> {
     let path = path.as_ref();
+    let name = path.display().to_string();
+    if is_parquet(path) {
+        let text = read_table_parquet(path)?.to_csv(&name)?;
+        return read_importance_csv_from(text.as_slice(), &name);
+    }
     let file = File::open(path).map_err(|source| Error::read(path, source))?;
-    read_importance_csv_from(file, &path.display().to_string())
+    read_importance_csv_from(file, &name)
 }
 
-/// As [`read_importance_csv`], from anything that can be read; `name` stands for the file.
+/// As [`read_importance`] of a CSV file, from anything that can be read; `name` stands for the file.
 ///
 /// # Errors
 ///
-/// As for [`read_importance_csv`].
+/// As for [`read_importance`].
 pub fn read_importance_csv_from(reader: impl Read, name: &str) -> Result<Vec<ImportanceRow>> {
     let mut records = Records::new(reader, name, b',')?;
     let columns = records.columns().to_vec();

@@ -20,7 +20,7 @@
 //! | what | in | out |
 //! |---|---|---|
 //! | data | [`read_data`], [`read_rows`], [`read_csv`], [`read_npy_2d`] | |
-//! | global importance | [`read_importance_csv`], [`read_importance_json`] | [`write_importance_csv`], [`write_importance_json`], [`write_importance_parquet`] |
+//! | global importance | [`read_importance`], [`read_importance_json`] | [`write_importance_csv`], [`write_importance_json`], [`write_importance_parquet`] |
 //! | several results | [`read_agreement`] | [`comparison_table`], [`agreement_table`], [`write_comparison_json`], [`comparison_report`] |
 //! | local importance | [`read_attribution`] | [`write_attribution_npy`], [`attribution_table`], [`lime_table`] |
 //! | pairs | [`read_pairs`], [`read_npy_3d`] | [`write_interactions_npy`], [`interaction_table`] |
@@ -32,6 +32,7 @@
 
 mod atomic;
 mod attribution_in;
+mod categories;
 mod checkpoint;
 mod comparison;
 mod data;
@@ -63,8 +64,8 @@ pub use data_csv::{CsvOptions, Task, read_csv, read_csv_from, read_csv_rows};
 pub use error::{Error, Result};
 pub use folds::read_folds;
 pub use importance_csv::{
-    ImportanceRow, importance_rows, importance_table, read_importance_csv,
-    read_importance_csv_from, write_importance_csv, write_importance_parquet,
+    ImportanceRow, importance_rows, importance_table, read_importance, read_importance_csv_from,
+    write_importance_csv, write_importance_parquet,
 };
 pub use importance_json::{Provenance, read_importance_json, write_importance_json};
 pub use local_table::{attribution_table, interaction_table, lime_table};
@@ -77,8 +78,8 @@ pub use pairs::{PAIR_PATTERN, PairScores, PairSum, pair_names, read_pairs};
 pub use row_writer::{RowWriter, write_rows};
 pub use selection_table::{selected_features_table, selection_table};
 pub use spool::{SpooledData, SpooledRows, spool_data};
-pub use table::{Cell, Table, read_table_csv, read_table_csv_from, write_table_csv};
-pub use table_parquet::write_table_parquet;
+pub use table::{Cell, Table, read_table, read_table_csv, read_table_csv_from, write_table_csv};
+pub use table_parquet::{read_table_parquet, write_table_parquet};
 pub use tables_in::{SelectedFeature, read_agreement, read_selected_features, read_selection_path};
 
 /// Runs the README's example as a test.

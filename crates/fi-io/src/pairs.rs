@@ -7,7 +7,7 @@ use ndarray::Array2;
 use regex::Regex;
 
 use crate::error::{Error, Result};
-use crate::table::{Cell, Table, read_table_csv};
+use crate::table::{Cell, Table, read_table};
 
 /// Finds the two members in names such as `Left_Ankle.x_acc|Right_Wrist.z_gyro`: what stands
 /// before the first of `. : /` on both sides of `|`, `~`, `×` or `--`.
@@ -70,7 +70,7 @@ impl PairScores {
     }
 }
 
-/// Reads pair scores from a CSV file of one of three kinds:
+/// Reads pair scores from a CSV or Parquet file of one of three kinds:
 ///
 /// ```text
 /// feature_a,feature_b,importance    one score per pair
@@ -92,7 +92,7 @@ pub fn read_pairs(
 ) -> Result<PairScores> {
     let path = path.as_ref();
     let file = path.display().to_string();
-    let table = read_table_csv(path)?;
+    let table = read_table(path)?;
     if let (Some(a), Some(b), Some(score)) =
         (table.column("feature_a"), table.column("feature_b"), table.column("importance"))
     {

@@ -5,8 +5,10 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::atomic::write_atomic;
+use crate::data::is_parquet;
 use crate::error::{Error, Result};
 use crate::records::Records;
+use crate::table_parquet::read_table_parquet;
 
 /// A table with named columns.
 ///
@@ -163,6 +165,17 @@ pub fn write_table_csv(path: impl AsRef<Path>, table: &Table) -> Result<()> {
     let path = path.as_ref();
     let bytes = table.to_csv(&path.display().to_string())?;
     write_atomic(path, |file| file.write_all(&bytes))
+}
+
+/// Reads a table of results, told apart by its name: [`read_table_parquet`], else
+/// [`read_table_csv`].
+///
+/// # Errors
+///
+/// As for these.
+pub fn read_table(path: impl AsRef<Path>) -> Result<Table> {
+    let path = path.as_ref();
+    if is_parquet(path) { read_table_parquet(path) } else { read_table_csv(path) }
 }
 
 /// Reads a CSV file with a header as a table: empty cells are [`Cell::Empty`], cells that read

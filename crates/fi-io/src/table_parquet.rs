@@ -14,6 +14,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{Type, TypePtr};
 
 use crate::atomic::write_atomic;
+use crate::data_parquet::{ParquetFile, Values};
 use crate::error::{Error, Result};
 use crate::table::{Cell, Table};
 
@@ -80,6 +81,41 @@ pub fn write_table_parquet(path: impl AsRef<Path>, table: &Table) -> Result<()> 
         writer.close().map_err(std::io::Error::other)?;
         Ok(())
     })
+}
+
+/// Reads a Parquet file as a table: null and NaN are [`Cell::Empty`], whole numbers
+/// [`Cell::Integer`], as a CSV file of the same cells is read.
+///
+/// # Errors
+///
+/// [`Error::System`]; [`Error::Content`] for what is no table of numbers and text.
+pub fn read_table_parquet(path: impl AsRef<Path>) -> Result<Table> {
+    let file = ParquetFile::open(path.as_ref())?;
+    let mut table = Table::new(file.names().to_vec());
+    let columns: Vec<usize> = (0..table.columns.len()).collect();
+    file.read(&columns, GROUP_ROWS, |range, block| {
+        let first = table.rows.len();
+        table.rows.extend(range.map(|_| Vec::with_capacity(columns.len())));
+        for values in block {
+            let cells: Box<dyn Iterator<Item = Cell>> = match values {
+                Values::Numbers(numbers) => Box::new(numbers.into_iter().map(cell)),
+                Values::Text(texts) => Box::new(texts.into_iter().map(Cell::from)),
+            };
+            table.rows[first..].iter_mut().zip(cells).for_each(|(row, cell)| row.push(cell));
+        }
+        Ok(())
+    })?;
+    Ok(table)
+}
+
+fn cell(number: f64) -> Cell {
+    // All whole numbers below this are different as f64.
+    const EXACT: f64 = (1_u64 << 53) as f64;
+    match number {
+        x if x.is_nan() => Cell::Empty,
+        x if x.fract() == 0.0 && x.abs() < EXACT => Cell::Integer(x as i64),
+        x => Cell::Number(x),
+    }
 }
 
 fn unwritable(file: &str, error: &ParquetError) -> Error {

@@ -1,4 +1,4 @@
-//! Tables of agreement and of selections, read back.
+//! Tables of agreement and of selections, read back from CSV or Parquet.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use fi_core::selection::PathRow;
 use ndarray::Array2;
 
 use crate::error::{Error, Result};
-use crate::table::{Cell, Table, read_table_csv};
+use crate::table::{Cell, Table, read_table};
 
 /// A table whose cells say where they are wrong.
 struct Source {
@@ -16,7 +16,7 @@ struct Source {
 
 impl Source {
     fn read(path: &Path) -> Result<Self> {
-        let source = Self { file: path.display().to_string(), table: read_table_csv(path)? };
+        let source = Self { file: path.display().to_string(), table: read_table(path)? };
         if source.table.rows.is_empty() {
             return Err(source.fails("there is only a header, there must be a line"));
         }

@@ -147,8 +147,8 @@ fn a_models_categories_number_the_text() {
         let text = read_rows(&file, options).unwrap_err().to_string();
         text.split_once("column ").unwrap().1.to_owned()
     };
-    let unknown = "`kind`: row 2: the model does not know the category `c`, write null where it is \
-                   missing";
+    let unknown = "`kind`: row 2: the model does not know the category `c`, only `a`, `b`; leave the \
+                   cell empty (null) where it is missing";
     assert_eq!(sentence(&known(&["a", "b"])), unknown);
     let none = DataOptions { features: features.clone(), ..DataOptions::default() };
     let undefined = "`kind`: the column holds text, but the model does not say which number each \

@@ -4,7 +4,7 @@
 
 use fi_core::{Estimand, Importance, Interval, Replicate, Target, Warning};
 use fi_io::{
-    Cell, CsvOptions, Provenance, Table, importance_rows, read_csv, read_importance_csv,
+    Cell, CsvOptions, Provenance, Table, importance_rows, read_csv, read_importance,
     read_importance_json, read_npy_1d, read_npy_2d, read_npy_3d, read_table_csv,
     write_importance_csv, write_importance_json, write_npy, write_table_csv,
 };
@@ -105,7 +105,7 @@ proptest! {
                 row.metric = None;
             }
         }
-        let back = read_importance_csv(&path).unwrap();
+        let back = read_importance(&path).unwrap();
         prop_assert!(same(&back, &expected), "{back:#?}\n{expected:#?}");
     }
 
@@ -248,7 +248,7 @@ fn no_file_cut_off_anywhere_or_with_one_wrong_byte_makes_us_panic() {
             std::fs::write(path("damaged"), &bytes).unwrap();
             let damaged = path("damaged");
             match name {
-                "i.csv" => drop(read_importance_csv(&damaged)),
+                "i.csv" => drop(read_importance(&damaged)),
                 "i.json" => drop(read_importance_json(&damaged)),
                 "a.npy" => {
                     let read = read_npy_2d(&damaged);
@@ -291,7 +291,7 @@ fn each_bad_result_gets_its_own_sentence() {
     );
     let csv = |text: &str| {
         std::fs::write(&path, text).unwrap();
-        let message = read_importance_csv(&path).unwrap_err().to_string();
+        let message = read_importance(&path).unwrap_err().to_string();
         message.split_once("`, ").unwrap().1.to_owned()
     };
     assert_eq!(

@@ -65,6 +65,7 @@ fn forest() -> Stored {
         class_names: Some(strings(["red", "green", "μπλε"])),
         scaler: None,
         training_rows: None,
+        categories: vec![("height".to_owned(), strings(["high", "low", "χαμηλό"]))],
     }
 }
 
@@ -81,6 +82,7 @@ fn linear() -> Stored {
         class_names: None,
         scaler: Some(Scaler { mean: vec![1.0, -2.0], scale: vec![0.5, 4.0] }),
         training_rows: Some(RowHashes::new(array![[3.0, 0.0], [1.0, f64::NAN]].view())),
+        categories: Vec::new(),
     }
 }
 
@@ -125,6 +127,7 @@ fn network() -> Stored {
         class_names: None,
         scaler: None,
         training_rows: None,
+        categories: Vec::new(),
     }
 }
 
@@ -161,7 +164,7 @@ fn the_same_models_give_the_committed_bytes() {
     for (name, stored, ..) in models() {
         let path = folder.path().join(name);
         save(&path, &stored).unwrap();
-        let golden = golden(&format!("{name}-4"));
+        let golden = golden(&format!("{name}-5"));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             save(&golden, &stored).unwrap();
         }
@@ -172,7 +175,7 @@ fn the_same_models_give_the_committed_bytes() {
 #[test]
 fn committed_files_load_and_predict_what_they_did() {
     let versions =
-        [1, 2, 3, 4].into_iter().flat_map(|version| models().map(|model| (version, model)));
+        [1, 2, 3, 4, 5].into_iter().flat_map(|version| models().map(|model| (version, model)));
     for (version, (name, stored, rows, predictions)) in versions {
         let name = format!("{name}-{version}");
         let loaded = load(&golden(&name)).unwrap();
@@ -182,6 +185,8 @@ fn committed_files_load_and_predict_what_they_did() {
         assert_eq!(loaded.scaler, stored.scaler, "{name}");
         let training_rows = stored.training_rows.filter(|_| version >= 4);
         assert_eq!(loaded.training_rows, training_rows, "{name}");
+        let categories = if version >= 5 { stored.categories } else { Vec::new() };
+        assert_eq!(loaded.categories, categories, "{name}");
         // Everything else too: covers, standard errors, training history.
         match (loaded.model, stored.model) {
             (Fitted::Trees(loaded), Fitted::Trees(made)) => assert_eq!(loaded, made),
@@ -195,7 +200,7 @@ fn committed_files_load_and_predict_what_they_did() {
 #[test]
 fn committed_files_say_their_version() {
     for (name, version) in
-        models().iter().flat_map(|(name, ..)| [1, 2, 3, 4].map(|version| (name, version)))
+        models().iter().flat_map(|(name, ..)| [1, 2, 3, 4, 5].map(|version| (name, version)))
     {
         let bytes = std::fs::read(golden(&format!("{name}-{version}"))).unwrap();
         assert_eq!(bytes[..12], [&b"fi\0model"[..], &[version, 0, 0, 0]].concat(), "{name}");
@@ -265,6 +270,7 @@ fn layers() -> [(&'static str, Stored); 2] {
         class_names: None,
         scaler: None,
         training_rows: None,
+        categories: Vec::new(),
     };
     [
         ("text", stored(Input::Tokens { steps: 3, vocabulary: 3 }, text)),
@@ -276,14 +282,14 @@ fn layers() -> [(&'static str, Stored); 2] {
 fn every_kind_of_layer_keeps_its_bytes() {
     let folder = tempfile::tempdir().unwrap();
     for (name, stored) in layers() {
-        let (path, newest) = (folder.path().join(name), golden(&format!("{name}-4")));
+        let (path, newest) = (folder.path().join(name), golden(&format!("{name}-5")));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             save(&newest, &stored).unwrap();
         }
         save(&path, &stored).unwrap();
         assert_eq!(std::fs::read(path).unwrap(), std::fs::read(&newest).unwrap(), "{name}");
         let Fitted::Network(made) = stored.model else { panic!("{name} is no network") };
-        for version in [3, 4] {
+        for version in [3, 4, 5] {
             let Fitted::Network(loaded) =
                 load(&golden(&format!("{name}-{version}"))).unwrap().model
             else {

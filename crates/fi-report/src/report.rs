@@ -128,6 +128,8 @@ pub struct Findings {
     pub members: Vec<Vec<usize>>,
     /// The names of the features.
     pub features: Vec<String>,
+    /// Of each feature that was read from text: its categories' names by their numbers.
+    pub categories: Vec<Option<Vec<String>>>,
     /// Their answers, printed, where there is a target.
     pub answers: Option<Vec<String>>,
     /// The names of the model's outputs, where they have names.
@@ -218,6 +220,7 @@ impl Report {
             values: rows.view().select(ndarray::Axis(0), &explained),
             members: (0..players.len()).map(|i| players.members(i).to_vec()).collect(),
             features: model.feature_names.clone(),
+            categories: model.category_names(),
             answers: answers(rows, &explained),
             explained,
             answer_names: answer_names(model),

@@ -103,7 +103,11 @@ fn value_of(findings: &Findings, row: usize, player: usize) -> String {
     match findings.members[player][..] {
         [feature] => match findings.values[[row, feature]] {
             value if value.is_nan() => "missing".to_owned(),
-            value => number(value),
+            value => {
+                let names = findings.categories[feature].as_ref();
+                let category = names.and_then(|names| names.get(value as usize));
+                category.cloned().unwrap_or_else(|| number(value))
+            }
         },
         _ => String::new(),
     }

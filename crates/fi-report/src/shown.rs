@@ -37,6 +37,7 @@ pub(crate) fn by_shown_names(findings: &Findings) -> Findings {
     findings.importances.iter_mut().for_each(|importance| shorten(&mut importance.features));
     shorten(&mut findings.attribution.features);
     shorten(&mut findings.features);
+    findings.categories.iter_mut().flatten().for_each(shorten);
     shorten(&mut findings.outputs);
     shorten(&mut findings.answer_names);
     findings.answers.iter_mut().for_each(shorten);

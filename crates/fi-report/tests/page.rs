@@ -29,6 +29,7 @@ fn linear(names: &[&str]) -> Stored {
         class_names: None,
         scaler: None,
         training_rows: None,
+        categories: Vec::new(),
     }
 }
 

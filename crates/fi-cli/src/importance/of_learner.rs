@@ -6,6 +6,7 @@ use super::Command;
 use super::method::Method;
 use crate::data::place;
 use crate::failure::Done;
+use crate::session::Session;
 
 /// What of the rows' differences LOCO estimates and tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -24,8 +25,13 @@ impl Command {
         if self.method == Method::Loco { "first:2" } else { "5" }
     }
 
-    pub(super) fn of_learner(&self, run: &Run<'_>, data: &Dataset) -> Done<Vec<Importance>> {
-        let learner = self.learner.learner()?;
+    pub(super) fn of_learner(
+        &self,
+        session: &Session,
+        run: &Run<'_>,
+        data: &Dataset,
+    ) -> Done<Vec<Importance>> {
+        let learner = session.rehearsal.counter().learner(self.learner.learner()?);
         let folds = self.learner.folds(data, self.default_folds())?;
         let players = self.players(data.feature_names())?;
         let metrics = self.metrics(data, &Metric::LogLoss)?;

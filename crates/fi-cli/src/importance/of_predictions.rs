@@ -136,7 +136,7 @@ impl Command {
             })?;
             return Ok(vec![importance]);
         }
-        let rows = self.data.rows(model)?;
+        let rows = self.data.rows(session, model)?;
         // By the path of a tree nothing is replaced by other rows' values.
         let marginal = shap.is_background_given() || !matches!(model.model, Fitted::Trees(_));
         let warning = if marginal { shap_guard(model, &rows, players)? } else { None };
@@ -152,7 +152,7 @@ impl Command {
         model: &Stored,
         players: &Players,
     ) -> Done<Vec<Importance>> {
-        let data = self.data.to_score(model)?;
+        let data = self.data.to_score(session, model)?;
         let metrics = self.metrics(&data, &Metric::Accuracy)?;
         let trees = self.trees(model)?;
         let (run, repeats) = (session.run(), self.repeats());
@@ -168,7 +168,7 @@ impl Command {
         model: &Stored,
         players: Players,
     ) -> Done<Vec<Importance>> {
-        let data = self.data.to_score(model)?;
+        let data = self.data.to_score(session, model)?;
         let warnings = of_scored_rows(model, &data, &players, true)?;
         let view = Swappable::new(model, &model.feature_names, players, &[data.rows()])?;
         let metrics = self.metrics(&data, &Metric::LogLoss)?;
@@ -222,7 +222,7 @@ impl Command {
         )
     }
 
-    fn permutation_settings(&self) -> Permutation {
+    pub(super) fn permutation_settings(&self) -> Permutation {
         Permutation {
             n_repeats: self.repeats(),
             confidence: self.confidence(),
@@ -233,6 +233,7 @@ impl Command {
 
     pub(super) fn conditional_permutation(
         &self,
+        session: &Session,
         run: &Run<'_>,
         model: &Stored,
         data: &Dataset,
@@ -244,7 +245,7 @@ impl Command {
             confidence: self.confidence(),
             ..ConditionalPermutation::default()
         };
-        let others = match self.shap.background(model, &self.data)? {
+        let others = match self.shap.background(session, model, &self.data)? {
             Some(rows) => Some(table_of(model, rows)?),
             None => None,
         };
@@ -273,11 +274,11 @@ impl Command {
         model: &Stored,
         players: Players,
     ) -> Done<Vec<Importance>> {
-        let data = self.data.to_score(model)?;
+        let data = self.data.to_score(session, model)?;
         let metrics = self.metrics(&data, &Metric::LogLoss)?;
         let args = &self.removal;
         let warnings = of_scored_rows(model, &data, &players, !args.is_conditional())?;
-        let background = if let Some(rows) = self.shap.background(model, &self.data)? {
+        let background = if let Some(rows) = self.shap.background(session, model, &self.data)? {
             rows
         } else {
             session.note("The rows of --data are the background; --background names others.");
@@ -347,7 +348,8 @@ pub(crate) fn of_scored_rows(
 pub(crate) fn table_of(model: &Stored, rows: Array2<f64>) -> Done<Dataset> {
     let target = Target::Values(vec![0.0; rows.nrows()]);
     let names = model.feature_names.iter().cloned();
-    Ok(Dataset::new(rows, target)?.with_feature_names(names)?)
+    let data = Dataset::new(rows, target)?.with_feature_names(names)?;
+    Ok(data.with_category_names(model.category_names())?)
 }
 
 /// The same of dependence alone, where rows have no target.

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests may fail the test")]
 
 mod black_box;
+mod categories;
 mod command;
 #[path = "../desk/mod.rs"]
 mod desk;
+mod dry_run;
+mod hostile;
 mod large;
 mod methods;
 mod networks;

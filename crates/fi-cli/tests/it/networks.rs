@@ -27,7 +27,7 @@ fn desk() -> Desk {
 
 impl Desk {
     fn features(&self, file: &str) -> Vec<(String, f64)> {
-        let rows = fi_io::read_importance_csv(self.path(file)).unwrap();
+        let rows = fi_io::read_importance(self.path(file)).unwrap();
         rows.into_iter().map(|row| (row.feature, row.importance)).collect()
     }
 }

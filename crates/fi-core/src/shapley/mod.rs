@@ -190,6 +190,7 @@ pub fn cost(
     let at_once = TASK_ROWS.max(game.cost());
     Ok(estimator.n_evaluations(&game).map(|of_row| Cost {
         n_evaluations: of_row.saturating_mul(n_rows as u64),
+        n_trainings: 0,
         // Values and standard errors, as answers and as arrays.
         n_bytes: bytes(&[n_rows, n_outputs, players.len(), 4]),
         n_bytes_per_thread: bytes(&[at_once, model.n_features() + n_outputs]),

@@ -115,8 +115,15 @@ fn each_bad_file_gets_its_own_sentence() {
         ("\n\na,y\n\"1\",\"2\n\n\"\n3", "`t.csv`, line 7: the line has 1 cells, the header has 2"),
         (
             "a,city,y\n1,2,3\n2,Berlin,3\n",
-            "`t.csv`, line 3, column `city`: `Berlin` is not a number, write numbers or leave the \
-             column out with `drop`",
+            "`t.csv`, line 3, column `city`: `Berlin` is not a number, but cells above are: write a \
+             number, leave the column out with `drop`, or name it as `categorical` to take all its \
+             cells as text",
+        ),
+        (
+            "a,city,y\n1,,3\n1,Berlin,3\n2,2,3\n",
+            "`t.csv`, line 4, column `city`: `2` is a number, but cells above hold text: write a \
+             text, leave the cell empty, or name the column as `categorical` to take all its cells \
+             as text",
         ),
         (
             "a,y\n-inf,3\n",
@@ -139,6 +146,51 @@ fn each_bad_file_gets_its_own_sentence() {
     }
     let long = format!("a,y\n{},1\n", "z".repeat(5000));
     assert!(problem(&long, &none).len() < 200);
+}
+
+#[test]
+fn text_is_categories_in_alphabetical_order() {
+    let text = "city,size,y\nRome,1,0.5\n,2,1.5\n Berlin ,3,2.5\nRome,NA,3.5\n";
+    let data = plain(text);
+    assert_eq!(data.category_names(0), Some(&["Berlin".to_owned(), "Rome".to_owned()][..]));
+    assert_eq!((data.categorical(), data.category_names(1)), (&[0][..], None));
+    let codes = data.rows().column(0).to_vec();
+    assert_eq!((codes[0], codes[2], codes[3], codes[1].is_nan()), (1.0, 0.0, 1.0, true));
+    // A model's numbers, whatever the order.
+    let known = |names: &[&str]| CsvOptions {
+        features: Some(vec!["size".to_owned(), "city".to_owned()]),
+        target: column("y"),
+        categories: vec![("city".to_owned(), names.iter().map(|&name| name.into()).collect())],
+        ..CsvOptions::default()
+    };
+    let data = read(text, &known(&["Rome", "Oslo", "Berlin"])).unwrap();
+    assert_eq!(data.feature_names(), ["size", "city"]);
+    assert_eq!((data.rows()[[0, 1]], data.rows()[[2, 1]]), (0.0, 2.0));
+    assert_eq!(data.category_names(1).unwrap().len(), 3);
+    assert_eq!(
+        problem(text, &known(&["Berlin", "Oslo"])),
+        "`t.csv`, line 2, column `city`: the model does not know the category `Rome`, only \
+         `Berlin`, `Oslo`; leave the cell empty (null) where it is missing"
+    );
+    let unnumbered = CsvOptions { categories: Vec::new(), ..known(&[]) };
+    assert_eq!(
+        problem(text, &unnumbered),
+        "`t.csv`, line 2, column `city`: `Rome` is text, but the model does not say which number \
+         each category has: write the numbers that it was trained on"
+    );
+}
+
+#[test]
+fn a_column_called_categorical_may_mix_numbers_and_text() {
+    let options = CsvOptions { categorical: vec!["kind".to_owned()], ..CsvOptions::default() };
+    let data = read("kind,y\n10,0.5\n9,1.5\nA,2.5\n10,3.5\n", &options).unwrap();
+    assert_eq!(data.category_names(0).unwrap(), ["10", "9", "A"]);
+    assert_eq!(data.rows().column(0).to_vec(), [0.0, 1.0, 2.0, 0.0]);
+    // Numbers alone stay the numbers that they are.
+    let data = read("kind,y\n10,0.5\n9.0,1.5\n,2.5\n10,3.5\n", &options).unwrap();
+    assert_eq!(data.category_names(0), None);
+    assert_eq!(data.rows().column(0).to_vec()[..2], [10.0, 9.0]);
+    assert!(data.rows()[[2, 0]].is_nan());
 }
 
 #[test]

@@ -127,6 +127,7 @@ pub fn catboost(bytes: &[u8]) -> Result<Stored, Problem> {
         class_names,
         scaler: None,
         training_rows: None,
+        categories: Vec::new(),
     };
     stored.validate()?;
     Ok(stored)

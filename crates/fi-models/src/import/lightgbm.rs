@@ -21,7 +21,8 @@ use block::Block;
 /// double precision (after values up to 1e-35 in size became 0), missing values go as the split's missing type says (`None`: as 0 would;
 /// `Zero`: so do values up to 1e-35 in size; `NaN`), and the categories of a split go left,
 /// where a value is cut to a whole number. A column of categories must hold LightGBM's own whole
-/// numbers: what the data set had, or the codes of the pandas category.
+/// numbers: what the data set had, or the codes of the pandas category, whose names are kept
+/// where they are text ([`Stored::categories`]).
 ///
 /// ```text
 /// Tree::id        of a leaf: LightGBM's leaf index (`pred_leaf`); of a split: its split index
@@ -108,10 +109,48 @@ pub fn lightgbm(bytes: &[u8]) -> Result<Stored, Problem> {
         }
     }
     let model = Trees::new(builder.build()?, link)?.into();
-    let feature_names = header.feature_names.into_iter().map(String::from).collect();
-    let stored = Stored { model, feature_names, class_names, scaler: None, training_rows: None };
+    let feature_names = header.feature_names.iter().copied().map(String::from).collect();
+    let categories = categories(&mut lines, &header)?;
+    let (scaler, training_rows) = (None, None);
+    let stored = Stored { model, feature_names, class_names, scaler, training_rows, categories };
     stored.validate()?;
     Ok(stored)
+}
+
+/// The names of categories that a pandas data frame held as text: behind the trees, a list for each
+/// categorical column. None where it cannot be told which column a list is of.
+fn categories(
+    lines: &mut Lines<'_>,
+    header: &Header<'_>,
+) -> Result<Vec<(String, Vec<String>)>, Problem> {
+    // `[0:1]` is a range, `0:1:2` are categories, and `none` never changed.
+    let of_categories = |(_, info): &(&&str, &&str)| !info.starts_with('[') && **info != "none";
+    let features: Vec<&str> = header
+        .feature_names
+        .iter()
+        .zip(&header.feature_infos)
+        .filter(of_categories)
+        .map(|(name, _)| *name)
+        .collect();
+    while let Some(line) = lines.next_filled()? {
+        let Some(text) = line.strip_prefix("pandas_categorical:") else { continue };
+        let Ok(Some(lists)) = serde_json::from_str::<Option<Vec<Vec<serde_json::Value>>>>(text)
+        else {
+            break;
+        };
+        if lists.len() != features.len() {
+            break;
+        }
+        // Numbers are looked up by themselves and not by a name.
+        let name = |value: serde_json::Value| value.as_str().map(str::to_owned);
+        let names = lists.into_iter().map(|list| list.into_iter().map(name).collect());
+        let named = features
+            .iter()
+            .zip(names)
+            .filter_map(|(feature, names): (_, Option<_>)| Some(((*feature).to_owned(), names?)));
+        return Ok(named.collect());
+    }
+    Ok(Vec::new())
 }
 
 /// One tree, and what its block said about it.
@@ -124,6 +163,8 @@ struct TreeParts {
 /// What stands before the first tree.
 struct Header<'a> {
     feature_names: Vec<&'a str>,
+    /// What each feature held in training: a range, or the numbers of categories.
+    feature_infos: Vec<&'a str>,
     objective: Option<&'a str>,
     trees_per_round: usize,
     averages: bool,
@@ -137,7 +178,7 @@ impl<'a> Header<'a> {
         if first != Some("tree") {
             return damaged("it does not start with the line `tree`".into());
         }
-        let (mut version, mut names, mut objective) = (None, None, None);
+        let (mut version, mut names, mut infos, mut objective) = (None, None, "", None);
         let (mut last_feature, mut trees_per_round, mut sizes) = (None, None, None);
         let mut averages = false;
         while let Some(line) = lines.peek_filled()? {
@@ -149,12 +190,13 @@ impl<'a> Header<'a> {
             match key {
                 "version" => version = Some(value),
                 "feature_names" => names = Some(value),
+                "feature_infos" => infos = value,
                 "objective" => objective = Some(value),
                 "max_feature_idx" => last_feature = Some(value),
                 "num_tree_per_iteration" => trees_per_round = Some(value),
                 "tree_sizes" => sizes = Some(value),
                 "average_output" => averages = true,
-                // Numbers of classes, ranges of features, constraints: told by the trees.
+                // Numbers of classes, constraints: told by the trees.
                 _ => {}
             }
         }
@@ -190,7 +232,8 @@ impl<'a> Header<'a> {
             ));
         }
         let n_trees = sizes.map(|sizes| sizes.split_ascii_whitespace().count());
-        Ok(Self { feature_names, objective, trees_per_round, averages, n_trees })
+        let feature_infos = infos.split_ascii_whitespace().collect();
+        Ok(Self { feature_names, feature_infos, objective, trees_per_round, averages, n_trees })
     }
 }
 

@@ -68,6 +68,7 @@ pub fn onnx(bytes: &[u8]) -> Result<Stored, Problem> {
         class_names,
         scaler: None,
         training_rows: None,
+        categories: Vec::new(),
     };
     stored.validate()?;
     Ok(stored)

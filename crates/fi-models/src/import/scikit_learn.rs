@@ -62,6 +62,7 @@ pub fn scikit_learn(bytes: &[u8]) -> Result<Stored, Problem> {
         class_names,
         scaler: None,
         training_rows: None,
+        categories: Vec::new(),
     };
     stored.validate()?;
     Ok(stored)

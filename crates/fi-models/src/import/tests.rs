@@ -34,6 +34,7 @@ fn the_contents_decide_and_not_the_name() {
         class_names: None,
         scaler: None,
         training_rows: None,
+        categories: Vec::new(),
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.json");

@@ -21,7 +21,7 @@ use crate::standardize::Scaler;
 use crate::tree::Trees;
 
 const MAGIC: &[u8; 8] = b"fi\0model";
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 /// The header's length: magic, version, length of the payload, checksum.
 pub(super) const HEADER: usize = 8 + 4 + 8 + 32;
 /// The largest payload.
@@ -43,6 +43,8 @@ struct Payload<'a> {
     scaler: Option<&'a Scaler>,
     /// Since version 4.
     training_rows: Option<&'a RowHashes>,
+    /// Since version 5.
+    categories: &'a [(String, Vec<String>)],
 }
 
 #[derive(Serialize)]
@@ -52,7 +54,7 @@ enum Kind<'a> {
     Network(&'a Network),
 }
 
-/// What is read, owned; the same layout as [`Payload`] without what version 4 added.
+/// What is read, owned; the same layout as [`Payload`] without what versions 4 and 5 added.
 #[derive(Deserialize)]
 struct OwnedPayload<T, N> {
     model: OwnedKind<T, N>,
@@ -85,6 +87,7 @@ pub(super) fn encode(stored: &Stored) -> Result<Vec<u8>, Error> {
         class_names: stored.class_names.as_deref(),
         scaler: stored.scaler.as_ref(),
         training_rows: stored.training_rows.as_ref(),
+        categories: &stored.categories,
     };
     let payload = encode_to_vec(&payload, config::standard()).map_err(fi_core::Error::model)?;
     if payload.len() > LARGEST {
@@ -151,13 +154,19 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Stored, Problem> {
         1 => decode_payload::<OwnedPayload<_, _>>(payload)?.with(trees, network),
         2 => decode_payload::<OwnedPayload<_, _>>(payload)?.with(Ok, network),
         3 => decode_payload::<OwnedPayload<_, _>>(payload)?.with(Ok, Ok),
-        _ => {
-            let (model, training_rows): (OwnedPayload<Trees, Network>, Option<RowHashes>) =
-                decode_payload(payload)?;
+        4 => {
+            let (model, training_rows): (Newest, _) = decode_payload(payload)?;
             Ok(Stored { training_rows, ..model.with(Ok, Ok)? })
+        }
+        _ => {
+            let (model, training_rows, categories): (Newest, _, _) = decode_payload(payload)?;
+            Ok(Stored { training_rows, categories, ..model.with(Ok, Ok)? })
         }
     }
 }
+
+/// Today's models, without what versions 4 and 5 added.
+type Newest = OwnedPayload<Trees, Network>;
 
 impl<T, N> OwnedPayload<T, N> {
     /// The model, once today's trees and networks have been made of those in the file.
@@ -172,7 +181,8 @@ impl<T, N> OwnedPayload<T, N> {
             OwnedKind::Network(found) => Fitted::Network(network(found)?),
         };
         let Self { feature_names, class_names, scaler, .. } = self;
-        Ok(Stored { model, feature_names, class_names, scaler, training_rows: None })
+        let (training_rows, categories) = (None, Vec::new());
+        Ok(Stored { model, feature_names, class_names, scaler, training_rows, categories })
     }
 }
 

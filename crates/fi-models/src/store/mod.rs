@@ -7,15 +7,16 @@
 //! ```text
 //! offset  length  what
 //!      0       8  `fi` NUL `model`
-//!      8       4  version of the format, little endian: 4; 1 to 3 are read as well
+//!      8       4  version of the format, little endian: 5; 1 to 4 are read as well
 //!     12       8  length of the payload, little endian
 //!     20      32  SHA-256 of the 20 bytes before it and the payload behind it
 //!     52          payload: bincode 2 in its standard configuration (integers as little-endian
 //!                 varints, floats as 8 bytes, sequences with their length in front)
 //! ```
 //!
-//! The payload is the model, the names of its features, those of its classes, its scaler, and since
-//! version 4 the fingerprints of its training rows, each but the first two only if there are any.
+//! The payload is the model, the names of its features, those of its classes, its scaler, since
+//! version 4 the fingerprints of its training rows, each but the first two only if there are any,
+//! and since version 5 a list of features that were read from text, with their categories' names.
 //!
 //! A file may come from anyone: its length is compared with its header before anything is read,
 //! decoding is bounded, bytes left over are refused, and a decoded model is checked like one
@@ -56,6 +57,9 @@ pub struct Stored {
     /// known: [`seen_rows`](fi_core::guards::seen_rows) finds them in a test. They tell whoever has
     /// the file *and* a row whether the row was among them; set `None` if that must stay secret.
     pub training_rows: Option<RowHashes>,
+    /// Features that were read from text, and the names of their categories by their numbers: what
+    /// data to predict must be read by.
+    pub categories: Vec<(String, Vec<String>)>,
 }
 
 /// Why a model could not be stored or read.
@@ -143,10 +147,21 @@ impl Stored {
         };
         let feature_names = data.feature_names().to_vec();
         let training_rows = Some(RowHashes::new(data.rows()));
-        let stored =
-            Self { model: model.into(), feature_names, class_names, scaler, training_rows };
+        let named = |(feature, name): (usize, &String)| {
+            Some((name.clone(), data.category_names(feature)?.to_vec()))
+        };
+        let categories = feature_names.iter().enumerate().filter_map(named).collect();
+        let model = model.into();
+        let stored = Self { model, feature_names, class_names, scaler, training_rows, categories };
         stored.validate()?;
         Ok(stored)
+    }
+
+    /// Of each feature: its categories' names by their numbers, if it was read from text.
+    pub fn category_names(&self) -> Vec<Option<Vec<String>>> {
+        let named = |feature| self.categories.iter().find(|(name, _)| name == feature);
+        let names = |feature| named(feature).map(|(_, names)| names.clone());
+        self.feature_names.iter().map(names).collect()
     }
 
     /// Whether model, names and scaler fit together.
@@ -180,6 +195,23 @@ impl Stored {
         if let Some(rows) = &self.training_rows {
             rows.validate()?;
             require_shape("a training row", &[n_features], &[rows.n_features()])?;
+        }
+        for (i, (feature, categories)) in self.categories.iter().enumerate() {
+            let twice = self.categories[..i].iter().any(|(other, _)| other == feature);
+            if twice || !names.contains(feature) {
+                return Err(fi_core::Error::Data(format!(
+                    "categories are named for `{feature}`, which is no feature of the model, or \
+                     named twice"
+                )));
+            }
+            let mut sorted: Vec<&String> = categories.iter().collect();
+            sorted.sort_unstable();
+            if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+                return Err(fi_core::Error::Data(format!(
+                    "two categories of `{feature}` are called `{}`, give every one its own name",
+                    pair[0]
+                )));
+            }
         }
         Ok(())
     }
@@ -220,8 +252,9 @@ impl Model for Stored {
 /// let model = LinearModel::new(array![[2.0]], array![1.0], Scores::Values)?;
 /// let feature_names = vec!["width".to_owned()];
 /// let (class_names, scaler, training_rows) = (None, None, None);
+/// let (model, categories) = (model.into(), Vec::new());
 /// let stored =
-///     Stored { model: model.into(), feature_names, class_names, scaler, training_rows };
+///     Stored { model, feature_names, class_names, scaler, training_rows, categories };
 /// save("width.fi".as_ref(), &stored)?;
 /// assert_eq!(load("width.fi".as_ref())?.feature_names, ["width"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -28,6 +28,7 @@ fn linear() -> Stored {
         class_names: None,
         scaler: Some(scaler),
         training_rows: None,
+        categories: Vec::new(),
     }
 }
 
@@ -100,7 +101,7 @@ fn a_file_cut_at_any_byte_is_damaged_and_a_flipped_bit_is_found() {
         let expected = match bit / 8 {
             ..8 => "it is not a model of fi: it does not start with `fi\\0model`",
             // Another version that is known, which the checksum covers.
-            8 if (1..=4).contains(&flipped[8]) => "it is damaged: its checksum does not fit",
+            8 if (1..=5).contains(&flipped[8]) => "it is damaged: its checksum does not fit",
             8..12 => "it has format version",
             12..20 => "it is damaged: its header says that",
             _ => "it is damaged: its checksum does not fit its content",
@@ -112,8 +113,9 @@ fn a_file_cut_at_any_byte_is_damaged_and_a_flipped_bit_is_found() {
 #[test]
 fn a_valid_checksum_does_not_make_a_hostile_file_harmless() {
     let good = codec::encode(&linear()).unwrap();
-    // Versions before 4 end before the fingerprints of rows, of which there are none: one byte.
-    let payload = &good[codec::HEADER..good.len() - 1];
+    // Versions before 4 end before the fingerprints of rows and the names of categories, of which
+    // there are none: one byte each.
+    let payload = &good[codec::HEADER..good.len() - 2];
     // Every flipped bit, resealed: a model that holds together or one sentence, never a crash.
     for bit in 0..payload.len() * 8 {
         let mut flipped = payload.to_vec();
@@ -133,7 +135,7 @@ fn a_valid_checksum_does_not_make_a_hostile_file_harmless() {
     assert!(sentences.iter().any(|sentence| sentence.contains("not in ascending order")));
     let trailing = [payload, &[0]].concat();
     assert!(complaint(&codec::seal(1, &trailing)).contains("1 bytes follow the model"));
-    assert!(complaint(&codec::seal(5, payload)).starts_with("it has format version 5"));
+    assert!(complaint(&codec::seal(6, payload)).starts_with("it has format version 6"));
     // A linear model (variant 1) whose sequence claims 2⁶⁴ − 1 numbers.
     let absurd = [&[1_u8, 1, 253][..], &[255; 8]].concat();
     assert!(complaint(&codec::seal(1, &absurd)).starts_with("it is damaged: "));
@@ -156,6 +158,20 @@ fn a_decoded_model_is_checked_like_one_that_is_made() {
         "it holds no usable model: a training row has shape [1], expected [2]"
     );
     bad.training_rows = None;
+    let colours = |names: [&str; 2]| ("width".to_owned(), names.map(str::to_owned).to_vec());
+    bad.categories = vec![colours(["red", "red"])];
+    assert_eq!(
+        complaint(&codec::encode(&bad).unwrap()),
+        "it holds no usable model: two categories of `width` are called `red`, give every one its \
+         own name"
+    );
+    bad.categories = vec![colours(["red", "blue"]), colours(["red", "blue"])];
+    assert_eq!(
+        complaint(&codec::encode(&bad).unwrap()),
+        "it holds no usable model: categories are named for `width`, which is no feature of the \
+         model, or named twice"
+    );
+    bad.categories.clear();
     bad.feature_names[1] = "width".to_owned();
     let error = save(Path::new("never.fi"), &bad).unwrap_err();
     assert_eq!(
@@ -204,6 +220,7 @@ fn what_cannot_be_written_or_read_is_said() {
         class_names: None,
         scaler: None,
         training_rows: None,
+        categories: Vec::new(),
     };
     let error = save(Path::new("never.fi"), &stored).unwrap_err();
     assert_eq!(
@@ -235,7 +252,7 @@ proptest! {
         let coefficients = Array2::from_shape_vec((n, 1), numbers.clone()).unwrap();
         let model = LinearModel::new(coefficients, Array1::zeros(1), Scores::Values).unwrap();
         let feature_names = (0..n).map(|i| format!("x{i}")).collect();
-        let stored = Stored { model: model.into(), feature_names, class_names: None, scaler: None, training_rows: None };
+        let stored = Stored { model: model.into(), feature_names, class_names: None, scaler: None, training_rows: None, categories: Vec::new() };
         let bytes = codec::encode(&stored).unwrap();
         let Ok(Stored { model: Fitted::Linear(loaded), .. }) = codec::decode(&bytes) else {
             return Err(TestCaseError::fail("not decoded"));

@@ -395,3 +395,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_names_of_pandas_categories_are_kept() {
+    let stump = "Tree=0\nnum_leaves=1\nnum_cat=0\nleaf_value=1\nis_linear=0\nshrinkage=1\n";
+    let named = |infos: &str, lists: &str| {
+        let text = format!(
+            "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=3\n\
+             objective=regression\nfeature_names=s colour n d\nfeature_infos={infos}\n\n{stump}\n\
+             end of trees\n\nparameters:\nend of parameters\n\npandas_categorical:{lists}\n"
+        );
+        lightgbm(text.as_bytes()).unwrap().categories
+    };
+    let lists = r#"[["blue", "green", "red"], [3, 5], ["x", "y"]]"#;
+    let strings = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        named("[-3.9:2.5] -1:1:0:2 0:1 -1:1:0", lists),
+        [
+            ("colour".to_owned(), strings(&["blue", "green", "red"])),
+            ("d".to_owned(), strings(&["x", "y"]))
+        ]
+    );
+    // A column that never changed may be of either kind: nobody knows whose the lists are.
+    assert!(named("[-3.9:2.5] none 0:1 -1:1:0", lists).is_empty());
+    for nothing in ["null", "[]", "{\"a\": 1}", "[[\"a\""] {
+        assert!(named("[0:1] 0:1 0:1 0:1", nothing).is_empty());
+    }
+}

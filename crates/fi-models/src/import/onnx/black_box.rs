@@ -281,6 +281,7 @@ fn finish(mut graph: OnnxGraph, chosen: Chosen, is_regressor: bool) -> Result<St
         class_names: class_names.filter(|names| !names.is_empty()),
         scaler: None,
         training_rows: None,
+        categories: Vec::new(),
     };
     stored.validate()?;
     Ok(stored)

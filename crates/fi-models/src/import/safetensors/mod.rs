@@ -95,6 +95,7 @@ pub fn safetensors(weights: &[u8], layers: &str) -> Result<Stored, Problem> {
         class_names: classes,
         scaler: standardize.map(|standardize| scaler(input, standardize)).transpose()?,
         training_rows: None,
+        categories: Vec::new(),
     };
     stored.validate().map_err(unfit)?;
     Ok(stored)

@@ -96,6 +96,7 @@ pub(super) fn convert_file(mut file: File, n_bytes: usize) -> Result<Stored, Pro
         class_names,
         scaler: None,
         training_rows: None,
+        categories: Vec::new(),
     };
     stored.validate()?;
     Ok(stored)

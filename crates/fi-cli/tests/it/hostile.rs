@@ -1,0 +1,35 @@
+//! Files and pipes that are not what a call hopes for: one sentence each, and an exit code.
+
+use std::fs::OpenOptions;
+use std::process::Stdio;
+
+use crate::desk::Desk;
+
+fn desk() -> Desk {
+    let desk = Desk::with(&["iris.csv"]);
+    desk.done("train tree --data iris.csv --target target --output m.fi");
+    desk
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_mistake() {
+    let desk = desk();
+    for call in ["predict --model m.fi --data iris.csv", "inspect m.fi", "completions bash"] {
+        let mut command = desk.command(call);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{call}");
+        assert!(output.stderr.is_empty(), "{call}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn a_full_disk_is_said() {
+    let desk = desk();
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = desk.command("inspect m.fi").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("fi: stdout cannot be written: No space left"), "{said}");
+}

@@ -185,6 +185,18 @@ impl DataArgs {
         options
     }
 
+    /// A model to use on this table, which names the features of one that has no names for them.
+    pub(crate) fn model(&self, layers: &LayersArg, file: &Path) -> Done<Stored> {
+        let mut model = layers.load(file)?;
+        if let Some(table) = &self.data
+            && let Some(names) =
+                fi_io::names_by_place(table, &self.options(None), &model.feature_names)?
+        {
+            model.feature_names = names;
+        }
+        Ok(model)
+    }
+
     /// The rows of a model's features, for methods that need no target.
     pub(crate) fn rows(&self, model: &Stored) -> Done<Array2<f64>> {
         self.whole()?;
@@ -236,8 +248,9 @@ impl ModelArg {
         std::iter::once(self.model.as_path()).chain(self.layers.layers.as_deref()).collect()
     }
 
-    pub(crate) fn load(&self) -> Done<Stored> {
-        self.layers.load(&self.model)
+    /// The model, to use on this table.
+    pub(crate) fn load(&self, data: &DataArgs) -> Done<Stored> {
+        data.model(&self.layers, &self.model)
     }
 }
 

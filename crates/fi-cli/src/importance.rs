@@ -285,7 +285,7 @@ impl Command {
             let history = self.weights_history.as_deref().unwrap_or(Path::new(""));
             return Ok(Some(vec![self.of_history(history)?]));
         };
-        let model = self.layers.load(path)?;
+        let model = self.data.model(&self.layers, path)?;
         match self.method {
             Method::Permutation => {
                 let players = self.players(&model.feature_names)?;

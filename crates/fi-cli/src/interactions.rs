@@ -134,7 +134,8 @@ impl InteractionsCommand {
     }
 
     fn shap(&self, session: &Session, sink: &Sink<'_>) -> Done {
-        let model = self.layers.load(self.model.as_deref().unwrap_or(Path::new("")))?;
+        let path = self.model.as_deref().unwrap_or(Path::new(""));
+        let model = self.data.model(&self.layers, path)?;
         let rows = self.data.rows(&model)?;
         let players = self.sequence.players(&self.groups, &model.feature_names)?;
         // Trees know the first index alone.
@@ -190,7 +191,7 @@ impl InteractionsCommand {
         let run = session.run();
         let mut warnings = Vec::new();
         let mut found = if let Some(path) = &self.model {
-            let model = self.layers.load(path)?;
+            let model = self.data.model(&self.layers, path)?;
             let players = self.sequence.players(&self.groups, &model.feature_names)?;
             let data = self.data.to_score(&model)?;
             let pairs = self.chosen(&players)?;

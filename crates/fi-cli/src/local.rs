@@ -131,7 +131,7 @@ impl Explain {
     pub(crate) fn run(&self, session: &Session) -> Done {
         let sink = Sink::new(self.output.as_deref(), &["npy", "csv", "parquet"])?;
         self.check()?;
-        let model = self.model.load()?;
+        let model = self.model.load(&self.data)?;
         if self.data.memory.is_some() {
             let (Sink::File { path, extension }, Method::Shap) = (&sink, self.method) else {
                 return Failure::call("--memory is for `fi explain shap` to a file: give --output");

@@ -105,7 +105,7 @@ impl RowArgs {
         title: Option<&str>,
         session: &Session,
     ) -> Done<Figure> {
-        let model = self.layers.load(file)?;
+        let model = self.data.model(&self.layers, file)?;
         let feature = place("feature", self.feature(kind)?, &model.feature_names)?;
         let rows = self.data.rows(&model)?;
         let data = table_of(&model, rows)?;

@@ -55,7 +55,7 @@ impl Report {
             confidence: self.confidence.unwrap_or(default.confidence),
             ..default
         };
-        let model = self.model.load()?;
+        let model = self.model.load(&self.data)?;
         let players = self.sequence.players(&self.groups, &model.feature_names)?;
         let (data, alone);
         let rows = if self.data.target.is_some() {

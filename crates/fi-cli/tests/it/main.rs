@@ -9,6 +9,7 @@ mod desk;
 mod large;
 mod methods;
 mod networks;
+mod peers;
 mod plots;
 mod report;
 

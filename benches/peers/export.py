@@ -1,14 +1,9 @@
-"""scikit-learn's trees as JSON: the snippet of docs/import.md, taken from there."""
+"""scikit-learn's trees as JSON, by docs/guide/export.py."""
 
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-
-def _snippet():
-    text = (Path(__file__).parents[2] / "docs" / "import.md").read_text()
-    section = text[text.index("## scikit-learn") :]
-    return section[section.index("```python") + len("```python") :].split("```", 1)[0]
-
-
-_names = {}
-exec(_snippet(), _names)  # our own document, not a file from outside
-export = _names["export"]
+_spec = spec_from_file_location("_export", Path(__file__).parents[2] / "docs/guide/export.py")
+_module = module_from_spec(_spec)
+_spec.loader.exec_module(_module)
+export = _module.export

@@ -1,4 +1,4 @@
-//! scikit-learn's trees, as the documented snippet exports them.
+//! scikit-learn's trees, as docs/guide/export.py writes them.
 #![no_main]
 
 use fi_models::import::Format;

@@ -1,5 +1,5 @@
-"""Makes crates/fi-models/tests/golden/scikit_learn: small tree models of scikit-learn, exported by
-the snippet of docs/import.md as it stands there, and for each what scikit-learn and shap say of
+"""Makes crates/fi-models/tests/golden/scikit_learn: small tree models of scikit-learn, saved by
+docs/guide/export.py, and for each what scikit-learn and shap say of
 them: predictions, leaves, importances, SHAP values, interactions, interventional SHAP values.
 
 Made with Python 3.12, scikit-learn 1.9.1, shap 0.54.1 and numpy 2.5.5.
@@ -8,7 +8,7 @@ Made with Python 3.12, scikit-learn 1.9.1, shap 0.54.1 and numpy 2.5.5.
 
 import json
 import pathlib
-import re
+import sys
 import warnings
 
 import numpy
@@ -31,14 +31,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "crates/fi-models/tests/golden/scikit_learn"
 N_FEATURES = 5
 warnings.filterwarnings("ignore")
-
-
-def documented_export():
-    text = (ROOT / "docs/import.md").read_text()
-    snippet = re.search(r"```python\n(import json\n.*?)```", text, re.DOTALL).group(1)
-    names = {}
-    exec(snippet, names)
-    return names["export"]
 
 
 def null(array):
@@ -69,7 +61,9 @@ def explained(model, rows, background, probability):
 
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
-    export = documented_export()
+    sys.path.insert(0, str(ROOT / "docs/guide"))
+    from export import export
+
     rng = numpy.random.default_rng(SEED)
     x = rng.normal(size=(160, N_FEATURES)).round(3)
     x[:, 3] = rng.integers(0, 6, size=160) * 2

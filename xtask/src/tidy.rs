@@ -60,19 +60,36 @@ fn rust_problems(name: &str, text: &str) -> Vec<String> {
     problems
 }
 
-/// Relative links of a Markdown file must lead somewhere.
+/// Relative links of a Markdown file must lead somewhere, and to a heading that is there.
 fn link_problems(name: &str, path: &Path, text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     for piece in text.split("](").skip(1) {
-        let target = piece.split([')', ' ', '#']).next().unwrap_or_default();
-        if target.is_empty() || target.contains("://") || target.starts_with("mailto:") {
+        let link = piece.split([')', ' ']).next().unwrap_or_default();
+        if link.is_empty() || link.contains("://") || link.starts_with("mailto:") {
             continue;
         }
-        if path.parent().is_some_and(|folder| !folder.join(target).exists()) {
+        let (target, heading) = link.split_once('#').unwrap_or((link, ""));
+        let file = match path.parent() {
+            Some(folder) if !target.is_empty() => folder.join(target),
+            _ => path.to_owned(),
+        };
+        if !file.exists() {
             problems.push(format!("{name}: the link `{target}` leads nowhere"));
+        } else if !heading.is_empty() && file.extension() == Some("md".as_ref()) {
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            if !text.lines().any(|line| line.starts_with('#') && anchor(line) == heading) {
+                problems.push(format!("{name}: the link `{link}` leads to no heading"));
+            }
         }
     }
     problems
+}
+
+/// What a heading is called in links.
+fn anchor(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim();
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
 /// Every data set is one file, one provenance entry and one registry line.
@@ -126,5 +143,11 @@ mod tests {
             link_problems("README.md", &here, "[x](no-such-file.md) [y](Cargo.toml)"),
             ["README.md: the link `no-such-file.md` leads nowhere"]
         );
+        let text = "[x](CONTRIBUTING.md#golden-numbers) [y](CONTRIBUTING.md#no) [z](#without-code)";
+        assert_eq!(
+            link_problems("README.md", &here, text),
+            ["README.md: the link `CONTRIBUTING.md#no` leads to no heading"]
+        );
+        assert_eq!(anchor("## What is in `a.md`, then?"), "what-is-in-amd-then");
     }
 }

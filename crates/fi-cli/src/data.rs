@@ -216,6 +216,24 @@ impl DataArgs {
         options
     }
 
+    /// A model to use on this table, which names the features of one that has no names for them.
+    pub(crate) fn model(
+        &self,
+        session: &Session,
+        layers: &LayersArg,
+        file: &Path,
+    ) -> Done<Arc<Stored>> {
+        layers.read(session, file, |mut model| {
+            if let Some(table) = &self.data
+                && let Some(names) =
+                    fi_io::names_by_place(table, &self.options(), &model.feature_names)?
+            {
+                model.feature_names = names;
+            }
+            Ok(model)
+        })
+    }
+
     /// The rows of a model's features, for methods that need no target.
     pub(crate) fn rows(&self, session: &Session, model: &Stored) -> Done<Array2<f64>> {
         self.whole()?;
@@ -275,8 +293,9 @@ impl ModelArg {
         std::iter::once(self.model.as_path()).chain(self.layers.layers.as_deref()).collect()
     }
 
-    pub(crate) fn load(&self, session: &Session) -> Done<Arc<Stored>> {
-        self.layers.load(session, &self.model)
+    /// The model, to use on this table.
+    pub(crate) fn load(&self, session: &Session, data: &DataArgs) -> Done<Arc<Stored>> {
+        data.model(session, &self.layers, &self.model)
     }
 }
 
@@ -291,8 +310,18 @@ pub(crate) struct LayersArg {
 impl LayersArg {
     /// A model, with its layers if they are described.
     pub(crate) fn load(&self, session: &Session, model: &Path) -> Done<Arc<Stored>> {
+        self.read(session, model, Ok)
+    }
+
+    /// The same, completed before anybody sees it.
+    fn read(
+        &self,
+        session: &Session,
+        model: &Path,
+        complete: impl FnOnce(Stored) -> Done<Stored>,
+    ) -> Done<Arc<Stored>> {
         let read = || {
-            Ok(match &self.layers {
+            complete(match &self.layers {
                 Some(layers) => fi_models::import::load_with_layers(model, layers)?,
                 None => fi_models::import::load(model)?,
             })

@@ -155,7 +155,7 @@ impl Command {
         n_features: usize,
     ) -> Done<Option<Cost>> {
         let Some(path) = &self.model else { return Ok(Some(of_learner(n_rows, n_features))) };
-        let model = self.layers.load(session, path)?;
+        let model = self.data.model(session, &self.layers, path)?;
         let n_outputs = model.n_outputs();
         Ok(match self.method {
             Method::Permutation => {
@@ -326,7 +326,7 @@ impl Command {
             let history = self.weights_history.as_deref().unwrap_or(Path::new(""));
             return Ok(Some(vec![self.of_history(history)?]));
         };
-        let model = self.layers.load(session, path)?;
+        let model = self.data.model(session, &self.layers, path)?;
         match self.method {
             Method::Permutation => {
                 let players = self.players(&model.feature_names)?;

@@ -152,7 +152,8 @@ impl InteractionsCommand {
 
     /// Hands the pairs out if there is a sink, and says how many rows were predicted.
     fn shap(&self, session: &Session, sink: Option<&Sink<'_>>) -> Done<usize> {
-        let model = self.layers.load(session, self.model.as_deref().unwrap_or(Path::new("")))?;
+        let path = self.model.as_deref().unwrap_or(Path::new(""));
+        let model = self.data.model(session, &self.layers, path)?;
         let rows = self.data.rows(session, &model)?;
         let players = self.sequence.players(&self.groups, &model.feature_names)?;
         // Trees know the first index alone.
@@ -214,7 +215,7 @@ impl InteractionsCommand {
         let run = session.run();
         let mut warnings = Vec::new();
         let mut found = if let Some(path) = &self.model {
-            let model = self.layers.load(session, path)?;
+            let model = self.data.model(session, &self.layers, path)?;
             let players = self.sequence.players(&self.groups, &model.feature_names)?;
             let data = self.data.to_score(session, &model)?;
             let pairs = self.chosen(&players)?;

@@ -105,7 +105,7 @@ impl Explain {
 
     /// What the library knows of the cost for so many rows.
     fn cost(&self, session: &Session, n_rows: usize) -> Done<Option<Cost>> {
-        let model = self.model.load(session)?;
+        let model = self.model.load(session, &self.data)?;
         let players = self.sequence.players(&self.groups, &model.feature_names)?;
         if self.method == Method::Shap
             && let Some(cost) = self.shap.cost(session, &model, &self.data, &players, n_rows)?
@@ -150,12 +150,12 @@ impl Explain {
         self.check()?;
         if self.dry_run.dry_run {
             let work = || {
-                let model = self.model.load(session)?;
+                let model = self.model.load(session, &self.data)?;
                 Ok(Some(self.attribution(session, &model)?.n_evaluations))
             };
             return dry_run(session, |n_rows, _| self.cost(session, n_rows), work);
         }
-        let model = self.model.load(session)?;
+        let model = self.model.load(session, &self.data)?;
         if self.data.memory.is_some() {
             let (Sink::File { path, extension }, Method::Shap) = (&sink, self.method) else {
                 return Failure::call("--memory is for `fi explain shap` to a file: give --output");

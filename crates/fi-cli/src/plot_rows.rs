@@ -185,7 +185,7 @@ impl RowArgs {
         title: Option<&str>,
         session: &Session,
     ) -> Done<Figure> {
-        let model = self.layers.load(session, file)?;
+        let model = self.data.model(session, &self.layers, file)?;
         let feature = place("feature", self.feature(kind)?, &model.feature_names)?;
         let rows = self.data.rows(session, &model)?;
         let data = table_of(&model, rows)?;

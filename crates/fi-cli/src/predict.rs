@@ -31,7 +31,7 @@ pub(crate) struct Predict {
 impl Predict {
     pub(crate) fn run(&self, session: &Session) -> Done {
         let sink = Sink::new(self.output.as_deref(), &["npy", "csv", "parquet"])?;
-        let model = self.model.load(session)?;
+        let model = self.model.load(session, &self.data)?;
         if self.data.memory.is_some() {
             let Sink::File { path, .. } = sink else {
                 return Failure::call("with --memory predictions go to a file: give --output");

@@ -82,7 +82,7 @@ impl Report {
     }
 
     fn findings(&self, session: &Session, settings: &Settings) -> Done<Findings> {
-        let model = self.model.load(session)?;
+        let model = self.model.load(session, &self.data)?;
         let players = self.sequence.players(&self.groups, &model.feature_names)?;
         let (data, alone);
         let rows = if self.data.target.is_some() {

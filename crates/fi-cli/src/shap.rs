@@ -193,6 +193,12 @@ impl ShapArgs {
                     "--perturbation tree-path takes no --background: leave one out",
                 );
             }
+            (false, None) if !trees.ensemble().statistics().cover => {
+                return Failure::call(
+                    "the model's file does not say how many rows took each branch, which SHAP \
+                     weighs them with if it has no background: give rows with --background",
+                );
+            }
             (false, None) => None,
         };
         let settings = TreeShap {

@@ -6,7 +6,8 @@ use fi_core::{Dataset, Sequence, Target};
 use ndarray::{Array2, Axis};
 
 use crate::data_csv::{
-    CsvOptions, Task, mismatch, number_target, read_csv, read_csv_rows, read_csv_table,
+    CsvOptions, Task, csv_features, feature_columns, mismatch, number_target, read_csv,
+    read_csv_rows, read_csv_table,
 };
 use crate::data_parquet::ParquetFile;
 use crate::error::{Error, Result};
@@ -138,6 +139,57 @@ pub fn read_rows(
         table.take(name)?;
     }
     table.features(options)
+}
+
+/// The names that a table gives to the features of a model that has none of its own (`x0`, `x1`, …),
+/// such as an ONNX graph: those of its columns that are features, in their order.
+///
+/// `None` if the model's features have names, or the file is an array, whose columns have none.
+///
+/// # Errors
+///
+/// If the table has another number of features, or as for [`read_rows`].
+///
+/// # Example
+///
+/// ```
+/// use fi_io::{DataOptions, TargetSource, names_by_place};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("table.csv");
+/// std::fs::write(&path, "age,dose,ill\n30,1.5,yes\n40,2.5,no\n")?;
+/// let target = Some(TargetSource::Column("ill".to_owned()));
+/// let options = DataOptions { target, ..DataOptions::default() };
+/// let model = ["x0".to_owned(), "x1".to_owned()];
+/// assert_eq!(names_by_place(&path, &options, &model)?.unwrap(), ["age", "dose"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn names_by_place(
+    path: impl AsRef<Path>,
+    options: &DataOptions,
+    model: &[String],
+) -> Result<Option<Vec<String>>> {
+    let path = path.as_ref();
+    if !are_places(model) || is_npy(path) {
+        return Ok(None);
+    }
+    let options = CsvOptions { features: None, ..csv_options(path, options)? };
+    let names = if is_parquet(path) {
+        let table = ParquetFile::open(path)?;
+        feature_columns(table.file(), table.names(), &options)?
+    } else {
+        csv_features(path, &options)?
+    };
+    if names.len() != model.len() {
+        let problem = format!(
+            "there are {} feature columns, but the model, whose features have no names, takes {}: \
+             leave the others out with `drop`, the target with `target`",
+            names.len(),
+            model.len()
+        );
+        return Err(Error::content(&path.display().to_string(), problem));
+    }
+    Ok(Some(names))
 }
 
 /// The data set in a Parquet file.

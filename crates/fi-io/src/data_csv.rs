@@ -191,6 +191,23 @@ pub(crate) fn read_csv_table(path: &Path, options: &CsvOptions) -> Result<CsvTab
     })
 }
 
+/// The names of a CSV file's features, of which only the first line is read.
+pub(crate) fn csv_features(path: &Path, options: &CsvOptions) -> Result<Vec<String>> {
+    let file = File::open(path).map_err(|source| Error::read(path, source))?;
+    let name = path.display().to_string();
+    let records = Records::new(file, &name, options.delimiter)?;
+    feature_columns(&name, records.columns(), options)
+}
+
+/// The columns that are features.
+pub(crate) fn feature_columns(
+    file: &str,
+    columns: &[String],
+    options: &CsvOptions,
+) -> Result<Vec<String>> {
+    Ok(names_of(columns, &uses(file, columns, options)?, Use::Feature))
+}
+
 /// Where the features that were asked for stand among the file's.
 pub(crate) fn order(names: &[String], options: &CsvOptions) -> Option<Vec<usize>> {
     let wanted = options.features.as_ref()?;

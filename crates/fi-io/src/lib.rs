@@ -59,7 +59,7 @@ pub use atomic::write_atomic;
 pub use attribution_in::read_attribution;
 pub use checkpoint::{CheckpointFile, read_checkpoint, write_checkpoint};
 pub use comparison::{agreement_table, comparison_report, comparison_table, write_comparison_json};
-pub use data::{DataOptions, TargetSource, read_data, read_names, read_rows};
+pub use data::{DataOptions, TargetSource, names_by_place, read_data, read_names, read_rows};
 pub use data_csv::{CsvOptions, Task, read_csv, read_csv_from, read_csv_rows};
 pub use error::{Error, Result};
 pub use folds::read_folds;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use fi_core::Target;
 use fi_io::{
-    Cell, CsvOptions, DataOptions, Table, TargetSource, Task, read_csv, read_data, read_rows,
-    write_npy, write_table_csv, write_table_parquet,
+    Cell, CsvOptions, DataOptions, Table, TargetSource, Task, names_by_place, read_csv, read_data,
+    read_rows, write_npy, write_table_csv, write_table_parquet,
 };
 use ndarray::Array1;
 use proptest::prelude::*;
@@ -27,6 +27,28 @@ fn drop(columns: &[&str]) -> DataOptions {
 fn complaint(path: &Path, options: &DataOptions) -> String {
     let text = read_data(path, options).unwrap_err().to_string();
     text.replace(&format!("{}/", path.parent().unwrap().display()), "")
+}
+
+#[test]
+fn a_model_without_names_takes_those_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.parquet");
+    let mut table = Table::new(["age", "dose", "room", "ill"].map(str::to_owned).to_vec());
+    table.push([1.0, 2.0, 3.0, 4.0].map(Cell::from));
+    write_table_parquet(&path, &table).unwrap();
+    let target = Some(TargetSource::Column("ill".to_owned()));
+    let options = DataOptions { target: target.clone(), ..drop(&["room"]) };
+    let model = ["x0".to_owned(), "x1".to_owned()];
+    let names = names_by_place(&path, &options, &model).unwrap();
+    assert_eq!(names.unwrap(), ["age", "dose"]);
+    let named = ["dose".to_owned(), "age".to_owned()];
+    assert_eq!(names_by_place(&path, &options, &named).unwrap(), None);
+    assert_eq!(names_by_place("none.npy", &options, &model).unwrap(), None);
+    let options = DataOptions { target, ..DataOptions::default() };
+    let problem = names_by_place(&path, &options, &model).unwrap_err().to_string();
+    let sentence = "there are 3 feature columns, but the model, whose features have no names, takes \
+                    2: leave the others out with `drop`, the target with `target`";
+    assert!(problem.ends_with(sentence), "{problem}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! scikit-learn's own numbers from the trees that the documented snippet exported. The files come
+//! scikit-learn's own numbers from the trees that `docs/guide/export.py` wrote. The files come
 //! from `xtask/golden/scikit_learn.py`.
 
 #![expect(clippy::unwrap_used, reason = "what does not fit fails the test")]
@@ -246,7 +246,7 @@ fn what_does_not_hold_together_is_one_sentence() {
         ],
         [
             set("version", 2.into()),
-            "the export has version 2, fi reads 1: export again with the snippet in docs/import.md"
+            "the export has version 2, fi reads 1: export again with docs/guide/export.py"
         ],
         [
             set("loss", "ranking".into()),

@@ -55,7 +55,7 @@ fn a_graph_is_inspected_predicted_and_explained() {
     assert!(table.starts_with("high,low,mid\n") && table.lines().count() == 41, "{table}");
     let scores =
         desk.done(&format!("importance permutation {on} --target kind --repeats 3 --quiet"));
-    assert!(scores.starts_with("log loss") && scores.contains("| x3 "), "{scores}");
+    assert!(scores.starts_with("log loss") && scores.contains("| d "), "{scores}");
     desk.done(&format!("explain shap {on} --drop kind --background d.csv --output s.npy"));
     let (code, text) = sentence(&desk, "importance impurity --model linear.onnx");
     assert!(code == 2 && text.contains("`linear.onnx` is no model of trees"), "{text}");
@@ -63,6 +63,18 @@ fn a_graph_is_inspected_predicted_and_explained() {
     let sentence = "fi: `refused_unknown.onnx` cannot be used as a model of ONNX: it has the \
                     operator `Bogus` of org.example, which fi does not know";
     assert_eq!((code, text.as_str()), (1, sentence));
+}
+
+#[test]
+fn trees_without_covers_are_explained_with_a_background() {
+    let desk = desk();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fi-models/tests/golden/onnx");
+    std::fs::copy(folder.join("forest_regressor.onnx"), desk.path("f.onnx")).unwrap();
+    let call = "explain shap --model f.onnx --data d.csv --drop kind --output s.npy";
+    let said = "fi: the model's file does not say how many rows took each branch, which SHAP \
+                weighs them with if it has no background: give rows with --background";
+    assert_eq!(sentence(&desk, call), (2, said.to_owned()));
+    desk.done(&format!("{call} --background d.csv"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod hostile;
 mod large;
 mod methods;
 mod networks;
+mod peers;
 mod plots;
 mod report;
 

@@ -165,7 +165,7 @@ pub enum Format {
     CatboostBinary,
     /// An ONNX graph.
     Onnx,
-    /// scikit-learn's trees, exported to JSON by the documented snippet.
+    /// scikit-learn's trees, exported to JSON by `docs/guide/export.py`.
     ScikitLearn,
     /// The tensors of a network, whose layers must be described beside them.
     Safetensors,

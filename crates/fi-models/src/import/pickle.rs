@@ -11,12 +11,12 @@ const CATBOOST: &str =
     "load it in Python and write `model.save_model(\"model.json\", format=\"json\")`";
 const SCIKIT_LEARN: &str = "load it in Python and write `open(\"model.onnx\", \
      \"wb\").write(skl2onnx.to_onnx(model, X[:1].astype(\"float32\"), options={\"zipmap\": \
-     False}).SerializeToString())`, or a model of trees by the snippet in docs/import.md";
+     False}).SerializeToString())`, or a model of trees by docs/guide/export.py";
 const TORCH: &str = "load it in Python and write `torch.onnx.export(model.eval(), (X[:3],), \
      \"model.onnx\", dynamic_shapes=({0: torch.export.Dim(\"rows\")},), external_data=False)`, or \
      its `state_dict` by `safetensors.torch.save_file`";
 const ANY: &str = "load it in Python and export the model with its library's own `save_model`, to \
-     ONNX, or scikit-learn's trees with the snippet in docs/import.md";
+     ONNX, or scikit-learn's trees with docs/guide/export.py";
 
 /// Names of modules, and what their models are written by.
 const MODULES: [(&[u8], &str); 5] = [

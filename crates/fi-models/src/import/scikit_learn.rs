@@ -1,6 +1,6 @@
-//! scikit-learn's trees, from the JSON that the snippet in `docs/import.md` writes.
+//! scikit-learn's trees, from the JSON that `docs/guide/export.py` writes.
 //!
-//! A pickle runs code when it is read, so fi reads none. The snippet writes what a fitted model
+//! A pickle runs code when it is read, so fi reads none. The script writes what a fitted model
 //! holds: nodes, thresholds and values in double precision, covers, impurities and gains. With
 //! those every prediction, SHAP value and impurity importance is scikit-learn's own.
 

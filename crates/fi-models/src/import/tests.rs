@@ -55,7 +55,7 @@ fn what_cannot_be_read_is_said_in_a_sentence() {
         ),
         (
             b"\x80\x05\x95",
-            "`FILE` is a Python pickle, which fi never loads because reading one runs code: load it in Python and export the model with its library's own `save_model`, to ONNX, or scikit-learn's trees with the snippet in docs/import.md",
+            "`FILE` is a Python pickle, which fi never loads because reading one runs code: load it in Python and export the model with its library's own `save_model`, to ONNX, or scikit-learn's trees with docs/guide/export.py",
         ),
         (
             b"PK\x03\x04",

@@ -86,8 +86,8 @@ impl Document {
         }
         if document.version != VERSION {
             return Err(Problem::Unsupported(format!(
-                "the export has version {}, fi reads {VERSION}: export again with the snippet in \
-                 docs/import.md",
+                "the export has version {}, fi reads {VERSION}: export again with \
+                 docs/guide/export.py",
                 document.version
             )));
         }

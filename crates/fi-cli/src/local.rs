@@ -38,6 +38,10 @@ enum Method {
     IntegratedGradients,
     /// Networks: the same from rows of --background
     ExpectedGradients,
+    /// Networks: differences from zeros, or from each row of --background (Deep SHAP), handed
+    /// back through the layers
+    #[value(name = "deeplift")]
+    DeepLift,
     /// Networks: relevance handed back through the layers, by the epsilon rule
     Lrp,
 }
@@ -51,6 +55,7 @@ impl Method {
             Self::SmoothGrad => Some(Local::SmoothGrad),
             Self::IntegratedGradients => Some(Local::IntegratedGradients),
             Self::ExpectedGradients => Some(Local::ExpectedGradients),
+            Self::DeepLift => Some(Local::DeepLift),
             Self::Lrp => Some(Local::Lrp),
         }
     }
@@ -98,8 +103,10 @@ impl Explain {
         if let Some(name) = self.lime.given() {
             known(true, name, self.method == Method::Lime)?;
         }
-        let background =
-            matches!(self.method, Method::Shap | Method::Lime | Method::ExpectedGradients);
+        let background = matches!(
+            self.method,
+            Method::Shap | Method::Lime | Method::ExpectedGradients | Method::DeepLift
+        );
         known(self.shap.is_background_given(), "background", background)
     }
 

@@ -5,7 +5,7 @@ use fi_core::{Attribution, Importance, Pooling};
 use fi_io::Cell;
 use fi_models::Fitted;
 use fi_models::network::{
-    self, ExpectedGradients, Explainer, GarsonForm, Gradient, GradientTimesInput,
+    self, DeepLift, ExpectedGradients, Explainer, GarsonForm, Gradient, GradientTimesInput,
     IntegratedGradients, Lrp, Network, SmoothGrad, Viann,
 };
 use fi_models::store::Stored;
@@ -24,6 +24,7 @@ pub(crate) enum Local {
     SmoothGrad,
     IntegratedGradients,
     ExpectedGradients,
+    DeepLift,
     Lrp,
 }
 
@@ -100,21 +101,29 @@ impl NetworkArgs {
         let n_steps = self.steps.unwrap_or(base.n_steps);
         let integrated = IntegratedGradients { n_steps, ..base };
         let lrp = Lrp { epsilon: self.epsilon.unwrap_or(Lrp::default().epsilon) };
-        let expected;
+        let background = background.map(|rows| -> Done<Array2<f64>> {
+            let rows = scaled(model, &rows)?;
+            Ok(match network.behind_embedding()? {
+                Some((embedding, _)) => embedding.rows(rows.view())?,
+                None => rows,
+            })
+        });
+        let background = background.transpose()?;
+        let (expected, deep_lift);
         let explainer: &dyn Explainer = match method {
             Local::Gradient => &gradient,
             Local::GradientXInput => &times_input,
             Local::SmoothGrad => &smooth,
             Local::IntegratedGradients => &integrated,
             Local::Lrp => &lrp,
+            Local::DeepLift => {
+                deep_lift = DeepLift { background };
+                &deep_lift
+            }
             Local::ExpectedGradients => {
                 let Some(background) = background else {
                     return Failure::call("expected-gradients draws from rows: give --background");
                 };
-                let mut background = scaled(model, &background)?;
-                if let Some((embedding, _)) = network.behind_embedding()? {
-                    background = embedding.rows(background.view())?;
-                }
                 let base = ExpectedGradients::new(background);
                 let n_samples = self.samples.unwrap_or(base.n_samples);
                 expected = ExpectedGradients { n_samples, ..base };

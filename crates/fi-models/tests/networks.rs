@@ -5,12 +5,15 @@
 
 use std::path::PathBuf;
 
-use fi_core::{Model, Output};
+use fi_core::{Model, Output, Run};
 use fi_models::Fitted;
 use fi_models::import::{detect, load, load_with_layers, safetensors};
-use fi_models::network::{AnswerScale, Input, Network};
+use fi_models::network::{
+    Activation, AnswerScale, Conv1d, DeepLift, Dense, Explainer, Input, Layer, Network, Padding,
+    Pool,
+};
 use fi_models::store::Stored;
-use ndarray::Array2;
+use ndarray::{Array1, Array2, Array3, Axis};
 use serde_json::Value;
 
 const NAMES: [&str; 17] = [
@@ -145,4 +148,81 @@ fn a_file_is_known_by_its_content_and_asks_for_its_layers() {
     assert!(error.contains("is a model of fi, which holds its own layers"), "{error}");
     let error = load_with_layers(&layers, &layers).unwrap_err().to_string();
     assert!(error.contains("is no model that fi knows"), "{error}");
+}
+
+/// A layer's array, `(n_out, …)` as PyTorch stores it.
+fn array(case: &Value, name: &str) -> Value {
+    case["parameters"][name].clone()
+}
+
+fn dense(case: &Value, place: usize, activation: Activation) -> Layer {
+    let weights = table(&array(case, &format!("{place}.weight"))).reversed_axes();
+    Layer::Dense(Dense {
+        weights,
+        bias: vector(&array(case, &format!("{place}.bias"))),
+        activation,
+    })
+}
+
+fn vector(value: &Value) -> Array1<f64> {
+    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+}
+
+/// The file comes from `xtask/golden/deep_lift.py`.
+#[test]
+fn differences_from_baselines_are_those_of_captum_and_shap() {
+    let golden: Value =
+        serde_json::from_slice(&std::fs::read(path("../deep_lift.json")).unwrap()).unwrap();
+    for case in golden["cases"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let (input, layers) = if name == "conv" {
+            let weights = array(case, "0.weight");
+            let (filters, channels, kernel) = (4, 2, 3);
+            let weights = Array3::from_shape_fn((kernel, channels, filters), |(k, c, f)| {
+                weights[f][c][k].as_f64().unwrap()
+            });
+            let conv = Conv1d {
+                weights,
+                bias: vector(&array(case, "0.bias")),
+                stride: 1,
+                padding: Padding::Valid,
+                activation: Activation::Relu,
+            };
+            let layers = vec![
+                Layer::Conv1d(conv),
+                Layer::Pool(Pool::Max),
+                dense(case, 4, Activation::Linear),
+            ];
+            (Input::Sequence { steps: 6, channels: 2 }, layers)
+        } else {
+            let activation = match name {
+                "relu" => Activation::Relu,
+                "tanh" => Activation::Tanh,
+                "sigmoid" => Activation::Sigmoid,
+                "softplus" => Activation::Softplus,
+                other => panic!("{other}"),
+            };
+            let layers = vec![
+                dense(case, 0, activation),
+                dense(case, 2, activation),
+                dense(case, 4, Activation::Linear),
+            ];
+            (Input::Features(5), layers)
+        };
+        let network = Network::new(input, layers, Output::Margins).unwrap();
+        let rows = table(&case["rows"]);
+        let margins = network.margins(rows.view()).unwrap();
+        assert_close(name, &margins, &table(&case["margins"]), 1e-12);
+        let names: Vec<String> = (0..rows.ncols()).map(|j| format!("x{j}")).collect();
+        let method = DeepLift { background: Some(table(&case["background"])) };
+        let found = method.attribution(&Run::new(0), &network, rows.view(), &names).unwrap();
+        assert_eq!(found.method, "Deep SHAP");
+        for output in 0..2 {
+            let theirs: Vec<Value> =
+                case["values"].as_array().unwrap().iter().map(|row| row[output].clone()).collect();
+            let ours = found.values.index_axis(Axis(1), output).to_owned();
+            // shap divides differences in single precision's manner: by its own threshold.
+            assert_close(name, &ours, &table(&Value::Array(theirs)), 1e-6);
+        }
+    }
 }

@@ -62,6 +62,10 @@ pub(crate) enum Method {
     IntegratedGradients,
     /// Networks: the same from rows of --background
     ExpectedGradients,
+    /// Networks: differences from zeros, or from each row of --background (Deep SHAP), handed
+    /// back through the layers
+    #[value(name = "deeplift")]
+    DeepLift,
     /// Networks: relevance handed back through the layers, by the epsilon rule
     Lrp,
 }
@@ -86,7 +90,11 @@ impl Method {
     pub(crate) fn takes_background(self) -> bool {
         matches!(
             self,
-            Self::Shap | Self::ExpectedGradients | Self::Sage | Self::ConditionalPermutation
+            Self::Shap
+                | Self::ExpectedGradients
+                | Self::DeepLift
+                | Self::Sage
+                | Self::ConditionalPermutation
         )
     }
 
@@ -111,6 +119,7 @@ impl Method {
             Self::SmoothGrad => Some(Local::SmoothGrad),
             Self::IntegratedGradients => Some(Local::IntegratedGradients),
             Self::ExpectedGradients => Some(Local::ExpectedGradients),
+            Self::DeepLift => Some(Local::DeepLift),
             Self::Lrp => Some(Local::Lrp),
             _ => None,
         }

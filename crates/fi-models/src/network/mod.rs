@@ -82,8 +82,8 @@ mod tests;
 
 pub use activation::Activation;
 pub use explain::{
-    ExpectedGradients, Explainer, Gradient, GradientTimesInput, IntegratedGradients, Lrp, Scores,
-    SmoothGrad,
+    DeepLift, ExpectedGradients, Explainer, Gradient, GradientTimesInput, IntegratedGradients, Lrp,
+    Scores, SmoothGrad,
 };
 pub use fit::Epoch;
 pub(crate) use fitted::Parts;

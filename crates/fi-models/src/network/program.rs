@@ -64,6 +64,12 @@ impl<T: Real> Workspace<T> {
     pub(super) fn delta(&self) -> &[T] {
         &self.delta
     }
+
+    /// What stands at the levels, what each layer keeps, and, to be changed, the slope by the level
+    /// that the backward pass has reached with the one by the level above.
+    pub(super) fn stepped(&mut self) -> (&[Vec<T>], &[Memory<T>], &mut [T], &[T]) {
+        (&self.levels, &self.memories, &mut self.delta, &self.previous)
+    }
 }
 
 impl<T: Real> Program<T> {
@@ -202,27 +208,40 @@ impl<T: Real> Program<T> {
             Reach::Gradient(_) => self.spans.iter().position(|span| !span.is_empty()).unwrap_or(0),
         };
         for l in (lowest..self.n_layers()).rev() {
-            clear_masked(&mut work.delta, &work.present[l + 1], self.shapes[l + 1].width);
-            work.previous.resize(work.n_rows * self.shapes[l].len(), T::ZERO);
             let (gradient, goes_on) = match &mut reach {
                 Reach::Level(_) => (None, true),
                 Reach::Gradient(all) => (Some(&mut all[self.spans[l].clone()]), l > lowest),
             };
-            self.ops[l].backward(Backward {
-                n_rows: work.n_rows,
-                parameters: &self.parameters[self.spans[l].clone()],
-                input: &work.levels[l],
-                present: &work.present[l],
-                output: &work.levels[l + 1],
-                memory: &mut work.memories[l],
-                delta: &mut work.delta,
-                previous: goes_on.then_some(&mut work.previous),
-                gradient,
-                training,
-            });
-            std::mem::swap(&mut work.delta, &mut work.previous);
+            self.step_back(work, l, gradient, goes_on, training);
         }
         clear_masked(&mut work.delta, &work.present[lowest], self.shapes[lowest].width);
+    }
+
+    /// Walks back through one layer: from the slope by what comes out of it to that by what goes
+    /// in, if it `goes_on`.
+    pub(super) fn step_back(
+        &self,
+        work: &mut Workspace<T>,
+        l: usize,
+        gradient: Option<&mut [T]>,
+        goes_on: bool,
+        training: bool,
+    ) {
+        clear_masked(&mut work.delta, &work.present[l + 1], self.shapes[l + 1].width);
+        work.previous.resize(work.n_rows * self.shapes[l].len(), T::ZERO);
+        self.ops[l].backward(Backward {
+            n_rows: work.n_rows,
+            parameters: &self.parameters[self.spans[l].clone()],
+            input: &work.levels[l],
+            present: &work.present[l],
+            output: &work.levels[l + 1],
+            memory: &mut work.memories[l],
+            delta: &mut work.delta,
+            previous: goes_on.then_some(&mut work.previous),
+            gradient,
+            training,
+        });
+        std::mem::swap(&mut work.delta, &mut work.previous);
     }
 }
 

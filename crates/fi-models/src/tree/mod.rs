@@ -58,6 +58,7 @@ pub use importance::{
 #[cfg(feature = "linfa")]
 pub use linfa::{LinfaError, LinfaModel, LinfaParams, TreeLabel, TreeParams};
 pub use link::Link;
+#[cfg(feature = "onnx")]
 pub(crate) use link::{sigmoid, softmax};
 pub use out_of_bag::oob_permutation;
 pub use permutation::{permutation, permutation_of_blocks};

@@ -1,12 +1,11 @@
 //! Expected gradients: integrated gradients whose baseline is drawn from data.
 
-use fi_core::{Error, Result, Run, require, require_shape};
+use fi_core::{Error, Result, Run, require};
 use ndarray::{Array2, Array3, ArrayView1, ArrayView2, Axis, s};
 
-use super::{Explainer, Scores, answers};
+use super::{Explainer, Scores, answers, check_background, lend, lent};
 use crate::network::fitted::Network;
 use crate::network::gradients::AnswerScale;
-use crate::network::input::Input;
 
 /// Integrated gradients averaged over baselines from a background: what `shap.GradientExplainer`
 /// estimates.
@@ -76,17 +75,8 @@ impl Explainer for ExpectedGradients {
         rows: ArrayView2<'_, f64>,
     ) -> Result<Scores> {
         require(self.n_samples >= 2, "n_samples", self.n_samples, "at least 2")?;
+        check_background(network, &self.background, rows.ncols())?;
         let n_background = self.background.nrows();
-        require_shape("the background", &[n_background, rows.ncols()], self.background.shape())?;
-        if n_background == 0 {
-            return Err(Error::TooFewRows { what: "the background".into(), needed: 1, got: 0 });
-        }
-        if let (Input::Features(_), Some(((row, _), &value))) =
-            (network.input(), self.background.indexed_iter().find(|(_, value)| !value.is_finite()))
-        {
-            let what = "the background".to_owned();
-            return Err(Error::NotFinite { what, row, column: None, value });
-        }
         let draws = self.draws(run);
         let parts = super::by_rows(run, rows, |rows| self.sums(network, rows, &draws))?;
         // Sums and sums of squares lie side by side.
@@ -169,20 +159,5 @@ impl ExpectedGradients {
             second += &(&sample * &sample);
         }
         Ok(sums)
-    }
-}
-
-/// The baseline for each row: absent where the row is, 0 where only the baseline is.
-fn lent(rows: ArrayView2<'_, f64>, baseline: ArrayView1<'_, f64>) -> Array2<f64> {
-    Array2::from_shape_fn(rows.dim(), |(row, column)| lend(rows[[row, column]], baseline[column]))
-}
-
-fn lend(own: f64, other: f64) -> f64 {
-    if own.is_nan() {
-        f64::NAN
-    } else if other.is_nan() {
-        0.0
-    } else {
-        other
     }
 }

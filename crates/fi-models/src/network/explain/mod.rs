@@ -7,6 +7,7 @@
 //! | [`SmoothGrad`] | mean of `∂fₖ/∂x꜀` around `x` | – |
 //! | [`IntegratedGradients`] | `(x꜀ − x′꜀) ∫ ∂fₖ/∂x꜀` from a baseline `x′` to `x` | `fₖ(x) − fₖ(x′)` |
 //! | [`ExpectedGradients`] | its mean over baselines drawn from a background | `fₖ(x) − mean fₖ` |
+//! | [`DeepLift`] | what `x꜀ − x′꜀` adds, layer by layer, averaged over baselines | `fₖ(x) − mean fₖ` |
 //! | [`Lrp`] | relevance that reaches `x꜀` from `fₖ`, layer by layer | `fₖ` less what biases keep |
 //!
 //! All are signed and local: [`Attribution::mean_abs`] makes them global. A sequence has one score
@@ -14,6 +15,7 @@
 //! them together by channel or step. A token has one score: those of its vector's numbers
 //! together.
 
+mod deep_lift;
 mod expected;
 mod gradient;
 mod integrated;
@@ -25,12 +27,13 @@ mod smooth;
 mod tests;
 
 use fi_core::{Attribution, Error, Model as _, Result, Run, require_shape};
-use ndarray::{Array2, Array3, ArrayView2, Axis, s};
+use ndarray::{Array2, Array3, ArrayView1, ArrayView2, Axis, s};
 
 use super::fitted::Network;
 use super::gradients::AnswerScale;
 use super::input::Input;
 
+pub use deep_lift::DeepLift;
 pub use expected::ExpectedGradients;
 pub use gradient::{Gradient, GradientTimesInput};
 pub use integrated::IntegratedGradients;
@@ -189,6 +192,36 @@ fn by_rows(
     let parts = run.map(blocks.len(), |task, _| each(blocks[task]))?;
     let views: Vec<_> = parts.iter().map(Array3::view).collect();
     ndarray::concatenate(Axis(0), &views).map_err(|error| Error::Data(error.to_string()))
+}
+
+/// Whether a table of baselines has rows of so many numbers.
+fn check_background(network: &Network, background: &Array2<f64>, n_columns: usize) -> Result<()> {
+    let n_rows = background.nrows();
+    require_shape("the background", &[n_rows, n_columns], background.shape())?;
+    if n_rows == 0 {
+        return Err(Error::TooFewRows { what: "the background".into(), needed: 1, got: 0 });
+    }
+    match background.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        Some(((row, _), &value)) if matches!(network.input(), Input::Features(_)) => {
+            Err(Error::NotFinite { what: "the background".to_owned(), row, column: None, value })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The baseline for each row: absent where the row is, 0 where only the baseline is.
+fn lent(rows: ArrayView2<'_, f64>, baseline: ArrayView1<'_, f64>) -> Array2<f64> {
+    Array2::from_shape_fn(rows.dim(), |(row, column)| lend(rows[[row, column]], baseline[column]))
+}
+
+fn lend(own: f64, other: f64) -> f64 {
+    if own.is_nan() {
+        f64::NAN
+    } else if other.is_nan() {
+        0.0
+    } else {
+        other
+    }
 }
 
 /// The answers that a scale asks for.

@@ -129,7 +129,13 @@ fn methods(background: Array2<f64>) -> Vec<Box<dyn Explainer>> {
         Box::new(IntegratedGradients { n_steps: 8, ..IntegratedGradients::default() }),
         Box::new(ExpectedGradients { n_samples: 6, ..ExpectedGradients::new(background) }),
         Box::new(Lrp::default()),
+        Box::new(DeepLift::default()),
     ]
+}
+
+/// Networks that DeepLIFT has no rule for.
+fn has_gates(kind: &str) -> bool {
+    kind.contains("lstm") || kind.contains("gru")
 }
 
 fn largest(values: impl IntoIterator<Item = f64>) -> f64 {
@@ -172,6 +178,49 @@ proptest! {
     }
 
     #[test]
+    fn differences_from_baselines_add_up(seed in 0..1000_u64) {
+        for (kind, network) in networks(seed, 1.0).into_iter().filter(|(kind, _)| !has_gates(kind)) {
+            let rows = rows(seed, &network);
+            let background = Some(matrix(seed + 1, 3, 10));
+            let found = explain(&DeepLift { background: background.clone() }, &network, &rows);
+            let room = 1e-10 * (1.0 + largest(found.values.iter().copied()));
+            prop_assert!(found.additivity_error.unwrap() < room, "{kind}: {found:?}");
+            // Over a background it is the mean over its rows.
+            let mut mean = Array3::zeros(found.values.dim());
+            for row in background.unwrap().axis_chunks_iter(Axis(0), 1) {
+                let one = DeepLift { background: Some(row.to_owned()) };
+                mean += &explain(&one, &network, &rows).values;
+            }
+            prop_assert!(largest(&found.values - mean / 3.0) < room, "{kind}");
+        }
+    }
+
+    #[test]
+    fn differences_go_back_by_the_rescale_rule(seed in 0..1000_u64) {
+        let activations =
+            [Activation::Tanh, Activation::Relu, Activation::Softplus, Activation::Elu { alpha: 0.5 }];
+        let activation = activations[seed as usize % 4];
+        let layers = vec![
+            dense(seed, 10, 6, activation, true),
+            dense(seed + 1, 6, 5, activation, true),
+            dense(seed + 2, 5, 2, Activation::Linear, true),
+        ];
+        let network = Network::new(Input::Features(10), layers, Output::Margins).unwrap();
+        let (rows, baseline) = (matrix(seed, 2, 10), matrix(seed + 1, 1, 10));
+        let found = explain(&DeepLift { background: Some(baseline.clone()) }, &network, &rows);
+        for (row, x) in rows.rows().into_iter().enumerate() {
+            for output in 0..2 {
+                let multipliers = multipliers(&network, x, baseline.row(0), output);
+                for column in 0..10 {
+                    let expected = multipliers[column] * (x[column] - baseline[[0, column]]);
+                    let gap = found.values[[row, output, column]] - expected;
+                    prop_assert!(gap.abs() < 1e-10, "{activation:?}: {gap}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn relevance_of_relu_networks_is_gradient_times_input(seed in 0..1000_u64, bias in 0..2) {
         let lrp = Lrp { epsilon: 1e-12 };
         for (kind, network) in networks(seed, f64::from(bias)) {
@@ -210,7 +259,8 @@ proptest! {
             let short = Network::new(input, network.layers().to_vec(), Output::Margins).unwrap();
             let own = rows.slice(s![3..4, ..6]).to_owned();
             for (long, brief) in methods(rows.clone()).iter().zip(methods(own.clone())) {
-                if long.name() == "SmoothGrad" || long.name() == "expected gradients" {
+                let draws = ["SmoothGrad", "expected gradients"].contains(&long.name());
+                if draws || (long.name() == "DeepLIFT" && has_gates(kind)) {
                     continue;
                 }
                 let padded = explain(long.as_ref(), &network, &rows);
@@ -297,6 +347,71 @@ fn the_epsilon_rule_by_hand() {
     let unit = -0.2 / -0.35 * -0.1;
     let expected = array![[[2.0 / -0.75 * unit, -3.0 / -0.75 * unit]]];
     assert!(largest(found.values - expected) < 1e-15);
+}
+
+/// What DeepLIFT says of dense layers, number by number.
+fn multipliers(
+    network: &Network,
+    x: ArrayView1<'_, f64>,
+    baseline: ArrayView1<'_, f64>,
+    output: usize,
+) -> Vec<f64> {
+    let layers: Vec<&Dense> = network.dense_layers("a test").unwrap();
+    let mut levels = vec![(x.to_vec(), baseline.to_vec())];
+    let mut ratios = Vec::new();
+    for layer in &layers {
+        let (a, b) = levels.last().unwrap();
+        let unit = |from: &[f64], j: usize| {
+            let z = from.iter().enumerate().map(|(i, x)| x * layer.weights[[i, j]]).sum::<f64>();
+            let z = z + layer.bias[j];
+            let mut after = [z];
+            layer.activation.apply(&mut after);
+            (z, after[0])
+        };
+        let units: Vec<_> = (0..layer.bias.len()).map(|j| (unit(a, j), unit(b, j))).collect();
+        ratios.push(units.iter().map(|(a, b)| (a.1 - b.1) / (a.0 - b.0)).collect::<Vec<_>>());
+        levels.push(units.iter().map(|(a, b)| (a.1, b.1)).unzip());
+    }
+    let mut above = vec![0.0; network.n_outputs()];
+    above[output] = 1.0;
+    for (layer, ratios) in layers.iter().zip(&ratios).rev() {
+        let into = |i: usize| {
+            let ways = above.iter().zip(ratios).enumerate();
+            ways.map(|(j, (above, ratio))| layer.weights[[i, j]] * ratio * above).sum::<f64>()
+        };
+        above = (0..layer.weights.nrows()).map(into).collect();
+    }
+    above
+}
+
+#[test]
+fn the_larger_maximum_takes_the_difference() {
+    let last = Dense { weights: array![[2.0]], bias: array![0.0], activation: Activation::Linear };
+    let layers = vec![Layer::Pool(Pool::Max), Layer::Dense(last)];
+    let input = Input::Sequence { steps: 3, channels: 1 };
+    let network = Network::new(input, layers, Output::Values).unwrap();
+    let rows = array![[1.0, 3.0, 0.0], [1.0, 0.5, 0.0], [2.0, 1.0, f64::NAN]];
+    let method = DeepLift { background: Some(array![[0.0, 1.0, 2.0]]) };
+    let found = explain(&method, &network, &rows);
+    // 3 over 2 at the row's step; 1 under 2 at the baseline's; the third's baseline ends with 1.
+    let expected = array![[[0.0, 2.0, 0.0]], [[0.0, 0.0, -2.0]], [[2.0, 0.0, 0.0]]];
+    assert_eq!(found.values, expected);
+    assert_eq!(found.base_values, array![[4.0], [4.0], [2.0]]);
+}
+
+#[test]
+fn a_row_that_is_its_baseline_has_slopes_and_no_scores() {
+    let (_, network) = networks(3, 1.0).swap_remove(1);
+    let rows = rows(3, &network);
+    let method = DeepLift { background: Some(rows.slice(s![..1, ..]).to_owned()) };
+    let found = explain(&method, &network, &rows);
+    assert!(found.values.index_axis(Axis(0), 0).iter().all(|value| *value == 0.0));
+    // Beside it differences are too small to divide by, and slopes are right.
+    let mut near = rows.clone();
+    near[[0, 0]] += 1e-9;
+    let found = explain(&method, &network, &near);
+    let slope = network.jacobian(near.view(), AnswerScale::Margins).unwrap()[[0, 1, 0]];
+    assert!((found.values[[0, 1, 0]] / (near[[0, 0]] - rows[[0, 0]]) - slope).abs() < 1e-7);
 }
 
 #[test]
@@ -387,18 +502,20 @@ fn a_token_has_one_score() {
 
 #[test]
 fn scores_do_not_depend_on_threads_or_neighbours() {
-    let (_, network) = networks(5, 1.0).swap_remove(2);
+    let mut networks = networks(5, 1.0);
+    let (smooth, recurrent) = (networks.swap_remove(1).1, networks.swap_remove(2).1);
     let rows = matrix(6, 150, 10);
     for method in methods(matrix(7, 20, 10)) {
+        let network = if method.name() == "DeepLIFT" { &smooth } else { &recurrent };
         let on = |n_threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-            pool.install(|| explain(method.as_ref(), &network, &rows))
+            pool.install(|| explain(method.as_ref(), network, &rows))
         };
         let one = on(1);
         let three = on(3);
         assert_eq!((&one.values, &one.std_error), (&three.values, &three.std_error));
         if method.name() != "SmoothGrad" {
-            let alone = explain(method.as_ref(), &network, &rows.slice(s![70..71, ..]).to_owned());
+            let alone = explain(method.as_ref(), network, &rows.slice(s![70..71, ..]).to_owned());
             assert_eq!(alone.values.index_axis(Axis(0), 0), one.values.index_axis(Axis(0), 70));
         }
     }
@@ -446,6 +563,20 @@ fn each_bad_call_gets_its_own_sentence() {
     assert_eq!(
         text(&ExpectedGradients::new(array![[0.0, f64::NAN, 0.0]]), &rows),
         "the background is `NaN` in row 0, only finite numbers have a meaning there"
+    );
+    let background = Some(Array2::zeros((2, 4)));
+    assert_eq!(
+        text(&DeepLift { background }, &rows),
+        "the background has shape [2, 4], expected [2, 3]"
+    );
+    let layers = vec![gru(1, 3, 2, 1.0, true), dense(2, 2, 1, Activation::Linear, true)];
+    let input = Input::Sequence { steps: 1, channels: 3 };
+    let gates = Network::new(input, layers, Output::Values).unwrap();
+    let found = DeepLift::default().attribution(&Run::new(0), &gates, rows.view(), &names(3));
+    assert_eq!(
+        found.unwrap_err().to_string(),
+        "layer 0 is of kind GRU, whose gates multiply, and DeepLIFT has no rule for that: take \
+         integrated gradients or LRP"
     );
     let gaps = additivity_error(&Array3::ones((1, 1, 2)), &array![[f64::NAN]], &array![[1.0]]);
     assert!(gaps.is_nan());

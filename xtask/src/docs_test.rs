@@ -156,13 +156,14 @@ impl DocsTest {
         let mut child =
             command.spawn().with_context(|| format!("{command:?} cannot be started"))?;
         drop(command);
-        let mut printed = Vec::new();
-        both.read_to_end(&mut printed)?;
+        let mut bytes = Vec::new();
+        both.read_to_end(&mut bytes)?;
         let status = child.wait()?;
-        let printed: String = String::from_utf8_lossy(&printed)
-            .lines()
-            .map(|line| format!("{}\n", line.trim_end()))
-            .collect();
+        let mut printed = String::new();
+        for line in String::from_utf8_lossy(&bytes).lines() {
+            printed.push_str(line.trim_end());
+            printed.push('\n');
+        }
         ensure!(status.success(), "{printed}");
         Ok(printed)
     }

@@ -35,7 +35,11 @@ fn kept(desk: &Desk, file: &str) -> ArrayD<f64> {
 /// The numbers of nested lists, in order.
 fn flat(value: &Value, into: &mut Vec<f64>) {
     match value {
-        Value::Array(values) => values.iter().for_each(|value| flat(value, into)),
+        Value::Array(values) => {
+            for value in values {
+                flat(value, into);
+            }
+        }
         number => into.push(number.as_f64().unwrap()),
     }
 }

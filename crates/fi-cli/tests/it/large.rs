@@ -88,7 +88,7 @@ fn each_wrong_call_gets_one_sentence() {
     let little = desk
         .fails(&format!("importance permutation {model} --target target --memory 1MiB --quiet"))
         .1;
-    assert!(little.starts_with("fi: shuffling 442 rows takes at least 65 MiB"), "{little}");
+    assert!(little.starts_with("fi: shuffling 442 rows takes at least 66 MiB"), "{little}");
     let impurity = desk.fails(&format!("importance impurity {model} --memory 1GiB")).1;
     assert_eq!(impurity, "fi: --memory has no meaning for this method");
     let shown = desk.fails(&format!("explain shap {model} --memory 1GiB")).1;

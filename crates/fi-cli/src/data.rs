@@ -40,7 +40,7 @@ pub(crate) struct DataArgs {
     /// Features whose numbers (0, 1, 2, …) are categories, to train on; text in .parquet is so anyway
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) categorical: Vec<String>,
-    /// Read .parquet or 2-D .npy in blocks, and keep the work within about this much memory, such as
+    /// Read .csv, .parquet or 2-D .npy in blocks, and keep the work within about this much memory, such as
     /// 1GiB: for permutation importance, SHAP of trees and predictions
     #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
     pub(crate) memory: Option<u64>,

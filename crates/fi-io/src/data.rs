@@ -1,11 +1,14 @@
 //! Data from a file of any kind that is read: told apart by its name.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use fi_core::{Dataset, Sequence, Target};
 use ndarray::{Array2, Axis};
 
-use crate::data_csv::{CsvOptions, Task, mismatch, number_target, read_csv, read_csv_rows};
+use crate::data_csv::{
+    CsvOptions, Task, csv_table, mismatch, number_target, read_csv, read_csv_rows,
+};
 use crate::data_parquet::ParquetFile;
 use crate::error::{Error, Result};
 use crate::gather::{Gathered, Question, gather, recode};
@@ -83,10 +86,7 @@ pub fn read_data(path: impl AsRef<Path>, options: &DataOptions) -> Result<Datase
     let data = match &options.target {
         _ if is_parquet(path) => read_parquet(path, options)?,
         _ if is_npy(path) => Table::read(path, options)?.dataset(options)?,
-        Some(TargetSource::File(file)) => {
-            let (names, rows) = read_csv_rows(path, &csv_options(path, options)?)?;
-            Table { file: path.display().to_string(), names, rows }.with_file(file, options.task)?
-        }
+        Some(TargetSource::File(file)) => csv_with_file(path, file, options)?,
         Some(TargetSource::Column(_)) | None => read_csv(path, &csv_options(path, options)?)?,
     };
     if options.categorical.is_empty() {
@@ -130,6 +130,15 @@ pub fn read_rows(
         table.take(name)?;
     }
     table.features(options)
+}
+
+/// The data set in a CSV file whose target is in a file of its own.
+fn csv_with_file(path: &Path, target: &Path, options: &DataOptions) -> Result<Dataset> {
+    let file = path.display().to_string();
+    let opened = File::open(path).map_err(|source| Error::read(path, source))?;
+    let (mut found, rows) = csv_table(opened, &file, &csv_options(path, options)?, (true, true))?;
+    found.target = Some(file_target(target, rows.nrows(), &file, options.task)?);
+    found.dataset(&file, rows)
 }
 
 /// The data set in a Parquet file.

@@ -5,9 +5,10 @@ use std::io::Read;
 use std::path::Path;
 
 use fi_core::{Dataset, Target};
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 
 use crate::error::{Error, Result};
+use crate::gather::{BLOCK_ROWS, Gathered};
 use crate::records::Records;
 
 /// Cells that stand for a missing value, besides empty ones.
@@ -104,38 +105,8 @@ pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Dataset>
 ///
 /// As for [`read_csv`].
 pub fn read_csv_from(reader: impl Read, name: &str, options: &CsvOptions) -> Result<Dataset> {
-    let mut records = Records::new(reader, name, options.delimiter)?;
-    let mut uses = uses(records.file(), records.columns(), options)?;
-    if options.target.is_none() {
-        // The last column that has no other use.
-        let wanted = if options.features.is_some() { Use::None } else { Use::Feature };
-        let free =
-            |(column, used): (&String, &Use)| *used == wanted && !options.drop.contains(column);
-        let Some(last) = records.columns().iter().zip(&uses).rposition(free) else {
-            let problem = "no column is left for the target, drop fewer columns";
-            return Err(Error::content(name, problem));
-        };
-        uses[last] = Use::Target;
-    }
-    let mut cells = Cells::read(&mut records, &uses)?;
-    let target_column = &names_of(records.columns(), &uses, Use::Target)[0];
-    let target = make_target(name, target_column, &cells.target, options.task)?;
-    let feature_names = names_of(records.columns(), &uses, Use::Feature);
-    let core = |source| Error::Core { file: name.to_owned(), source };
-    let rows = cells.rows(name, feature_names.len())?;
-    let mut data = Dataset::new(rows, target)
-        .and_then(|d| d.with_feature_names(feature_names))
-        .map_err(core)?;
-    if options.weights.is_some() {
-        data = data.with_weights(cells.weights).map_err(core)?;
-    }
-    if options.groups.is_some() {
-        data = data.with_groups(cells.groups.indices).map_err(core)?;
-    }
-    Ok(match order(data.feature_names(), options) {
-        Some(order) => data.select_features(&order),
-        None => data,
-    })
+    let (found, rows) = csv_table(reader, name, options, (true, false))?;
+    found.dataset(name, rows)
 }
 
 /// Reads only the features of a CSV file: their names and the rows.
@@ -151,22 +122,123 @@ pub fn read_csv_rows(
 ) -> Result<(Vec<String>, Array2<f64>)> {
     let path = path.as_ref();
     let file = File::open(path).map_err(|source| Error::read(path, source))?;
-    let name = path.display().to_string();
-    let mut records = Records::new(file, &name, options.delimiter)?;
-    let mut uses = uses(records.file(), records.columns(), options)?;
-    for used in &mut uses {
-        if *used != Use::Feature {
+    let (found, rows) = csv_table(file, &path.display().to_string(), options, (false, false))?;
+    Ok((found.names, rows))
+}
+
+/// What [`gather_csv`] finds, with all rows.
+pub(crate) fn csv_table(
+    reader: impl Read,
+    name: &str,
+    options: &CsvOptions,
+    of: (bool, bool),
+) -> Result<(Gathered, Array2<f64>)> {
+    let mut values = Vec::new();
+    let found = gather_csv(reader, name, options, of, |block| {
+        values.extend(block);
+        Ok(())
+    })?;
+    let n_features = found.names.len();
+    let rows = Array2::from_shape_vec((values.len() / n_features, n_features), values)
+        .map_err(|error| Error::content(name, error.to_string()))?;
+    Ok((found, rows))
+}
+
+/// Reads a CSV file line after line: `rows` gets the features of each block of [`BLOCK_ROWS`] in
+/// the order that was asked for. Whether target, weights and groups are read, too, and whether the
+/// target is elsewhere; else it is the last column that has no other use, if none is named.
+pub(crate) fn gather_csv(
+    reader: impl Read,
+    name: &str,
+    options: &CsvOptions,
+    (with_others, own_target): (bool, bool),
+    mut rows: impl FnMut(Array2<f64>) -> Result<()>,
+) -> Result<Gathered> {
+    let mut records = Records::new(reader, name, options.delimiter)?;
+    let columns = records.columns().to_vec();
+    let mut uses = uses(name, &columns, options)?;
+    if with_others && !own_target && options.target.is_none() {
+        let last = free_target(name, &columns, &uses, options)?;
+        uses[last] = Use::Target;
+    }
+    if !with_others {
+        for used in uses.iter_mut().filter(|used| **used != Use::Feature) {
             *used = Use::None;
         }
     }
-    let names = names_of(records.columns(), &uses, Use::Feature);
-    let rows = Cells::read(&mut records, &uses)?.rows(&name, names.len())?;
-    Ok(match order(&names, options) {
-        Some(order) => {
-            (order.iter().map(|&i| names[i].clone()).collect(), rows.select(Axis(1), &order))
+    let in_file = names_of(&columns, &uses, Use::Feature);
+    if in_file.is_empty() {
+        return Err(Error::content(name, "no column is left as a feature, there must be one"));
+    }
+    let order = order(&in_file, options).unwrap_or_else(|| (0..in_file.len()).collect());
+    // Where each feature of the file goes.
+    let mut places = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(place, &feature)| places[feature] = place);
+    let (mut target, mut weights, mut groups) =
+        (TargetCells::default(), Vec::new(), Groups::default());
+    let mut block: Vec<f64> = Vec::new();
+    let mut hand_on = |block: &mut Vec<f64>| {
+        let shape = (block.len() / places.len(), places.len());
+        let block = Array2::from_shape_vec(shape, std::mem::take(block));
+        rows(block.map_err(|error| Error::content(name, error.to_string()))?)
+    };
+    let mut n_rows = 0;
+    while let Some((line, row)) = records.next()? {
+        let start = block.len();
+        block.resize(start + places.len(), 0.0);
+        let mut into = places.iter();
+        for ((cell, used), column) in row.into_iter().map(str::trim).zip(&uses).zip(&columns) {
+            let place = Place { file: name, line, column };
+            match used {
+                Use::None => {}
+                Use::Feature => {
+                    let value = place.feature(cell)?;
+                    into.next().into_iter().for_each(|&to| block[start + to] = value);
+                }
+                Use::Weight => weights.push(place.number(cell, "weight")?),
+                Use::Group => groups.push(place.given(cell, "group")?),
+                Use::Target => target.push(line, place.given(cell, "target")?),
+            }
         }
-        None => (names, rows),
+        n_rows += 1;
+        if n_rows % BLOCK_ROWS == 0 {
+            hand_on(&mut block)?;
+        }
+    }
+    if n_rows == 0 {
+        let problem = "there is only a header, at least one line of data must follow";
+        return Err(Error::content(name, problem));
+    }
+    if !block.is_empty() {
+        hand_on(&mut block)?;
+    }
+    let target = match names_of(&columns, &uses, Use::Target).first() {
+        Some(column) => Some(make_target(name, column, &target, options.task)?),
+        None => None,
+    };
+    Ok(Gathered {
+        names: order.iter().map(|&feature| in_file[feature].clone()).collect(),
+        target,
+        weights: (with_others && options.weights.is_some()).then_some(weights),
+        groups: (with_others && options.groups.is_some()).then_some(groups.indices),
+        ..Gathered::default()
     })
+}
+
+/// The last column that has no other use.
+pub(crate) fn free_target(
+    file: &str,
+    columns: &[String],
+    uses: &[Use],
+    options: &CsvOptions,
+) -> Result<usize> {
+    let wanted = if options.features.is_some() { Use::None } else { Use::Feature };
+    let free = |(column, used): (&String, &Use)| *used == wanted && !options.drop.contains(column);
+    columns
+        .iter()
+        .zip(uses)
+        .rposition(free)
+        .ok_or_else(|| Error::content(file, "no column is left for the target, drop fewer columns"))
 }
 
 /// Where the features that were asked for stand among the file's.
@@ -175,49 +247,28 @@ pub(crate) fn order(names: &[String], options: &CsvOptions) -> Option<Vec<usize>
     wanted.iter().map(|name| names.iter().position(|other| other == name)).collect()
 }
 
-/// The cells of all lines, by their use.
+/// The cells of a target one after another, and their lines.
 #[derive(Default)]
-struct Cells {
-    features: Vec<f64>,
-    target: Vec<(u64, String)>,
-    weights: Vec<f64>,
-    groups: Groups,
-    n_rows: usize,
+pub(crate) struct TargetCells {
+    text: String,
+    ends: Vec<usize>,
+    lines: Vec<u64>,
 }
 
-impl Cells {
-    fn read<R: Read>(records: &mut Records<R>, uses: &[Use]) -> Result<Self> {
-        let (name, columns) = (records.file().to_owned(), records.columns().to_vec());
-        if !uses.contains(&Use::Feature) {
-            return Err(Error::content(&name, "no column is left as a feature, there must be one"));
-        }
-        let mut all = Self::default();
-        while let Some((line, row)) = records.next()? {
-            for ((cell, used), column) in row.into_iter().map(str::trim).zip(uses).zip(&columns) {
-                let place = Place { file: &name, line, column };
-                match used {
-                    Use::None => {}
-                    Use::Feature => all.features.push(place.feature(cell)?),
-                    Use::Weight => all.weights.push(place.number(cell, "weight")?),
-                    Use::Group => all.groups.push(place.given(cell, "group")?),
-                    Use::Target => all.target.push((line, place.given(cell, "target")?.to_owned())),
-                }
-            }
-            all.n_rows += 1;
-        }
-        if all.n_rows == 0 {
-            return Err(Error::content(
-                &name,
-                "there is only a header, at least one line of data must follow",
-            ));
-        }
-        Ok(all)
+impl TargetCells {
+    pub(crate) fn push(&mut self, line: u64, cell: &str) {
+        self.text.push_str(cell);
+        self.ends.push(self.text.len());
+        self.lines.push(line);
     }
 
-    /// The features as a table.
-    fn rows(&mut self, name: &str, n_features: usize) -> Result<Array2<f64>> {
-        Array2::from_shape_vec((self.n_rows, n_features), std::mem::take(&mut self.features))
-            .map_err(|error| Error::content(name, error.to_string()))
+    fn cell(&self, row: usize) -> &str {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.text[start..self.ends[row]]
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.ends.len()).map(|row| self.cell(row))
     }
 }
 
@@ -384,37 +435,38 @@ impl Groups {
 pub(crate) fn make_target(
     file: &str,
     column: &str,
-    cells: &[(u64, String)],
+    cells: &TargetCells,
     task: Option<Task>,
 ) -> Result<Target> {
-    let numbers: Vec<Option<f64>> = cells.iter().map(|(_, cell)| cell.parse().ok()).collect();
+    let numbers: Vec<Option<f64>> = cells.iter().map(|cell| cell.parse().ok()).collect();
     let values: Option<Vec<f64>> = numbers.iter().copied().collect();
     let task = task.unwrap_or_else(|| match &values {
         Some(values) if !are_classes(values) => Task::Regression,
         _ => Task::Classification,
     });
     let fail =
-        |row: usize, problem: String| Err(Error::at(file, cells[row].0, Some(column), problem));
+        |row: usize, problem: String| Err(Error::at(file, cells.lines[row], Some(column), problem));
     if let Some(row) = numbers.iter().position(|n| n.is_some_and(|n| !n.is_finite())) {
         return fail(
             row,
-            format!("the target `{}` is not a finite number", shortened(&cells[row].1)),
+            format!("the target `{}` is not a finite number", shortened(cells.cell(row))),
         );
     }
     match (task, values) {
         (Task::Regression, Some(values)) => Ok(Target::Values(values)),
         (Task::Regression, None) => {
             let row = numbers.iter().position(Option::is_none).unwrap_or(0);
-            let cell = shortened(&cells[row].1);
+            let cell = shortened(cells.cell(row));
             fail(row, format!("the target `{cell}` is not a number, regression needs numbers"))
         }
         (Task::Classification, Some(values)) => Ok(number_classes(&values)),
         (Task::Classification, None) => {
-            let mut names: Vec<String> = cells.iter().map(|(_, cell)| cell.clone()).collect();
+            let mut names: Vec<&str> = cells.iter().collect();
             names.sort_unstable();
             names.dedup();
-            let labels =
-                cells.iter().map(|(_, cell)| names.binary_search(cell).unwrap_or(0)).collect();
+            let place = |cell: &str| names.binary_search(&cell).unwrap_or(0);
+            let labels = cells.iter().map(place).collect();
+            let names = names.into_iter().map(str::to_owned).collect();
             Ok(Target::Classes { labels, names })
         }
     }

@@ -7,7 +7,10 @@ use std::ops::Range;
 use fi_core::{Dataset, Target};
 use ndarray::Array2;
 
-use crate::data_csv::{CsvOptions, Task, Use, make_target, names_of, number_target, order, uses};
+use crate::data_csv::{
+    CsvOptions, TargetCells, Task, Use, free_target, make_target, names_of, number_target, order,
+    uses,
+};
 use crate::data_parquet::{ParquetFile, Values};
 use crate::error::{Error, Result};
 
@@ -90,13 +93,7 @@ pub(crate) fn gather(
     let options = question.options;
     let mut used = uses(file, columns, options)?;
     if question.with_target && !question.own_target && options.target.is_none() {
-        let wanted = if options.features.is_some() { Use::None } else { Use::Feature };
-        let free =
-            |(column, used): (&String, &Use)| *used == wanted && !options.drop.contains(column);
-        let Some(last) = columns.iter().zip(&used).rposition(free) else {
-            let problem = "no column is left for the target, drop fewer columns";
-            return Err(Error::content(file, problem));
-        };
+        let last = free_target(file, columns, &used, options)?;
         used[last] = Use::Target;
     }
     if !question.with_target {
@@ -371,11 +368,10 @@ fn finish_target(cells: Cells, file: &str, column: &str, task: Option<Task>) -> 
         for (text, &number) in &texts.known {
             by_number[number as usize] = text;
         }
-        let cells: Vec<(u64, String)> = numbers
-            .iter()
-            .zip(0..)
-            .map(|(&number, row)| (row, by_number[number as usize].to_owned()))
-            .collect();
+        let mut cells = TargetCells::default();
+        for (&number, row) in numbers.iter().zip(0..) {
+            cells.push(row, by_number[number as usize]);
+        }
         return make_target(file, column, &cells, task);
     }
     let (names, place) = texts.sorted();

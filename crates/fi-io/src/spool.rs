@@ -13,6 +13,7 @@ use fi_core::{LargeDataset, RowBlocks, Target};
 use ndarray::{Array2, ArrayView2, CowArray, Ix2, s};
 
 use crate::data::{DataOptions, TargetSource, csv_options, file_target, is_npy, is_parquet};
+use crate::data_csv::gather_csv;
 use crate::data_parquet::ParquetFile;
 use crate::error::{Error, Result};
 use crate::gather::{BLOCK_ROWS, Gathered, Question, gather};
@@ -199,7 +200,7 @@ impl SpooledData {
     }
 }
 
-/// Reads a `.parquet` or two-dimensional `.npy` file that may be larger than memory, block after
+/// Reads a `.csv`, `.parquet` or two-dimensional `.npy` file that may be larger than memory, block after
 /// block, into a file without a name in the system's folder for such files (`TMPDIR`): 8 bytes for
 /// each value of a feature. With `with_target` target, weights and groups are read and kept in
 /// memory; else only features.
@@ -208,8 +209,7 @@ impl SpooledData {
 ///
 /// # Errors
 ///
-/// As for these; [`Error::Content`] for a file of another kind; [`Error::System`] if there is no
-/// room for the file.
+/// As for these; [`Error::System`] if there is no room for the file.
 ///
 /// # Example
 ///
@@ -248,9 +248,13 @@ pub fn spool_data(
         let places = vec![None; gathered.names.len()];
         (gathered, places)
     } else {
-        let problem = "only .parquet and two-dimensional .npy files are read in blocks, write one \
-                       of these or read the file whole";
-        return Err(Error::content(&name, problem));
+        let csv = csv_options(path, options)?;
+        let own_target = matches!(options.target, Some(TargetSource::File(_)));
+        let file = File::open(path).map_err(|source| Error::read(path, source))?;
+        let of = (with_target, own_target);
+        let gathered = gather_csv(file, &name, &csv, of, |block| spooler.push(block.view()))?;
+        let places = vec![None; gathered.names.len()];
+        (gathered, places)
     };
     let rows = spooler.finish(places)?;
     if let (true, Some(TargetSource::File(file))) = (with_target, &options.target) {

@@ -11,6 +11,7 @@ use fi_bench::peers::{
 };
 
 use crate::accuracy::Accuracy;
+use crate::large::Large;
 use crate::root;
 use crate::side::{Side, cpu_seconds, serve};
 
@@ -30,6 +31,16 @@ pub(crate) struct Bench {
     /// Only draw how fi's own cost grows with rows, trees, depth, features and background, as SVG
     #[arg(long, value_name = "DIR")]
     growth: Option<PathBuf>,
+    /// Only have this `fi` explain 5 million rows in 1 GiB, beside xgboost and scikit-learn of
+    /// --python, which hold them whole
+    #[arg(long, value_name = "FI")]
+    large: Option<PathBuf>,
+    /// How many rows `--large` draws
+    #[arg(long, value_name = "COUNT", default_value_t = 5_000_000)]
+    rows: usize,
+    /// How often `--large` shuffles each feature
+    #[arg(long, value_name = "COUNT", default_value_t = 30)]
+    repeats: usize,
     /// Only works whose name or peer contains this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -79,6 +90,11 @@ impl Bench {
         }
         if self.curves {
             return self.curves();
+        }
+        if let Some(fi) = &self.large {
+            let output = self.output.unwrap_or_else(|| root().join("target/bench-large"));
+            let (rows, repeats, python) = (self.rows, self.repeats, self.python.as_path());
+            return Large { rows, repeats, fi, python, output: &output }.run();
         }
         if let Some(folder) = &self.growth {
             std::fs::create_dir_all(folder)?;
@@ -306,7 +322,7 @@ fn machine() -> String {
     )
 }
 
-fn processor() -> String {
+pub(crate) fn processor() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpuinfo = read("/proc/cpuinfo");
     let field = |name: &str| {

@@ -9,6 +9,7 @@ mod compare;
 mod docs_test;
 mod fuzz;
 mod golden;
+mod large;
 mod methods;
 mod side;
 mod tidy;

@@ -42,7 +42,7 @@ pub(crate) struct DataArgs {
     /// anyway; of a .csv also those that hold numbers and text
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(crate) categorical: Vec<String>,
-    /// Read .parquet or 2-D .npy in blocks, and keep the work within about this much memory, such as
+    /// Read .csv, .parquet or 2-D .npy in blocks, and keep the work within about this much memory, such as
     /// 1GiB: for permutation importance, SHAP of trees and predictions
     #[arg(long, value_name = "SIZE", value_parser = parse_memory)]
     pub(crate) memory: Option<u64>,

@@ -73,13 +73,13 @@ impl Coded {
         }
     }
 
-    /// The categories, and where a number that was given belongs among them.
-    pub(crate) fn finish(self) -> (Vec<String>, Option<Vec<usize>>) {
+    /// The categories, and the final number of each that was given.
+    pub(crate) fn finish(self) -> (Vec<String>, Option<Vec<f64>>) {
         match self {
             Self::Known(_, names) => (names, None),
             Self::Found(texts) => {
                 let (names, place) = texts.sorted();
-                (names, Some(place))
+                (names, Some(place.into_iter().map(|place| place as f64).collect()))
             }
         }
     }

@@ -1,13 +1,14 @@
 //! Data from a file of any kind that is read: told apart by its name.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use fi_core::{Dataset, Sequence, Target};
 use ndarray::{Array2, Axis};
 
 use crate::data_csv::{
-    CsvOptions, Task, csv_features, feature_columns, mismatch, number_target, read_csv,
-    read_csv_rows, read_csv_table,
+    CsvOptions, Task, csv_features, csv_table, feature_columns, mismatch, number_target, read_csv,
+    read_csv_rows,
 };
 use crate::data_parquet::ParquetFile;
 use crate::error::{Error, Result};
@@ -87,15 +88,7 @@ pub fn read_data(path: impl AsRef<Path>, options: &DataOptions) -> Result<Datase
     let data = match &options.target {
         _ if is_parquet(path) => read_parquet(path, options)?,
         _ if is_npy(path) => Table::read(path, options)?.dataset(options)?,
-        Some(TargetSource::File(file)) => {
-            let (names, rows, categories) = read_csv_table(path, &csv_options(path, options)?)?;
-            let file_name = path.display().to_string();
-            let core = |source| Error::Core { file: file_name.clone(), source };
-            Table { file: file_name.clone(), names, rows }
-                .with_file(file, options.task)?
-                .with_category_names(categories)
-                .map_err(core)?
-        }
+        Some(TargetSource::File(file)) => csv_with_file(path, file, options)?,
         Some(TargetSource::Column(_)) | None => read_csv(path, &csv_options(path, options)?)?,
     };
     if options.categorical.is_empty() {
@@ -190,6 +183,15 @@ pub fn names_by_place(
         return Err(Error::content(&path.display().to_string(), problem));
     }
     Ok(Some(names))
+}
+
+/// The data set in a CSV file whose target is in a file of its own.
+fn csv_with_file(path: &Path, target: &Path, options: &DataOptions) -> Result<Dataset> {
+    let file = path.display().to_string();
+    let opened = File::open(path).map_err(|source| Error::read(path, source))?;
+    let (mut found, rows) = csv_table(opened, &file, &csv_options(path, options)?, (true, true))?;
+    found.target = Some(file_target(target, rows.nrows(), &file, options.task)?);
+    found.dataset(&file, rows)
 }
 
 /// The data set in a Parquet file.

@@ -5,10 +5,11 @@ use std::io::Read;
 use std::path::Path;
 
 use fi_core::{Dataset, Target};
-use ndarray::{Array2, ArrayViewMut1, Axis};
+use ndarray::Array2;
 
 use crate::categories::{Coded, Texts, UNNUMBERED, listed, shortened};
 use crate::error::{Error, Result};
+use crate::gather::{BLOCK_ROWS, Gathered, recode};
 use crate::records::Records;
 
 /// Cells that stand for a missing value, besides empty ones.
@@ -117,39 +118,8 @@ pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Dataset>
 ///
 /// As for [`read_csv`].
 pub fn read_csv_from(reader: impl Read, name: &str, options: &CsvOptions) -> Result<Dataset> {
-    let mut records = Records::new(reader, name, options.delimiter)?;
-    let mut uses = uses(records.file(), records.columns(), options)?;
-    if options.target.is_none() {
-        // The last column that has no other use.
-        let wanted = if options.features.is_some() { Use::None } else { Use::Feature };
-        let free =
-            |(column, used): (&String, &Use)| *used == wanted && !options.drop.contains(column);
-        let Some(last) = records.columns().iter().zip(&uses).rposition(free) else {
-            let problem = "no column is left for the target, drop fewer columns";
-            return Err(Error::content(name, problem));
-        };
-        uses[last] = Use::Target;
-    }
-    let mut cells = Cells::read(&mut records, &uses, options)?;
-    let target_column = &names_of(records.columns(), &uses, Use::Target)[0];
-    let target = make_target(name, target_column, &cells.target, options.task)?;
-    let feature_names = names_of(records.columns(), &uses, Use::Feature);
-    let core = |source| Error::Core { file: name.to_owned(), source };
-    let (rows, categories) = cells.rows(name)?;
-    let mut data = Dataset::new(rows, target)
-        .and_then(|d| d.with_feature_names(feature_names))
-        .and_then(|d| d.with_category_names(categories))
-        .map_err(core)?;
-    if options.weights.is_some() {
-        data = data.with_weights(cells.weights).map_err(core)?;
-    }
-    if options.groups.is_some() {
-        data = data.with_groups(cells.groups.indices).map_err(core)?;
-    }
-    Ok(match order(data.feature_names(), options) {
-        Some(order) => data.select_features(&order),
-        None => data,
-    })
+    let (found, rows) = csv_table(reader, name, options, (true, false))?;
+    found.dataset(name, rows)
 }
 
 /// Reads only the features of a CSV file: their names and the rows.
@@ -163,32 +133,133 @@ pub fn read_csv_rows(
     path: impl AsRef<Path>,
     options: &CsvOptions,
 ) -> Result<(Vec<String>, Array2<f64>)> {
-    read_csv_table(path.as_ref(), options).map(|(names, rows, _)| (names, rows))
+    let path = path.as_ref();
+    let file = File::open(path).map_err(|source| Error::read(path, source))?;
+    let (found, rows) = csv_table(file, &path.display().to_string(), options, (false, false))?;
+    Ok((found.names, rows))
 }
 
-/// Names, rows, and the names of each feature's categories.
-pub(crate) type CsvTable = (Vec<String>, Array2<f64>, Vec<Option<Vec<String>>>);
+/// What [`gather_csv`] finds, with all rows.
+pub(crate) fn csv_table(
+    reader: impl Read,
+    name: &str,
+    options: &CsvOptions,
+    of: (bool, bool),
+) -> Result<(Gathered, Array2<f64>)> {
+    let mut values = Vec::new();
+    let (found, numbers) = gather_csv(reader, name, options, of, |block| {
+        values.extend(block);
+        Ok(())
+    })?;
+    let n_features = found.names.len();
+    let mut rows = Array2::from_shape_vec((values.len() / n_features, n_features), values)
+        .map_err(|error| Error::content(name, error.to_string()))?;
+    recode(&mut rows, &numbers);
+    Ok((found, rows))
+}
 
-pub(crate) fn read_csv_table(path: &Path, options: &CsvOptions) -> Result<CsvTable> {
-    let file = File::open(path).map_err(|source| Error::read(path, source))?;
-    let name = path.display().to_string();
-    let mut records = Records::new(file, &name, options.delimiter)?;
-    let mut uses = uses(records.file(), records.columns(), options)?;
-    for used in &mut uses {
-        if *used != Use::Feature {
+/// Reads a CSV file line after line: `rows` gets the features of each block of [`BLOCK_ROWS`] in
+/// the order that was asked for, text by numbers that [`recode`] turns into those of its
+/// categories. Whether target, weights and groups are read, too, and whether the
+/// target is elsewhere; else it is the last column that has no other use, if none is named.
+pub(crate) fn gather_csv(
+    reader: impl Read,
+    name: &str,
+    options: &CsvOptions,
+    (with_others, own_target): (bool, bool),
+    mut rows: impl FnMut(Array2<f64>) -> Result<()>,
+) -> Result<(Gathered, Vec<Option<Vec<f64>>>)> {
+    let mut records = Records::new(reader, name, options.delimiter)?;
+    let columns = records.columns().to_vec();
+    let mut uses = uses(name, &columns, options)?;
+    if with_others && !own_target && options.target.is_none() {
+        let last = free_target(name, &columns, &uses, options)?;
+        uses[last] = Use::Target;
+    }
+    if !with_others {
+        for used in uses.iter_mut().filter(|used| **used != Use::Feature) {
             *used = Use::None;
         }
     }
-    let names = names_of(records.columns(), &uses, Use::Feature);
-    let (rows, categories) = Cells::read(&mut records, &uses, options)?.rows(&name)?;
-    Ok(match order(&names, options) {
-        Some(order) => (
-            order.iter().map(|&i| names[i].clone()).collect(),
-            rows.select(Axis(1), &order),
-            order.iter().map(|&i| categories[i].clone()).collect(),
-        ),
-        None => (names, rows, categories),
-    })
+    let in_file = names_of(&columns, &uses, Use::Feature);
+    if in_file.is_empty() {
+        return Err(Error::content(name, "no column is left as a feature, there must be one"));
+    }
+    let order = order(&in_file, options).unwrap_or_else(|| (0..in_file.len()).collect());
+    // Where each feature of the file goes.
+    let mut places = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(place, &feature)| places[feature] = place);
+    let mut readers: Vec<Column> = in_file.iter().map(|name| Column::new(name, options)).collect();
+    let (mut target, mut weights, mut groups) =
+        (TargetCells::default(), Vec::new(), Groups::default());
+    let mut block: Vec<f64> = Vec::new();
+    let mut hand_on = |block: &mut Vec<f64>| {
+        let shape = (block.len() / places.len(), places.len());
+        let block = Array2::from_shape_vec(shape, std::mem::take(block));
+        rows(block.map_err(|error| Error::content(name, error.to_string()))?)
+    };
+    let mut n_rows = 0;
+    while let Some((line, row)) = records.next()? {
+        let start = block.len();
+        block.resize(start + places.len(), 0.0);
+        let mut features = readers.iter_mut().zip(&places);
+        for ((cell, used), column) in row.into_iter().map(str::trim).zip(&uses).zip(&columns) {
+            let place = Place { file: name, line, column };
+            match used {
+                Use::None => {}
+                Use::Feature => {
+                    if let Some((reader, &to)) = features.next() {
+                        block[start + to] = reader.read(cell, &place)?;
+                    }
+                }
+                Use::Weight => weights.push(place.number(cell, "weight")?),
+                Use::Group => groups.push(place.given(cell, "group")?),
+                Use::Target => target.push(line, place.given(cell, "target")?),
+            }
+        }
+        n_rows += 1;
+        if n_rows % BLOCK_ROWS == 0 {
+            hand_on(&mut block)?;
+        }
+    }
+    if n_rows == 0 {
+        let problem = "there is only a header, at least one line of data must follow";
+        return Err(Error::content(name, problem));
+    }
+    if !block.is_empty() {
+        hand_on(&mut block)?;
+    }
+    let target = match names_of(&columns, &uses, Use::Target).first() {
+        Some(column) => Some(make_target(name, column, &target, options.task)?),
+        None => None,
+    };
+    let mut finished: Vec<_> = readers.into_iter().map(|reader| Some(reader.finish())).collect();
+    let (categories, numbers) =
+        order.iter().map(|&feature| finished[feature].take().unwrap_or_default()).unzip();
+    let found = Gathered {
+        names: order.iter().map(|&feature| in_file[feature].clone()).collect(),
+        categories,
+        target,
+        weights: (with_others && options.weights.is_some()).then_some(weights),
+        groups: (with_others && options.groups.is_some()).then_some(groups.indices),
+    };
+    Ok((found, numbers))
+}
+
+/// The last column that has no other use.
+pub(crate) fn free_target(
+    file: &str,
+    columns: &[String],
+    uses: &[Use],
+    options: &CsvOptions,
+) -> Result<usize> {
+    let wanted = if options.features.is_some() { Use::None } else { Use::Feature };
+    let free = |(column, used): (&String, &Use)| *used == wanted && !options.drop.contains(column);
+    columns
+        .iter()
+        .zip(uses)
+        .rposition(free)
+        .ok_or_else(|| Error::content(file, "no column is left for the target, drop fewer columns"))
 }
 
 /// The names of a CSV file's features, of which only the first line is read.
@@ -214,62 +285,28 @@ pub(crate) fn order(names: &[String], options: &CsvOptions) -> Option<Vec<usize>
     wanted.iter().map(|name| names.iter().position(|other| other == name)).collect()
 }
 
-/// The cells of all lines, by their use.
+/// The cells of a target one after another, and their lines.
 #[derive(Default)]
-struct Cells {
-    features: Vec<f64>,
-    /// How the cells of each feature are read.
-    columns: Vec<Column>,
-    target: Vec<(u64, String)>,
-    weights: Vec<f64>,
-    groups: Groups,
-    n_rows: usize,
+pub(crate) struct TargetCells {
+    text: String,
+    ends: Vec<usize>,
+    lines: Vec<u64>,
 }
 
-impl Cells {
-    fn read<R: Read>(records: &mut Records<R>, uses: &[Use], options: &CsvOptions) -> Result<Self> {
-        let (name, columns) = (records.file().to_owned(), records.columns().to_vec());
-        if !uses.contains(&Use::Feature) {
-            return Err(Error::content(&name, "no column is left as a feature, there must be one"));
-        }
-        let mut all = Self::default();
-        let features = columns.iter().zip(uses).filter(|(_, used)| **used == Use::Feature);
-        all.columns = features.map(|(name, _)| Column::new(name, options)).collect();
-        while let Some((line, row)) = records.next()? {
-            let mut feature = 0;
-            for ((cell, used), column) in row.into_iter().map(str::trim).zip(uses).zip(&columns) {
-                let place = Place { file: &name, line, column };
-                match used {
-                    Use::None => {}
-                    Use::Feature => {
-                        all.features.push(all.columns[feature].read(cell, &place)?);
-                        feature += 1;
-                    }
-                    Use::Weight => all.weights.push(place.number(cell, "weight")?),
-                    Use::Group => all.groups.push(place.given(cell, "group")?),
-                    Use::Target => all.target.push((line, place.given(cell, "target")?.to_owned())),
-                }
-            }
-            all.n_rows += 1;
-        }
-        if all.n_rows == 0 {
-            return Err(Error::content(
-                &name,
-                "there is only a header, at least one line of data must follow",
-            ));
-        }
-        Ok(all)
+impl TargetCells {
+    pub(crate) fn push(&mut self, line: u64, cell: &str) {
+        self.text.push_str(cell);
+        self.ends.push(self.text.len());
+        self.lines.push(line);
     }
 
-    /// The features as a table, and the names of their categories.
-    fn rows(&mut self, name: &str) -> Result<(Array2<f64>, Vec<Option<Vec<String>>>)> {
-        let shape = (self.n_rows, self.columns.len());
-        let mut rows = Array2::from_shape_vec(shape, std::mem::take(&mut self.features))
-            .map_err(|error| Error::content(name, error.to_string()))?;
-        let finish = |(feature, column): (usize, Column)| column.finish(rows.column_mut(feature));
-        let columns = std::mem::take(&mut self.columns).into_iter().enumerate();
-        let categories = columns.map(finish).collect();
-        Ok((rows, categories))
+    fn cell(&self, row: usize) -> &str {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.text[start..self.ends[row]]
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.ends.len()).map(|row| self.cell(row))
     }
 }
 
@@ -326,37 +363,25 @@ impl Column {
         }
     }
 
-    /// Gives the cells that were read their final numbers, and says the categories' names.
-    fn finish(self, mut cells: ArrayViewMut1<'_, f64>) -> Option<Vec<String>> {
+    /// The categories' names, and the final number of each that was given.
+    fn finish(self) -> (Option<Vec<String>>, Option<Vec<f64>>) {
         let coded = match self {
-            Self::Unknown { .. } | Self::Numbers => return None,
+            Self::Unknown { .. } | Self::Numbers => return (None, None),
             Self::Declared(texts) => {
                 let number = |text: &String| text.parse::<f64>().ok();
-                if let Some(numbers) = texts.known.keys().map(number).collect::<Option<Vec<f64>>>()
-                {
-                    let mut by_number = vec![0.0; numbers.len()];
-                    for (&place, value) in texts.known.values().zip(numbers) {
-                        by_number[place as usize] = value;
+                if let Some(values) = texts.known.keys().map(number).collect::<Option<Vec<f64>>>() {
+                    let mut by_number = vec![0.0; values.len()];
+                    for (&given, value) in texts.known.values().zip(values) {
+                        by_number[given as usize] = value;
                     }
-                    recode(cells, |number| by_number[number]);
-                    return None;
+                    return (None, Some(by_number));
                 }
                 Coded::Found(texts)
             }
             Self::Text(coded) => coded,
         };
-        let (names, places) = coded.finish();
-        if let Some(places) = places {
-            recode(cells.view_mut(), |number| places[number] as f64);
-        }
-        Some(names)
-    }
-}
-
-/// Other numbers for those that are not missing.
-fn recode(mut cells: ArrayViewMut1<'_, f64>, of: impl Fn(usize) -> f64) {
-    for cell in cells.iter_mut().filter(|cell| !cell.is_nan()) {
-        *cell = of(*cell as usize);
+        let (names, numbers) = coded.finish();
+        (Some(names), numbers)
     }
 }
 
@@ -504,37 +529,38 @@ impl Groups {
 pub(crate) fn make_target(
     file: &str,
     column: &str,
-    cells: &[(u64, String)],
+    cells: &TargetCells,
     task: Option<Task>,
 ) -> Result<Target> {
-    let numbers: Vec<Option<f64>> = cells.iter().map(|(_, cell)| cell.parse().ok()).collect();
+    let numbers: Vec<Option<f64>> = cells.iter().map(|cell| cell.parse().ok()).collect();
     let values: Option<Vec<f64>> = numbers.iter().copied().collect();
     let task = task.unwrap_or_else(|| match &values {
         Some(values) if !are_classes(values) => Task::Regression,
         _ => Task::Classification,
     });
     let fail =
-        |row: usize, problem: String| Err(Error::at(file, cells[row].0, Some(column), problem));
+        |row: usize, problem: String| Err(Error::at(file, cells.lines[row], Some(column), problem));
     if let Some(row) = numbers.iter().position(|n| n.is_some_and(|n| !n.is_finite())) {
         return fail(
             row,
-            format!("the target `{}` is not a finite number", shortened(&cells[row].1)),
+            format!("the target `{}` is not a finite number", shortened(cells.cell(row))),
         );
     }
     match (task, values) {
         (Task::Regression, Some(values)) => Ok(Target::Values(values)),
         (Task::Regression, None) => {
             let row = numbers.iter().position(Option::is_none).unwrap_or(0);
-            let cell = shortened(&cells[row].1);
+            let cell = shortened(cells.cell(row));
             fail(row, format!("the target `{cell}` is not a number, regression needs numbers"))
         }
         (Task::Classification, Some(values)) => Ok(number_classes(&values)),
         (Task::Classification, None) => {
-            let mut names: Vec<String> = cells.iter().map(|(_, cell)| cell.clone()).collect();
+            let mut names: Vec<&str> = cells.iter().collect();
             names.sort_unstable();
             names.dedup();
-            let labels =
-                cells.iter().map(|(_, cell)| names.binary_search(cell).unwrap_or(0)).collect();
+            let place = |cell: &str| names.binary_search(&cell).unwrap_or(0);
+            let labels = cells.iter().map(place).collect();
+            let names = names.into_iter().map(str::to_owned).collect();
             Ok(Target::Classes { labels, names })
         }
     }

@@ -8,7 +8,10 @@ use fi_core::{Dataset, Target};
 use ndarray::Array2;
 
 use crate::categories::{Coded, Texts, UNNUMBERED};
-use crate::data_csv::{CsvOptions, Task, Use, make_target, names_of, number_target, order, uses};
+use crate::data_csv::{
+    CsvOptions, TargetCells, Task, Use, free_target, make_target, names_of, number_target, order,
+    uses,
+};
 use crate::data_parquet::{ParquetFile, Values};
 use crate::error::{Error, Result};
 
@@ -44,25 +47,19 @@ enum Cells {
 }
 
 /// Reads a Parquet file: `start` hears how many rows and features there are, `rows` gets the
-/// features of each block. A feature that holds text has numbers that [`Gathered::recode`] turns
+/// features of each block. A feature that holds text has numbers that [`recode`] turns
 /// into those of its categories.
 pub(crate) fn gather(
     table: &ParquetFile,
     question: &Question<'_>,
     mut rows: impl FnMut(Array2<f64>) -> Result<()>,
-) -> Result<(Gathered, Vec<Option<Vec<usize>>>)> {
+) -> Result<(Gathered, Vec<Option<Vec<f64>>>)> {
     let file = table.file();
     let columns = table.names();
     let options = question.options;
     let mut used = uses(file, columns, options)?;
     if question.with_target && !question.own_target && options.target.is_none() {
-        let wanted = if options.features.is_some() { Use::None } else { Use::Feature };
-        let free =
-            |(column, used): (&String, &Use)| *used == wanted && !options.drop.contains(column);
-        let Some(last) = columns.iter().zip(&used).rposition(free) else {
-            let problem = "no column is left for the target, drop fewer columns";
-            return Err(Error::content(file, problem));
-        };
+        let last = free_target(file, columns, &used, options)?;
         used[last] = Use::Target;
     }
     if !question.with_target {
@@ -126,7 +123,7 @@ pub(crate) fn gather(
         .into_iter()
         .map(|coded| match coded.map(Coded::finish) {
             None => (None, None),
-            Some((names, place)) => (Some(names), place),
+            Some((names, numbers)) => (Some(names), numbers),
         })
         .unzip();
     let target_name = used.iter().position(|used| *used == Use::Target).map(|i| &columns[i]);
@@ -164,14 +161,12 @@ impl Gathered {
     }
 }
 
-/// Turns numbers in order of appearance into those of the alphabetical order.
-pub(crate) fn recode(rows: &mut Array2<f64>, places: &[Option<Vec<usize>>]) {
-    for (feature, places) in places.iter().enumerate() {
-        let Some(places) = places else { continue };
-        for value in rows.column_mut(feature) {
-            if !value.is_nan() {
-                *value = places[*value as usize] as f64;
-            }
+/// Turns the numbers that text was given into their final ones, where there are others.
+pub(crate) fn recode(rows: &mut Array2<f64>, numbers: &[Option<Vec<f64>>]) {
+    for (feature, numbers) in numbers.iter().enumerate() {
+        let Some(numbers) = numbers else { continue };
+        for value in rows.column_mut(feature).iter_mut().filter(|value| !value.is_nan()) {
+            *value = numbers[*value as usize];
         }
     }
 }
@@ -293,11 +288,10 @@ fn finish_target(cells: Cells, file: &str, column: &str, task: Option<Task>) -> 
         for (text, &number) in &texts.known {
             by_number[number as usize] = text;
         }
-        let cells: Vec<(u64, String)> = numbers
-            .iter()
-            .zip(0..)
-            .map(|(&number, row)| (row, by_number[number as usize].to_owned()))
-            .collect();
+        let mut cells = TargetCells::default();
+        for (&number, row) in numbers.iter().zip(0..) {
+            cells.push(row, by_number[number as usize]);
+        }
         return make_target(file, column, &cells, task);
     }
     let (names, place) = texts.sorted();

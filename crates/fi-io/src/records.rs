@@ -61,10 +61,6 @@ impl<R: Read> Records<R> {
         }
     }
 
-    pub(crate) fn file(&self) -> &str {
-        &self.file
-    }
-
     pub(crate) fn columns(&self) -> &[String] {
         &self.columns
     }

@@ -13,6 +13,7 @@ use fi_core::{LargeDataset, RowBlocks, Target};
 use ndarray::{Array2, ArrayView2, CowArray, Ix2, s};
 
 use crate::data::{DataOptions, TargetSource, csv_options, file_target, is_npy, is_parquet};
+use crate::data_csv::gather_csv;
 use crate::data_parquet::ParquetFile;
 use crate::error::{Error, Result};
 use crate::gather::{BLOCK_ROWS, Gathered, Question, gather};
@@ -29,7 +30,7 @@ pub struct SpooledRows {
     n_rows: usize,
     n_features: usize,
     /// Of features that hold text: the number of each category, by the number in the file.
-    places: Vec<Option<Vec<usize>>>,
+    numbers: Vec<Option<Vec<f64>>>,
 }
 
 /// Writes blocks of [`BLOCK_ROWS`] rows, however many rows come at once.
@@ -78,7 +79,7 @@ impl Spooler {
         Ok(())
     }
 
-    fn finish(mut self, places: Vec<Option<Vec<usize>>>) -> Result<SpooledRows> {
+    fn finish(mut self, numbers: Vec<Option<Vec<f64>>>) -> Result<SpooledRows> {
         if self.n_waiting > 0 {
             self.flush()?;
         }
@@ -87,7 +88,7 @@ impl Spooler {
             .file
             .into_inner()
             .map_err(|error| cannot(&self.name, "written", error.into_error()))?;
-        Ok(SpooledRows { name: self.name, file, n_rows: self.n_rows, n_features, places })
+        Ok(SpooledRows { name: self.name, file, n_rows: self.n_rows, n_features, numbers })
     }
 }
 
@@ -122,9 +123,9 @@ impl SpooledRows {
     }
 
     fn recode(&self, feature: usize, values: &mut [f64]) {
-        let Some(Some(places)) = self.places.get(feature) else { return };
+        let Some(Some(numbers)) = self.numbers.get(feature) else { return };
         for value in values.iter_mut().filter(|value| !value.is_nan()) {
-            *value = places[*value as usize] as f64;
+            *value = numbers[*value as usize];
         }
     }
 }
@@ -199,7 +200,7 @@ impl SpooledData {
     }
 }
 
-/// Reads a `.parquet` or two-dimensional `.npy` file that may be larger than memory, block after
+/// Reads a `.csv`, `.parquet` or two-dimensional `.npy` file that may be larger than memory, block after
 /// block, into a file without a name in the system's folder for such files (`TMPDIR`): 8 bytes for
 /// each value of a feature. With `with_target` target, weights and groups are read and kept in
 /// memory; else only features.
@@ -208,8 +209,7 @@ impl SpooledData {
 ///
 /// # Errors
 ///
-/// As for these; [`Error::Content`] for a file of another kind; [`Error::System`] if there is no
-/// room for the file.
+/// As for these; [`Error::System`] if there is no room for the file.
 ///
 /// # Example
 ///
@@ -234,7 +234,7 @@ pub fn spool_data(
     let path = path.as_ref();
     let name = path.display().to_string();
     let mut spooler = Spooler::new(&name)?;
-    let (mut found, places) = if is_parquet(path) {
+    let (mut found, numbers) = if is_parquet(path) {
         let table = ParquetFile::open(path)?;
         let csv = csv_options(path, options)?;
         let own_target = matches!(options.target, Some(TargetSource::File(_)));
@@ -245,14 +245,16 @@ pub fn spool_data(
         let npy = NpyRows::open(path)?;
         let gathered =
             npy.gather(path, options, with_target, BLOCK_ROWS, |block| spooler.push(block.view()))?;
-        let places = vec![None; gathered.names.len()];
-        (gathered, places)
+        let numbers = vec![None; gathered.names.len()];
+        (gathered, numbers)
     } else {
-        let problem = "only .parquet and two-dimensional .npy files are read in blocks, write one \
-                       of these or read the file whole";
-        return Err(Error::content(&name, problem));
+        let csv = csv_options(path, options)?;
+        let own_target = matches!(options.target, Some(TargetSource::File(_)));
+        let file = File::open(path).map_err(|source| Error::read(path, source))?;
+        let of = (with_target, own_target);
+        gather_csv(file, &name, &csv, of, |block| spooler.push(block.view()))?
     };
-    let rows = spooler.finish(places)?;
+    let rows = spooler.finish(numbers)?;
     if let (true, Some(TargetSource::File(file))) = (with_target, &options.target) {
         found.target = Some(file_target(file, rows.n_rows, &name, options.task)?);
     }

@@ -4,13 +4,14 @@
 //! [`Records`] keeps every measured second as CSV, and everything in the table is computed from
 //! them: [`Records::table`] gives the same table from the same file, which is how a recorded run
 //! is verified. [`Scores`] does the same for how well trained trees predict, [`Curves`] for how near
-//! estimates of Shapley values come to the truth.
+//! estimates of Shapley values come to the truth, [`LargeRuns`] for tables larger than memory.
 
 mod accuracy;
 mod black_box;
 mod curves;
 mod growth;
 mod job;
+mod large;
 mod network;
 mod records;
 mod scores;
@@ -22,6 +23,7 @@ pub use black_box::{BLACK_BOX, BlackBoxJob, MOST_BEYOND};
 pub use curves::{Curve, Curves};
 pub use growth::growth;
 pub use job::Job;
+pub use large::{LargeRun, LargeRuns};
 pub use network::{NetworkJob, save_network_data};
 pub use records::{Measured, Record, Records};
 pub use scores::{Scored, Scores};

@@ -58,6 +58,60 @@ fn spooled_parquet_is_the_table_that_is_read_whole() {
 }
 
 #[test]
+fn spooled_csv_is_the_table_that_is_read_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let mut text = "name,b,y,a,weight,group,class\n".to_owned();
+    let n = 2 * BLOCK_ROWS + 77;
+    for i in 0..n {
+        let missing = ["", "NA", " ?"][i % 3];
+        let b = if i % 5 > 0 { format!(" {:e}", i as f64 / 7.0) } else { missing.to_owned() };
+        let y = (i % 13) as f64 + 0.1;
+        let class = ["pear", "apple", "\"fig, dried\""][i * i % 3];
+        let (weight, group) = (1 + i % 3, i / 10);
+        text += &format!("row {i},{b},{y},{i},{weight},g{group},{class}\r\n");
+        if i % 1000 == 0 {
+            text += "\n";
+        }
+    }
+    std::fs::write(path("t.csv"), text).unwrap();
+    let column = |name: &str| Some(TargetSource::Column(name.to_owned()));
+    let plain = DataOptions {
+        target: column("y"),
+        weights: Some("weight".to_owned()),
+        groups: Some("group".to_owned()),
+        drop: vec!["name".to_owned(), "class".to_owned()],
+        ..DataOptions::default()
+    };
+    let of_model = DataOptions {
+        features: Some(vec!["a".to_owned(), "b".to_owned()]),
+        target: column("class"),
+        ..DataOptions::default()
+    };
+    let y: Vec<f64> = (0..n).map(|i| (i % 4) as f64).collect();
+    write_npy(path("y.npy"), &ndarray::aview1(&y)).unwrap();
+    let target = Some(TargetSource::File(path("y.npy")));
+    let own = DataOptions { target, ..plain.clone() };
+    let last = DataOptions { target: None, features: of_model.features.clone(), ..plain.clone() };
+    let last = DataOptions { drop: Vec::new(), ..last };
+    for options in [plain, of_model.clone(), own, last] {
+        let whole = read_data(path("t.csv"), &options).unwrap();
+        let spooled = spool_data(path("t.csv"), &options, true).unwrap();
+        assert_eq!(spooled.feature_names, whole.feature_names());
+        assert_eq!(spooled.target.as_ref(), Some(whole.target()));
+        assert_eq!(spooled.weights.as_deref(), whole.weights());
+        assert_eq!(spooled.groups.as_deref(), whole.groups());
+        assert_eq!(whole.weights().is_some(), options.weights.is_some());
+        assert_eq!(bits(spooled.rows.rows(0..n).unwrap().view()), bits(whole.rows()));
+    }
+    // Without a target its cells are not looked at.
+    let (names, rows) = read_rows(path("t.csv"), &of_model).unwrap();
+    let spooled = spool_data(path("t.csv"), &of_model, false).unwrap();
+    assert_eq!((names, spooled.target.is_none()), (spooled.feature_names.clone(), true));
+    assert_eq!(bits(spooled.rows.rows(0..n).unwrap().view()), bits(rows.view()));
+}
+
+#[test]
 fn spooled_arrays_are_those_that_are_read_whole() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
@@ -89,9 +143,10 @@ fn each_bad_file_gets_its_own_sentence() {
         text.replace(&format!("{}/", folder.path().display()), "")
     };
     let plain = DataOptions::default();
-    std::fs::write(path("t.csv"), "a,b\n1,2\n").unwrap();
-    let csv = "`t.csv`: only .parquet and two-dimensional .npy files are read in blocks, write one \
-               of these or read the file whole";
+    let lines = "1,2\n".repeat(8998);
+    std::fs::write(path("t.csv"), format!("a,b\n{lines}x,2\n")).unwrap();
+    let csv = "`t.csv`, line 9000, column `a`: `x` is not a number, write numbers or leave the \
+               column out with `drop`";
     assert_eq!(say("t.csv", &plain), csv);
     write_npy(path("v.npy"), &ndarray::array![1.0, 2.0]).unwrap();
     let vector = "`v.npy`: the array has shape [2], only two dimensions are read in blocks";

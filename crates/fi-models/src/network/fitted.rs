@@ -347,19 +347,20 @@ impl Network {
     ) -> Result<()> {
         self.input.check_rows(rows)?;
         let program = T::program(self);
-        let mut work = Workspace::new(self.layers.len());
         let shapes = self.layers.iter().zip(self.shapes.windows(2));
         let widest = shapes.map(|(layer, pair)| layer.footprint(pair[0], pair[1])).max();
         let widest = widest.unwrap_or(1).max(self.shapes[0].len());
         let block = (BLOCK / widest).clamp(64, 1024);
-        for start in (0..rows.nrows()).step_by(block) {
-            let range = start..(start + block).min(rows.nrows());
-            let part = rows.slice(s![range.clone(), ..]);
-            program.load(&mut work, part.rows().into_iter());
-            program.forward(&mut work, None);
-            each(&mut work, range)?;
-        }
-        Ok(())
+        program.with_workspace(|work| {
+            for start in (0..rows.nrows()).step_by(block) {
+                let range = start..(start + block).min(rows.nrows());
+                let part = rows.slice(s![range.clone(), ..]);
+                program.load(work, part.rows().into_iter());
+                program.forward(work, None);
+                each(work, range)?;
+            }
+            Ok(())
+        })
     }
 
     /// What it answers, row by row, where these are its margins.

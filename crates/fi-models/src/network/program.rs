@@ -3,6 +3,7 @@
 //! Whatever is allocated lives in a [`Workspace`], so that a fit allocates once.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use fi_core::Rng;
 use ndarray::ArrayView1;
@@ -23,6 +24,8 @@ pub(super) struct Program<T> {
     state_spans: Vec<Range<usize>>,
     pub(super) parameters: Vec<T>,
     pub(super) state: Vec<T>,
+    /// Workspaces between two calls, as many as have been in use at once.
+    spare: Mutex<Vec<Workspace<T>>>,
 }
 
 /// The values and slopes of one batch.
@@ -83,6 +86,7 @@ impl<T: Real> Program<T> {
             state_spans: Vec::new(),
             parameters: Vec::new(),
             state: Vec::new(),
+            spare: Mutex::default(),
         };
         for (layer, shape) in layers.iter().zip(shapes) {
             program.ops.push(layer.op(*shape));
@@ -102,6 +106,18 @@ impl<T: Real> Program<T> {
 
     pub(super) fn n_outputs(&self) -> usize {
         self.shapes[self.n_layers()].len()
+    }
+
+    /// Lends a workspace that an earlier call may have used: memory that is taken from the system
+    /// and given back by every small prediction costs as much as the prediction.
+    pub(super) fn with_workspace<R>(&self, use_it: impl FnOnce(&mut Workspace<T>) -> R) -> R {
+        // Who panicked left nothing in the list that is wrong.
+        let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let lent = spare().pop();
+        let mut work = lent.unwrap_or_else(|| Workspace::new(self.n_layers()));
+        let result = use_it(&mut work);
+        spare().push(work);
+        result
     }
 
     /// Writes today's numbers back into the layers they came from.

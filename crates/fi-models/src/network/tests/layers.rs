@@ -169,6 +169,19 @@ proptest! {
     }
 }
 
+/// A call after another takes its workspace, and calls at the same time have one each.
+#[test]
+fn workspaces_are_lent_again() {
+    let network = network(0, &mut Rng::new(9, 0), 4);
+    let program: Program<f64> = Program::new(network.input(), network.layers(), network.shapes());
+    let rows = rows(&network, &mut Rng::new(9, 1), 3);
+    program.with_workspace(|work| program.load(work, rows.rows().into_iter()));
+    program.with_workspace(|first| {
+        assert_eq!(first.n_rows, 3);
+        program.with_workspace(|second| assert_eq!(second.n_rows, 0));
+    });
+}
+
 /// More rows than are in memory at once.
 #[test]
 fn long_tables_are_walked_in_blocks() {

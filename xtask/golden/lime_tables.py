@@ -2,6 +2,7 @@
 
 `fits` holds neighbourhoods as lime sees them (scaled data, labels) with the kernel's weights, the
 selections, coefficients, intercepts and R² that it computes from them: these are exact.
+`entropy` holds the borders of bins by entropy, and the rows' bins.
 `explanations` holds means and standard deviations over seeds of whole explanations of a fixed
 model, with bins and with normals, for each selection.
 
@@ -15,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from lime.discretize import EntropyDiscretizer
 from lime.lime_base import LimeBase
 from lime.lime_tabular import LimeTabularExplainer
 
@@ -143,6 +145,26 @@ def explanation_cases(rows):
     return {"instances": instances, "cases": cases}
 
 
+def entropy_cases():
+    """Where a tree of each column cuts, of rounded and of whole numbers with two to four classes."""
+    rng = np.random.default_rng(SEED + 1)
+    cases = []
+    for n_rows, n_classes, digits in [(120, 2, 3), (90, 3, 1), (60, 4, 0), (7, 2, 2), (40, 1, 2)]:
+        rows = np.round(rng.normal(size=(n_rows, 4)) * [1.0, 20.0, 0.01, 3.0], digits)
+        rows[:, 2] = 2.5 if digits else rows[:, 2]
+        labels = (rows[:, 0] + rows[:, 1] / 20.0 + rng.normal(size=n_rows) > 0).astype(int)
+        labels = np.minimum(labels + rng.integers(0, max(n_classes - 1, 1), n_rows), n_classes - 1)
+        names = ["a", "b", "c", "d"]
+        found = EntropyDiscretizer(rows, [], names, labels=labels, random_state=0)
+        cases.append({
+            "rows": rows.tolist(),
+            "labels": labels.tolist(),
+            "borders": [np.array(found.maxs[f][:-1]).tolist() for f in range(4)],
+            "bins": found.discretize(rows).astype(int).tolist(),
+        })
+    return cases
+
+
 def main():
     rng = np.random.default_rng(SEED)
     rows = training(rng)
@@ -164,6 +186,7 @@ def main():
              "borders": quartile.discretizer.maxs[f][:-1]}
             for f in range(3)
         ],
+        "entropy": entropy_cases(),
         "fits": fit_cases(rng, rows),
         "explanations": explanation_cases(rows),
     }

@@ -1,7 +1,7 @@
 //! Anytime runs: what a call has finished outlives the call.
 //!
 //! A method's work is a list of numbered tasks whose answers do not depend on each other: repeats
-//! of shuffles, (fold, player), rows. A [`Checkpoint`] is the set of finished tasks with what each
+//! of shuffles, (fold, player), rows, halves of the rows. A [`Checkpoint`] is the set of finished tasks with what each
 //! answered, and a fingerprint of everything that the answers depend on. So three things are one:
 //!
 //! - **stopping**: the answer to a `Break` of [`Progress`](crate::Progress) is the result of the
@@ -17,8 +17,9 @@
 //!
 //! It opens a [`Work`] with the number of tasks and a [`Fingerprint`], lets [`Work::map`] (or a
 //! loop of its own over [`Work::missing`] that calls [`Work::put`] and [`Work::keep`]) do what is
-//! missing, and computes its result from what [`Work::close`] returns. Any other method refuses a
-//! run with a keeper or a shard, because [`Run::map`] and its like do.
+//! missing, and computes its result from what [`Work::close`] returns. Tasks that follow from each
+//! other are steps of a chain (`chains.rs`). Any other method refuses a run with a keeper or a
+//! shard, because [`Run::map`] and its like do.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -77,8 +78,9 @@ impl Checkpoint {
     }
 
     /// Looks whether the parts fit together, and to these lengths if they are known.
-    fn check(&self, lens: Option<(usize, &[usize])>) -> Result<()> {
-        let answers = || self.answers.values().all(|a| lens.is_none_or(|(len, _)| a.len() == len));
+    fn check(&self, lens: Option<(Option<usize>, &[usize])>) -> Result<()> {
+        let len = lens.and_then(|(len, _)| len);
+        let answers = || self.answers.values().all(|a| len.is_none_or(|len| a.len() == len));
         if lens.is_some_and(|(_, lens)| lens.len() != self.moments.len()) || !answers() {
             return Err(damaged());
         }
@@ -96,7 +98,7 @@ impl Checkpoint {
     }
 }
 
-fn damaged() -> Error {
+pub(crate) fn damaged() -> Error {
     Error::Data("the checkpoint's parts do not fit together, begin without it".to_owned())
 }
 
@@ -174,8 +176,10 @@ impl Shard {
         Ok(Self { index, count })
     }
 
-    fn tasks(self, n_tasks: usize) -> std::ops::Range<usize> {
-        let end = |shards: usize| (n_tasks as u128 * shards as u128 / self.count as u128) as usize;
+    /// Its tasks, of which `unit` in a row are not parted.
+    fn tasks(self, n_tasks: usize, unit: usize) -> std::ops::Range<usize> {
+        let n = (n_tasks / unit.max(1)) as u128;
+        let end = |shards: usize| (n * shards as u128 / self.count as u128) as usize * unit;
         end(self.index)..end(self.index + 1)
     }
 }
@@ -205,6 +209,11 @@ impl Fingerprint {
 
     pub(crate) fn with_text(self, name: &str, text: &str) -> Self {
         self.with_hash(name, text.bytes().map(u64::from))
+    }
+
+    /// A hash of the bits of numbers.
+    pub(crate) fn with_numbers(self, name: &str, values: &[f64]) -> Self {
+        self.with_hash(name, values.iter().copied().map(bits))
     }
 
     pub(crate) fn with_table(self, name: &str, table: ArrayView2<'_, f64>) -> Self {
@@ -277,6 +286,18 @@ impl<'a> Work<'a> {
         moment_lens: &[usize],
         fingerprint: impl FnOnce() -> Result<Fingerprint>,
     ) -> Result<Self> {
+        Self::open_in_units(run, (n_tasks, 1), Some(answer_len), moment_lens, fingerprint)
+    }
+
+    /// As [`Work::open`], where `unit` tasks in a row are of one shard, and lengths of answers that
+    /// differ are for the caller to check.
+    pub(crate) fn open_in_units(
+        run: &Run<'a>,
+        (n_tasks, unit): (usize, usize),
+        answer_len: Option<usize>,
+        moment_lens: &[usize],
+        fingerprint: impl FnOnce() -> Result<Fingerprint>,
+    ) -> Result<Self> {
         let keeper = run.keeper();
         let fresh = |fingerprint| Checkpoint {
             fingerprint,
@@ -306,7 +327,7 @@ impl<'a> Work<'a> {
                 n_tasks as i128 - 1
             )));
         }
-        let share = run.shard().map_or(0..n_tasks, |shard| shard.tasks(n_tasks));
+        let share = run.shard().map_or(0..n_tasks, |shard| shard.tasks(n_tasks, unit));
         let missing = share.filter(|&task| !state.answers.contains_key(&(task as u64))).collect();
         Ok(Self { run: run.alone(), keeper, missing, state: Mutex::new(state) })
     }

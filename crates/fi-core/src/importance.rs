@@ -356,10 +356,7 @@ impl Importance {
 
     /// The players from the most important to the least, ties in player order.
     pub fn order(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        // Adding 0 makes −0 and 0 a tie.
-        order.sort_by(|&a, &b| (self.values[b] + 0.0).total_cmp(&(self.values[a] + 0.0)));
-        order
+        highest_first(&self.values)
     }
 
     /// The rank of each player: 1 for the most important, ties in player order.
@@ -370,6 +367,14 @@ impl Importance {
         }
         ranks
     }
+}
+
+/// The places of the values, of the highest first, ties in their order.
+pub(crate) fn highest_first(values: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    // Adding 0 makes −0 and 0 a tie.
+    order.sort_by(|&a, &b| (values[b] + 0.0).total_cmp(&(values[a] + 0.0)));
+    order
 }
 
 #[cfg(test)]

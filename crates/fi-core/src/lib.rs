@@ -101,6 +101,7 @@ pub mod selection;
 pub mod shapley;
 
 mod attribution;
+mod chains;
 mod checkpoint;
 mod conditional_permutation;
 mod corrected_t_test;

@@ -209,6 +209,34 @@ impl<'a> Run<'a> {
         in_order(answers).map(|_: Vec<()>| ())
     }
 
+    /// Works on chains in parallel, on each step by step until its last one or `Break`: chain `c`
+    /// begins with `begin(c)` and has `lens[c]` steps.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Run::map`].
+    pub(crate) fn in_turn<S>(
+        &self,
+        lens: &[usize],
+        begin: impl Fn(usize) -> Result<S> + Sync,
+        step: impl Fn(usize, &mut S) -> Result<ControlFlow<()>> + Sync,
+    ) -> Result<()> {
+        self.refuse_to_keep()?;
+        let steps = Steps::new(self.progress, lens.iter().sum());
+        let work = |chain: usize| {
+            let first: usize = lens[..chain].iter().sum();
+            let mut state = begin(chain)?;
+            for i in first..first + lens[chain] {
+                if steps.take(i, || step(chain, &mut state))?.is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        let answers: Vec<Result<()>> = (0..lens.len()).into_par_iter().map(work).collect();
+        in_order(answers).map(|_: Vec<()>| ())
+    }
+
     /// Folds the answers of `n_tasks` tasks into `state`, in task order, `batch` tasks at a time,
     /// so that no more than one batch of answers is alive.
     ///

@@ -11,6 +11,7 @@
 //! [`Around::Instance`], features of no player) is predicted again for each.
 
 mod columns;
+mod entropy;
 mod explanation;
 mod local;
 mod neighbourhood;
@@ -65,7 +66,8 @@ const BATCH_ROWS: usize = 1 << 14;
 /// never drawn.
 ///
 /// Samples, and so their errors, are shared by all rows: a row's values do not depend on where it
-/// stands or on the other rows. Training rows count by their weights; the target is not used.
+/// stands or on the other rows. Training rows count by their weights; the target is not used but by
+/// [`Discretizer::Entropy`].
 ///
 /// Values are those of lime 0.2.0.1 in expectation, but where it errs: a bin of a single value gives
 /// that value (there: 0), and a continuous column that is constant stays so (there: noise).
@@ -130,6 +132,8 @@ const BATCH_ROWS: usize = 1 << 14;
 ///
 /// - Ribeiro, Singh, Guestrin (2016). *"Why should I trust you?" Explaining the predictions of any
 ///   classifier.* KDD. <https://doi.org/10.1145/2939672.2939778>
+/// - Fayyad, Irani (1993). *Multi-interval discretization of continuous-valued attributes for
+///   classification learning.* IJCAI, 1022–1027. <https://hdl.handle.net/2014/35171>
 /// - Garreau, von Luxburg (2020). *Explaining the explainer: a first theoretical analysis of
 ///   LIME.* AISTATS, PMLR 108. <https://arxiv.org/abs/2001.03447>
 ///
@@ -184,7 +188,8 @@ impl Lime {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`] outside a domain.
+    /// [`Error::Parameter`] outside a domain; [`Error::Data`] for [`Discretizer::Entropy`] without
+    /// classes.
     pub fn fit(&self, data: &Dataset) -> Result<Explainer> {
         require(self.n_samples >= 2, "n_samples", self.n_samples, "at least 2")?;
         require(self.n_features >= 1, "n_features", self.n_features, "at least 1")?;
@@ -194,6 +199,13 @@ impl Lime {
         if let Some(width) = self.kernel_width {
             let domain = "a number above 0";
             require(width.is_finite() && width > 0.0, "kernel_width", width, domain)?;
+        }
+        if self.discretizer == Discretizer::Entropy && data.target().n_classes().is_none() {
+            return Err(Error::Data(
+                "bins by entropy tell classes apart and the target is of numbers: give classes, or \
+                 take quartiles"
+                    .to_owned(),
+            ));
         }
         let data = &only(data, &rows_that_count(data))?;
         let column = |feature| Column::new(data, feature, self.discretizer);
@@ -229,7 +241,7 @@ impl Explainer {
         let Lime { n_samples, n_repeats, .. } = self.settings;
         let around = match self.settings.discretizer {
             Discretizer::Continuous(around) => around,
-            Discretizer::Quartiles | Discretizer::Deciles => Around::Mean,
+            _ => Around::Mean,
         };
         let kernel_width =
             self.settings.kernel_width.unwrap_or_else(|| 0.75 * (players.len() as f64).sqrt());

@@ -71,6 +71,11 @@ fn each_bad_setting_gets_its_own_sentence() {
     );
     assert_eq!(text(Lime { n_repeats: 0, ..quick() }), "`n_repeats` is `0`, it must be at least 1");
     assert_eq!(
+        text(Lime { discretizer: Discretizer::Entropy, ..quick() }),
+        "bins by entropy tell classes apart and the target is of numbers: give classes, or take \
+         quartiles"
+    );
+    assert_eq!(
         text(Lime { penalty: f64::NAN, ..quick() }),
         "`penalty` is `NaN`, it must be a number from 0"
     );

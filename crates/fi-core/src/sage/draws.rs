@@ -154,6 +154,10 @@ impl<'a> Draws<'a> {
         self.n_taken
     }
 
+    pub(super) fn n_metrics(&self) -> usize {
+        self.game.n_outputs()
+    }
+
     /// How many predictions of background rows are kept.
     pub(super) fn n_known(&self) -> usize {
         let known = self.background.as_ref().and_then(|background| background.predictions.as_ref());

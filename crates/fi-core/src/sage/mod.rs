@@ -85,7 +85,11 @@ pub enum SageEstimator {
 ///
 /// `2 (n_players − 1) · background_rows` predicted rows per draw, a third more with corrections,
 /// and `n_rows + 3 n_background` for all (`n_rows · n_background` if a feature has no player).
-/// Memory: `n_rows · n_players` numbers per metric.
+/// Memory: `n_rows · n_players` numbers per metric; with a keeper also the losses of the draws,
+/// `2 n_players` numbers of each, or a third more with corrections.
+///
+/// **Stopping** answers with the draws that are finished, 64 at a time; those after a stop, of another
+/// call or machine, make it the result of an uninterrupted run.
 ///
 /// # When it misleads
 ///
@@ -176,10 +180,12 @@ impl Sage {
     ///
     /// # Errors
     ///
-    /// [`Error::Parameter`](crate::Error::Parameter) outside a domain; what [`LossGame::new`]
-    /// refuses; [`Error::Data`](crate::Error::Data) if a regression on very few draws cannot be
-    /// solved; [`Error::Task`](crate::Error::Task) that names the row in which the model failed;
-    /// [`Error::Cancelled`](crate::Error::Cancelled).
+    /// [`Error::Parameter`](crate::Error::Parameter) outside a domain, or for a tolerance in a
+    /// shard; what [`LossGame::new`] refuses; [`Error::Data`](crate::Error::Data) if a regression on
+    /// very few draws cannot be solved, or for a checkpoint of another call;
+    /// [`Error::Task`](crate::Error::Task) that names the row in which the model failed;
+    /// [`Error::Cancelled`](crate::Error::Cancelled) if the call was stopped within its first 64
+    /// draws.
     pub fn importance(
         &self,
         run: &Run<'_>,
@@ -219,7 +225,10 @@ impl Sage {
                 } else {
                     importance.warnings.extend(of_few_units(units.len()));
                 }
-                if let (Some(false), Some(tolerance)) = (sampled.converged, self.tolerance) {
+                if sampled.unfinished {
+                    let (done, total) = (sampled.n_draws, self.n_draws);
+                    importance.warnings.push(Warning::Unfinished { done, total });
+                } else if let (Some(false), Some(tolerance)) = (sampled.converged, self.tolerance) {
                     importance.warnings.push(Warning::Note(format!(
                         "SAGE has not converged to a tolerance of {tolerance} in {} draws: it is \
                          right on average, but noisier than that; raise `n_draws`",

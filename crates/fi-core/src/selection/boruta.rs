@@ -6,7 +6,8 @@ use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
-use super::{Decision, Round, Selection, Selector, check, in_turn, restrict};
+use super::{Decision, Round, Selection, Selector, check, fingerprint, restrict};
+use crate::chains::{Chain, work_through};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result, require};
 use crate::exchange::{Blocks, Exchange};
@@ -59,6 +60,9 @@ pub enum Correction {
 ///
 /// At most `n_rounds` importances, of up to twice as many columns.
 ///
+/// **Stopping** answers with the rounds that are finished; a later call goes on from them. There are no
+/// shards: a round follows from those before it.
+///
 /// # When it misleads
 ///
 /// - It keeps all that matter, doubles too: for the few that suffice, see
@@ -110,11 +114,58 @@ impl Default for Boruta {
     }
 }
 
-/// What is known after some rounds.
-struct State {
+/// The rounds so far, and what is known by them.
+struct Rounds<'a> {
+    boruta: &'a Boruta,
+    run: Run<'a>,
+    learner: &'a dyn Learner,
+    importance: &'a dyn LearnerImportance,
+    data: &'a Dataset,
+    players: &'a Players,
+    blocks: &'a Blocks,
     decisions: Vec<Decision>,
     hits: Vec<usize>,
     rounds: Vec<Round>,
+}
+
+impl Rounds<'_> {
+    fn alive(&self) -> Vec<usize> {
+        let alive = |&i: &usize| self.decisions[i] != Decision::Rejected;
+        (0..self.players.len()).filter(alive).collect()
+    }
+}
+
+/// A round answers the importance of each player, NaN if it is rejected, and the shadows' bar.
+impl Chain for Rounds<'_> {
+    fn step(&self) -> Result<Vec<f64>> {
+        let (number, alive) = (self.rounds.len(), self.alive());
+        let parts = restrict(self.data, self.players, &alive)?;
+        let run = self.run.split(number as u64);
+        let (found, threshold) = self
+            .boruta
+            .round(&run, self.learner, self.importance, &parts, self.blocks)
+            .map_err(|error| error.in_task(format!("Boruta's round {number}")))?;
+        let mut answer = vec![f64::NAN; self.players.len()];
+        alive.iter().zip(found).for_each(|(&player, score)| answer[player] = score);
+        answer.push(threshold);
+        Ok(answer)
+    }
+
+    fn follow(&mut self, answer: &[f64]) -> Result<ControlFlow<()>> {
+        let (threshold, players) = (answer[self.players.len()], self.alive());
+        let importances: Vec<f64> = players.iter().map(|&player| answer[player]).collect();
+        for (&player, &score) in players.iter().zip(&importances) {
+            self.hits[player] += usize::from(score > threshold);
+        }
+        let threshold = Some(threshold);
+        self.rounds.push(Round { fold: None, players, importances, threshold, score: None });
+        self.boruta.decide(&self.hits, self.rounds.len(), &mut self.decisions)?;
+        Ok(if self.decisions.contains(&Decision::Tentative) {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        })
+    }
 }
 
 impl Selector for Boruta {
@@ -130,31 +181,36 @@ impl Selector for Boruta {
         require(self.n_rounds >= 1, "n_rounds", self.n_rounds, "at least 1")?;
         require(0.0 < self.alpha && self.alpha < 1.0, "alpha", self.alpha, "inside (0, 1)")?;
         require((0.0..=100.0).contains(&self.perc), "perc", self.perc, "from 0 to 100")?;
-        let blocks = self.exchange.blocks(data)?;
+        let blocks = &self.exchange.blocks(data)?;
         let n = players.len();
-        let begin =
-            State { decisions: vec![Decision::Tentative; n], hits: vec![0; n], rounds: Vec::new() };
-        let state = in_turn(run, self.n_rounds, begin, |number, state| {
-            let alive: Vec<usize> =
-                (0..n).filter(|&i| state.decisions[i] != Decision::Rejected).collect();
-            let run = run.split(number as u64);
-            let (importances, threshold) = self
-                .round(&run, learner, importance, &restrict(data, players, &alive)?, &blocks)
-                .map_err(|error| error.in_task(format!("Boruta's round {number}")))?;
-            for (&player, &score) in alive.iter().zip(&importances) {
-                state.hits[player] += usize::from(score > threshold);
-            }
-            let threshold = Some(threshold);
-            let round = Round { fold: None, players: alive, importances, threshold, score: None };
-            state.rounds.push(round);
-            self.decide(&state.hits, number + 1, &mut state.decisions)?;
-            Ok(if state.decisions.contains(&Decision::Tentative) {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
+        let begin = |_| {
+            Ok(Rounds {
+                boruta: self,
+                run: run.alone(),
+                learner,
+                importance,
+                data,
+                players,
+                blocks,
+                decisions: vec![Decision::Tentative; n],
+                hits: vec![0; n],
+                rounds: Vec::new(),
             })
-        })?;
-        Ok(self.selection(run, players, state, blocks.n_fixed))
+        };
+        let settings = || {
+            fingerprint("Boruta", run, data, players)
+                .with("alpha", self.alpha)
+                .with("perc", self.perc)
+                .with("correction", format!("{:?}", self.correction))
+                .with("exchange", format!("{:?}", self.exchange))
+        };
+        let mut worked = work_through(run, (1, self.n_rounds), n + 1, settings, begin)?;
+        match worked.chains.pop() {
+            Some((rounds, over)) if over || !rounds.rounds.is_empty() => {
+                Ok(self.selection(run, players, rounds, over))
+            }
+            _ => Err(worked.cancelled),
+        }
     }
 }
 
@@ -217,10 +273,10 @@ impl Boruta {
         &self,
         run: &Run<'_>,
         players: &Players,
-        state: State,
-        n_fixed: usize,
+        state: Rounds<'_>,
+        over: bool,
     ) -> Selection {
-        let State { decisions, hits, rounds } = state;
+        let Rounds { decisions, hits, rounds, blocks: Blocks { n_fixed, .. }, .. } = state;
         let of = |player: usize| {
             let found = rounds.iter().filter_map(|round| {
                 let place = round.players.binary_search(&player).ok()?;
@@ -244,11 +300,15 @@ impl Boruta {
                 rounds.len()
             )));
         }
-        if n_fixed > 0 {
+        if *n_fixed > 0 {
             selection.warnings.push(Warning::Note(format!(
                 "{n_fixed} rows keep their place in every shadow: no other group has the size of \
                  theirs"
             )));
+        }
+        if !over {
+            let (done, total) = (rounds.len(), self.n_rounds);
+            selection.warnings.push(Warning::Unfinished { done, total });
         }
         selection.scores = Some(medians);
         selection.decisions = Some(decisions);

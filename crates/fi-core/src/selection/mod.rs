@@ -13,6 +13,10 @@
 //! | [`Boruta`] | those that beat shuffled copies of the features (all that matter) |
 //! | [`StabilitySelection`] | those that are chosen again on most halves of the rows |
 //!
+//! **Long calls** of RFE, RFECV, Boruta and stability selection keep finished rounds, steps or halves
+//! for a later call ([`Run::with_keeper`]); a stop answers with them where they are a result of a
+//! smaller call. [`HonestScore`] keeps nothing.
+//!
 //! **A choice made on the rows that score it is scored too well.** Choose 10 of 200 columns of
 //! noise by all 40 rows, cross-validate a model of the 10, and it seems to predict coin flips.
 //! [`HonestScore`] chooses again inside each fold.
@@ -75,11 +79,9 @@
 //! # Ok::<(), fi_core::Error>(())
 //! ```
 
-use std::ops::ControlFlow;
-use std::sync::{Mutex, PoisonError};
-
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::Fingerprint;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result, require_shape};
 use crate::importance::Warning;
@@ -325,16 +327,7 @@ fn check(data: &Dataset, players: &Players) -> Result<()> {
     Ok(())
 }
 
-/// Takes steps one after the other, each from what the last one left, until `Break`.
-fn in_turn<S: Send>(
-    run: &Run<'_>,
-    n_steps: usize,
-    state: S,
-    step: impl Fn(usize, &mut S) -> Result<ControlFlow<()>> + Sync,
-) -> Result<S> {
-    // One step at a time: nobody ever waits for the lock.
-    let state = Mutex::new(state);
-    let take = |i: usize| step(i, &mut state.lock().unwrap_or_else(PoisonError::into_inner));
-    run.fold(n_steps, 1, |i, _| take(i), |_, flow| flow)?;
-    Ok(state.into_inner().unwrap_or_else(PoisonError::into_inner))
+/// The call that a selector's kept work belongs to, but for its settings.
+fn fingerprint(method: &str, run: &Run<'_>, data: &Dataset, players: &Players) -> Fingerprint {
+    Fingerprint::new(method, run).with_data(data).with_players(players)
 }

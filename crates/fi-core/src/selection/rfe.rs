@@ -1,13 +1,16 @@
 //! Recursive feature elimination: the weakest players go, the rest are scored anew, and so on.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
 use super::cutoff::at_most;
-use super::{PathRow, Round, Selection, Selector, check, in_turn, restrict};
+use super::{PathRow, Round, Selection, Selector, check, columns, fingerprint, restrict};
+use crate::chains::{Chain, work_through};
 use crate::dataset::Dataset;
 use crate::error::{Result, require};
+use crate::importance::highest_first;
 use crate::learner_importance::{LearnerImportance, scores_checked};
 use crate::model::Learner;
 use crate::players::Players;
@@ -67,7 +70,8 @@ impl Step {
 ///
 /// # Cost
 ///
-/// One importance per step.
+/// One importance per step. A stop keeps the steps that are finished for a later call, but answers
+/// with [`Error::Cancelled`](crate::Error::Cancelled).
 ///
 /// # When it misleads
 ///
@@ -111,7 +115,21 @@ impl Selector for Rfe {
         require(least >= 1, "n_features", least, "at least 1")?;
         require(least <= players.len(), "n_features", least, at_most(players))?;
         let sizes = self.step.sizes(players.len(), least)?;
-        let rounds = eliminate(run, learner, importance, data, players, &sizes)?;
+        let begin = |_| {
+            let (run, data) = (run.alone(), Cow::Borrowed(data));
+            let rounds = vec![round(None, (0..players.len()).collect())];
+            let sizes = &sizes[..];
+            Ok(Elimination { run, learner, importance, data, players, sizes, test: None, rounds })
+        };
+        let settings = || {
+            fingerprint("RFE", run, data, players).with("numbers of players", format!("{sizes:?}"))
+        };
+        let mut worked =
+            work_through(run, (1, sizes.len() - 1), players.len() + 1, settings, begin)?;
+        let rounds = match worked.chains.pop() {
+            Some((elimination, true)) => elimination.rounds,
+            _ => return Err(worked.cancelled),
+        };
         let chosen = rounds.last().map_or_else(Vec::new, |round| round.players.clone());
         let mut selection = Selection::new("RFE", run, players, chosen);
         selection.path = rounds
@@ -127,36 +145,66 @@ impl Selector for Rfe {
 
 /// The players of each size, those of the next among those of the last, with the importances by
 /// which the next ones were chosen.
-pub(super) fn eliminate(
-    run: &Run<'_>,
-    learner: &dyn Learner,
-    importance: &dyn LearnerImportance,
-    data: &Dataset,
-    players: &Players,
-    sizes: &[usize],
-) -> Result<Vec<Round>> {
-    let round = |players| Round {
-        fold: None,
-        players,
-        importances: Vec::new(),
-        threshold: None,
-        score: None,
-    };
-    let begin = vec![round((0..players.len()).collect())];
-    in_turn(run, sizes.len() - 1, begin, |step, rounds| {
-        let size = sizes[step + 1];
-        let Some(last) = rounds.last_mut() else { return Ok(ControlFlow::Break(())) };
-        let (part, left) = restrict(data, players, &last.players)?;
-        let seed = run.split(size as u64);
-        let found = scores_checked(importance, &seed, learner, &part, &left)
-            .map_err(|error| error.in_task(format!("elimination to {size} players")))?;
-        let mut stay: Vec<usize> =
-            found.order()[..size].iter().map(|&place| last.players[place]).collect();
-        stay.sort_unstable();
-        last.importances = found.values;
-        rounds.push(round(stay));
+pub(super) struct Elimination<'a> {
+    pub(super) run: Run<'a>,
+    pub(super) learner: &'a dyn Learner,
+    pub(super) importance: &'a dyn LearnerImportance,
+    pub(super) data: Cow<'a, Dataset>,
+    pub(super) players: &'a Players,
+    pub(super) sizes: &'a [usize],
+    /// Scores the columns of each size on the test rows of the fold of this number.
+    pub(super) test: Option<(usize, Test<'a>)>,
+    pub(super) rounds: Vec<Round>,
+}
+
+/// Scores a model of some columns.
+pub(super) type Test<'a> = Box<dyn Fn(&[usize]) -> Result<f64> + Send + Sync + 'a>;
+
+/// A step answers the importance of each player, NaN if it has gone or nobody has to go, and the
+/// score of a fold, NaN without one.
+impl Chain for Elimination<'_> {
+    fn step(&self) -> Result<Vec<f64>> {
+        let mut answer = vec![f64::NAN; self.players.len() + 1];
+        let place = self.rounds.len() - 1;
+        let left = &self.rounds[place].players;
+        let mut ask = || -> Result<()> {
+            if let Some(&size) = self.sizes.get(place + 1) {
+                let (part, names) = restrict(&self.data, self.players, left)?;
+                let seed = self.run.split(size as u64);
+                let found = scores_checked(self.importance, &seed, self.learner, &part, &names)
+                    .map_err(|error| error.in_task(format!("elimination to {size} players")))?;
+                left.iter().zip(found.values).for_each(|(&player, x)| answer[player] = x);
+            }
+            if let Some((_, score)) = &self.test {
+                answer[self.players.len()] = score(&columns(self.players, left))?;
+            }
+            Ok(())
+        };
+        match (ask(), &self.test) {
+            (Err(error), Some((fold, _))) => Err(error.in_task(format!("fold {fold}"))),
+            (asked, _) => asked.map(|()| answer),
+        }
+    }
+
+    fn follow(&mut self, answer: &[f64]) -> Result<ControlFlow<()>> {
+        let place = self.rounds.len() - 1;
+        let last = &mut self.rounds[place];
+        last.score = self.test.as_ref().map(|_| answer[self.players.len()]);
+        if let Some(&size) = self.sizes.get(place + 1) {
+            last.importances = last.players.iter().map(|&player| answer[player]).collect();
+            let best = highest_first(&last.importances);
+            let mut stay: Vec<usize> = best[..size].iter().map(|&i| last.players[i]).collect();
+            stay.sort_unstable();
+            let fold = last.fold;
+            self.rounds.push(round(fold, stay));
+        }
         Ok(ControlFlow::Continue(()))
-    })
+    }
+}
+
+/// A round of which only the players are known.
+pub(super) fn round(fold: Option<usize>, players: Vec<usize>) -> Round {
+    Round { fold, players, importances: Vec::new(), threshold: None, score: None }
 }
 
 /// 1 for the players of the chosen size, 2 for those that went last, and so on.

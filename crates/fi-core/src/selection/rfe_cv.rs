@@ -1,6 +1,9 @@
 //! Recursive feature elimination with cross-validation: how many players to keep, by the scores
 //! of held-out rows.
 
+use std::borrow::Cow;
+
+use crate::chains::work_through;
 use crate::corrected_t_test::{corrected_t_test, test_per_train};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result, require};
@@ -17,8 +20,8 @@ use crate::scorer::check_score;
 use crate::statistics::{check_confidence, mean, sample_std};
 
 use super::cutoff::at_most;
-use super::rfe::{eliminate, ranking};
-use super::{PathRow, Round, Selection, Selector, Step, check, columns};
+use super::rfe::{Elimination, Test, ranking, round};
+use super::{PathRow, Round, Selection, Selector, Step, check, fingerprint};
 
 /// The streams of the folds, and of the elimination on all rows.
 const SPLIT: u64 = u64::MAX;
@@ -54,6 +57,9 @@ pub enum Choice {
 /// # Cost
 ///
 /// With `s` numbers of players and `J` folds `(J + 1) (s − 1)` importances and `J s` fits.
+///
+/// **Stopping** answers with the folds that are finished, if all rows are, too; a later call goes on
+/// from the steps that are. A shard does whole folds.
 ///
 /// # When it misleads
 ///
@@ -124,26 +130,42 @@ impl Selector for RfeCv {
                 "the one-standard-error rule needs at least 2 folds, got 1".into(),
             ));
         }
-        // The last task eliminates on all rows.
-        let mut paths = run.map(folds.len() + 1, |task, _| {
-            let Some(fold) = folds.get(task) else {
-                let run = run.split(ALL_ROWS);
-                return eliminate(&run, learner, importance, data, players, &sizes);
-            };
-            let path = || -> Result<Vec<Round>> {
-                let run = run.split(task as u64);
-                let train = data.select_rows(&fold.train)?;
-                let mut rounds = eliminate(&run, learner, importance, &train, players, &sizes)?;
-                for round in &mut rounds {
-                    let columns = columns(players, &round.players);
-                    let score = score_fold(&run.split(0), learner, data, fold, &columns, &metric)?;
-                    (round.fold, round.score) = (Some(task), Some(score));
+        // Chain 0 eliminates on all rows.
+        let begin = |chain: usize| {
+            let (run, data, test) = match chain.checked_sub(1) {
+                None => (run.split(ALL_ROWS), Cow::Borrowed(data), None),
+                Some(number) => {
+                    let (run, fold) = (run.split(number as u64), &folds[number]);
+                    let train = data.select_rows(&fold.train)?;
+                    let metric = &metric;
+                    let test: Test<'_> = Box::new(move |columns: &[usize]| {
+                        score_fold(&run.split(0), learner, data, fold, columns, metric)
+                    });
+                    (run, Cow::Owned(train), Some((number, test)))
                 }
-                Ok(rounds)
             };
-            path().map_err(|error| error.in_task(format!("fold {task}")))
-        })?;
-        let all_rows = paths.pop().unwrap_or_default();
+            let rounds = vec![round(chain.checked_sub(1), (0..players.len()).collect())];
+            let sizes = &sizes[..];
+            Ok(Elimination { run, learner, importance, data, players, sizes, test, rounds })
+        };
+        let settings = || {
+            fingerprint("RFECV", run, data, players)
+                .with("numbers of players", format!("{sizes:?}"))
+                .with_text("folds", &format!("{folds:?}"))
+                .with_metrics(std::slice::from_ref(&metric))
+        };
+        let shape = (folds.len() + 1, sizes.len());
+        let worked = work_through(run, shape, players.len() + 1, settings, begin)?;
+        let mut whole = worked.chains.into_iter().map(|(chain, over)| over.then_some(chain.rounds));
+        let all_rows = whole.next().flatten();
+        let (finished, paths): (Vec<usize>, Vec<Vec<Round>>) =
+            whole.enumerate().filter_map(|(fold, rounds)| Some((fold, rounds?))).unzip();
+        let least = if self.choice == Choice::Best { 1 } else { 2 };
+        let (Some(all_rows), true) = (all_rows, paths.len() >= least) else {
+            return Err(worked.cancelled);
+        };
+        let n_asked = folds.len();
+        let folds: Vec<Fold> = finished.iter().map(|&fold| folds[fold].clone()).collect();
         let scores = |size: usize| -> Vec<f64> {
             paths.iter().filter_map(|rounds| rounds[size].score).collect()
         };
@@ -168,6 +190,10 @@ impl Selector for RfeCv {
         selection.n_fits = folds.len() * sizes.len();
         selection.history = paths.into_iter().flatten().chain(all_rows).collect();
         selection.warnings.extend(groups_across_folds(data, &folds));
+        if folds.len() < n_asked {
+            let (done, total) = (folds.len(), n_asked);
+            selection.warnings.push(Warning::Unfinished { done, total });
+        }
         if sizes.len() > 1 {
             selection.warnings.push(Warning::Note(format!(
                 "the score of the chosen number is the best of {} on the same rows and too good: \

@@ -4,11 +4,12 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::cutoff::at_most;
-use super::{Round, Selection, Selector, check, stability};
+use super::{Round, Selection, Selector, check, fingerprint, stability};
+use crate::checkpoint::Work;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result, require};
 use crate::exchange::members;
-use crate::importance::Warning;
+use crate::importance::{Warning, highest_first};
 use crate::learner_importance::{LearnerImportance, scores_checked};
 use crate::model::Learner;
 use crate::players::Players;
@@ -59,6 +60,10 @@ pub enum Bound {
 /// # Cost
 ///
 /// `2 n_pairs` importances, on half of the rows each.
+///
+/// **Stopping** answers with the pairs that are finished; those after a stop, of another call or
+/// machine, make it the result of an uninterrupted run. A later call may also ask for more pairs,
+/// or choose otherwise from the same halves.
 ///
 /// # When it misleads
 ///
@@ -130,39 +135,62 @@ impl Selector for StabilitySelection {
             let what = "stability selection, whose halves have at least 2 rows or groups,".into();
             return Err(Error::TooFewRows { what, needed: 4, got: units.len() });
         }
-        let sets = run.map(2 * self.n_pairs, |task, _| {
+        let score = |task: usize| {
             let (pair, half) = (task / 2, task % 2);
             let rows = half_of(&units, &run.split(HALVES), pair as u64, half);
-            let choose = || {
+            let found = data.select_rows(&rows).and_then(|half| {
                 let seed = run.split(task as u64);
-                let half = data.select_rows(&rows)?;
-                let found = scores_checked(importance, &seed, learner, &half, players)?;
-                let useful = |&player: &usize| found.values[player] > 0.0;
-                let mut best: Vec<usize> =
-                    found.order().into_iter().take(q).filter(useful).collect();
-                best.sort_unstable();
-                Ok((best, found.values))
-            };
-            choose().map_err(|error: Error| error.in_task(format!("half {half} of pair {pair}")))
+                scores_checked(importance, &seed, learner, &half, players)
+            });
+            let in_task = |error: Error| error.in_task(format!("half {half} of pair {pair}"));
+            found.map(|found| found.values).map_err(in_task)
+        };
+        let n_tasks = 2 * self.n_pairs;
+        let work = Work::open_in_units(run, (n_tasks, 2), Some(players.len()), &[], || {
+            Ok(fingerprint("stability selection", run, data, players)
+                .with_numbers("what the learner learns", &score(0)?))
         })?;
+        let outcome = work.map(|task, _| score(task));
+        let scores = work.close(outcome)?.answers;
+        // The pairs that are whole, and what their halves choose.
+        let n_scored = scores.len();
+        let whole = |&half: &u64| scores.contains_key(&(half ^ 1));
+        let halves: Vec<u64> = scores.keys().copied().filter(whole).collect();
+        if halves.is_empty() {
+            return Err(Error::Cancelled { done: n_scored, total: n_tasks });
+        }
+        let choose = |half: &u64| {
+            let values = &scores[half];
+            let useful = |&player: &usize| values[player] > 0.0;
+            let mut best: Vec<usize> =
+                highest_first(values).into_iter().take(q).filter(useful).collect();
+            best.sort_unstable();
+            (best, values.clone())
+        };
+        let sets: Vec<(Vec<usize>, Vec<f64>)> = halves.iter().map(choose).collect();
+        let finished = Self { n_pairs: sets.len() / 2, ..*self };
         let held = Array2::from_shape_fn((sets.len(), players.len()), |(set, player)| {
             sets[set].0.binary_search(&player).is_ok()
         });
         let count = |player: usize| held.column(player).iter().filter(|&&held| held).count();
         let counts: Vec<usize> = (0..players.len()).map(count).collect();
-        let enough = self.halves_needed();
+        let enough = finished.halves_needed();
         let chosen = (0..players.len()).filter(|&player| counts[player] >= enough).collect();
         let mut selection = Selection::new("stability selection", run, players, chosen);
         let n_halves = sets.len();
         selection.scores = Some(counts.iter().map(|&n| n as f64 / n_halves as f64).collect());
         selection.hits = Some(counts);
-        selection.error_bound = self.error_bound(q, players.len());
+        selection.error_bound = finished.error_bound(q, players.len());
         if selection.error_bound.is_none() {
             selection.warnings.push(Warning::Note(
                 "there is no unimodal error bound for this threshold and number of chosen \
                  players: raise the threshold or let a half choose fewer"
                     .into(),
             ));
+        }
+        if finished.n_pairs < self.n_pairs {
+            let (done, total) = (finished.n_pairs, self.n_pairs);
+            selection.warnings.push(Warning::Unfinished { done, total });
         }
         selection.stability = stability(held.view(), self.confidence)?;
         selection.n_importances = n_halves;

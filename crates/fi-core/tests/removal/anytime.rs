@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fi_core::{
     Attribution, Checkpoint, Dataset, Error, Folds, Importance, Keeper, Lofo, Metric, Permutation,
-    Players, Progress, Removal, Result, Run, Warning, shapley,
+    Players, Progress, Removal, Result, Run, Sage, SageEstimator, Warning, shapley,
 };
 use proptest::prelude::*;
 
@@ -45,10 +45,21 @@ enum Call {
     Lofo,
     Rows,
     Pairs,
+    /// With corrections; a block of draws is one task.
+    Sage,
+    /// A block is 16 tasks, and the draws are one regression.
+    SageByKernel,
 }
 
-const CALLS: [Call; 5] =
-    [Call::Permutation, Call::PermutationInBatches, Call::Lofo, Call::Rows, Call::Pairs];
+const CALLS: [Call; 7] = [
+    Call::Permutation,
+    Call::PermutationInBatches,
+    Call::Lofo,
+    Call::Rows,
+    Call::Pairs,
+    Call::Sage,
+    Call::SageByKernel,
+];
 
 fn players() -> Players {
     Players::features(["a", "b", "c"]).unwrap()
@@ -82,6 +93,21 @@ fn pairs(run: &Run<'_>) -> Result<shapley::Estimate> {
     shapley::Permutation { n_permutations: 42, tolerance: None }.estimate(run, &game)
 }
 
+fn sage(run: &Run<'_>, method: &Sage) -> Result<Vec<Importance>> {
+    let n_background = if method.estimator == SageEstimator::Kernel { 300 } else { 24 };
+    let removal = Removal::marginal(gaussian(3, n_background, &BETA, 0.0).rows().to_owned())?;
+    let (data, model) = (gaussian(1, 30, &BETA, 0.5), linear(&BETA, 0.0));
+    method.importance(run, &model, &data, &players(), &removal, &[Metric::Mse, Metric::Mae])
+}
+
+fn by_walks(n_draws: usize) -> Sage {
+    Sage { n_draws, tolerance: None, background_rows: 4, ..Sage::default() }
+}
+
+fn by_kernel(n_draws: usize) -> Sage {
+    Sage { estimator: SageEstimator::Kernel, background_rows: 300, ..by_walks(n_draws) }
+}
+
 impl Call {
     fn text(self, run: &Run<'_>) -> Result<String> {
         match self {
@@ -92,6 +118,8 @@ impl Call {
             Self::Lofo => lofo(run, 4).map(|found| format!("{found:?}")),
             Self::Rows => rows(run, &BETA, 3).map(|found| format!("{found:?}")),
             Self::Pairs => pairs(run).map(|found| format!("{found:?}")),
+            Self::Sage => sage(run, &by_walks(256)).map(|found| format!("{found:?}")),
+            Self::SageByKernel => sage(run, &by_kernel(192)).map(|found| format!("{found:?}")),
         }
     }
 }
@@ -163,6 +191,16 @@ fn a_part_is_the_result_of_a_smaller_call() {
         let smaller = given.importance(&Run::new(SEED), &Ols, &data, &players(), &metrics).unwrap();
         assert_eq!(format!("{part:?}"), format!("{smaller:?}"), "{done} folds");
     }
+    // A step is a block of 64 draws by walks, and of 4 by the kernel.
+    for (method, stop, n) in [(by_walks(200), 2, 128), (by_kernel(200), 35, 128)] {
+        let part = on_threads(1, || sage(&Run::new(SEED).with_progress(&After(stop)), &method));
+        let (part, done, total) = marked(part.unwrap());
+        assert_eq!((done, total), (n, 200));
+        let smaller = sage(&Run::new(SEED), &Sage { n_draws: n, ..method }).unwrap();
+        assert_eq!(format!("{part:?}"), format!("{smaller:?}"), "{n} draws");
+    }
+    let none = sage(&Run::new(SEED).with_progress(&After(3)), &by_kernel(200)).unwrap_err();
+    assert_eq!(none.to_string(), "cancelled after 0 of 200 steps");
     let whole = rows(&Run::new(SEED), &BETA, 3).unwrap();
     assert_eq!(whole.finished_rows, None);
     for (n_threads, stop) in [(1, 1), (1, 5), (2, 3), (3, 2)] {
@@ -272,6 +310,46 @@ fn the_tolerance_stops_at_the_same_repeat_however_the_work_is_cut() {
         "`tolerance` is `0.1`, it must be None in a shard, which does not know the other shards' \
          repeats"
     );
+}
+
+#[test]
+fn sage_stops_at_the_same_draw_and_goes_on_to_more() {
+    let run = Run::new(SEED);
+    // The last block is not whole.
+    for method in [by_walks(1000), by_kernel(1000)] {
+        let method = Sage { tolerance: Some(0.025), ..method };
+        let found = sage(&run, &method).unwrap();
+        let n = found[0].n_evaluations;
+        let of = |n_draws| Sage { n_draws, tolerance: None, ..method.clone() };
+        assert!(n > sage(&run, &of(64)).unwrap()[0].n_evaluations, "{n}");
+        assert!(n < sage(&run, &of(1000)).unwrap()[0].n_evaluations, "{n}");
+        let kept = Mutex::new(None);
+        let keeping = run.with_keeper(&kept);
+        let stopped = After(1);
+        let _ = sage(&keeping.with_progress(&stopped), &Sage { tolerance: None, ..method.clone() });
+        assert_eq!(sage(&keeping, &method).unwrap(), found);
+        // Without a model to ask: all is kept.
+        assert_eq!(sage(&keeping.with_progress(&After(0)), &method).unwrap(), found);
+        for finer in [Some(0.002), None] {
+            let more = Sage { tolerance: finer, ..method.clone() };
+            assert_eq!(sage(&keeping, &more).unwrap(), sage(&run, &more).unwrap());
+        }
+        // What went further is looked at from the beginning.
+        assert_eq!(sage(&keeping, &method).unwrap(), found);
+        let text = |run: &Run<'_>, method: &Sage| sage(run, method).unwrap_err().to_string();
+        assert_eq!(
+            text(&run.with_shard(0, 2).unwrap(), &method),
+            "`tolerance` is `0.025`, it must be None in a shard, which does not know the other \
+             shards' draws"
+        );
+        let other = Sage { background_rows: 2, ..method.clone() };
+        let error = text(&keeping, &other);
+        let differ = "the checkpoint and this call differ in background rows of a draw, ";
+        assert!(error.starts_with(differ), "{error}");
+        kept.lock().unwrap().as_mut().unwrap().answers.entry(0).and_modify(|a| a.truncate(9));
+        let damaged = "the checkpoint's parts do not fit together, begin without it";
+        assert_eq!(text(&keeping, &method), damaged);
+    }
 }
 
 /// The checkpoint of a call.

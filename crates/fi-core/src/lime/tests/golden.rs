@@ -37,6 +37,28 @@ fn close(a: f64, b: f64, tolerance: f64) -> bool {
 }
 
 #[test]
+fn bins_by_entropy_are_those_of_lime() {
+    for (number, case) in golden()["entropy"].as_array().unwrap().iter().enumerate() {
+        let rows = table(&case["rows"]);
+        let labels: Vec<usize> = serde_json::from_value(case["labels"].clone()).unwrap();
+        let names = (0..=*labels.iter().max().unwrap()).map(|class| class.to_string()).collect();
+        let classes = Target::Classes { labels, names };
+        let expected = table(&case["bins"]);
+        let data = Dataset::new(rows.clone(), classes).unwrap();
+        for feature in 0..rows.ncols() {
+            let column = Column::new(&data, feature, Discretizer::Entropy);
+            let Column::Bins { borders, .. } = &column else { panic!("no bins") };
+            let theirs = list(&case["borders"][feature]);
+            assert_eq!(borders.len(), theirs.len(), "{number} {feature}: {borders:?} {theirs:?}");
+            // lime's tree rounds values to single precision.
+            assert!(borders.iter().zip(&theirs).all(|(a, b)| close(*a, *b, 1e-7)), "{borders:?}");
+            let bins = rows.column(feature).mapv(|value| column.state(value));
+            assert_eq!(bins, expected.column(feature), "{number} {feature}");
+        }
+    }
+}
+
+#[test]
 fn columns_are_learnt_as_lime_learns_them() {
     let golden = golden();
     let data = data(&golden);

@@ -290,3 +290,41 @@ fn standard_errors_are_those_of_ridge_regression() {
     assert!((fit.at_instance - (3.0 - 1.5 * slope)).abs() < 1e-12);
     assert!((fit.std_error[0] - (residual / 2.0 * 5.0 / 36.0_f64).sqrt()).abs() < 1e-12);
 }
+
+#[test]
+fn bins_by_entropy_count_weights_and_leave_missing_values_out() {
+    let values = vec![1.0, 2.0, f64::NAN, 3.0, 4.0, f64::NAN];
+    let labels = vec![0, 0, 1, 1, 0, 0];
+    let names = ["no", "yes"].map(String::from).to_vec();
+    let data = one_column(values).with_target(Target::Classes { labels, names }).unwrap();
+    let borders = |data: &Dataset| match Column::new(data, 0, Discretizer::Entropy) {
+        Column::Bins { borders, .. } => borders,
+        _ => panic!("no bins"),
+    };
+    // 3 alone is of the other class.
+    assert_eq!(borders(&data), [2.5, 3.5]);
+    // Nothing between neighbours.
+    let next = f64::from_bits(1.0_f64.to_bits() + 1);
+    let rows = Array2::from_shape_vec((2, 1), vec![1.0, next]).unwrap();
+    let names = ["no", "yes"].map(String::from).to_vec();
+    let two = Dataset::new(rows, Target::Classes { labels: vec![0, 1], names }).unwrap();
+    assert_eq!(borders(&two), [1.0]);
+    // A row of weight 3 is three rows.
+    let (mut once, mut often) = ((vec![], vec![], vec![]), (vec![], vec![]));
+    for i in 0..40 {
+        let (value, class, weight) = (i as f64, i * i * 7 % 11 % 2, if i < 20 { 3 } else { 1 });
+        once.0.push(value);
+        once.1.push(class);
+        once.2.push(weight as f64);
+        often.0.extend(vec![value; weight]);
+        often.1.extend(vec![class; weight]);
+    }
+    let of = |values: &[f64], labels: &[usize]| {
+        let (labels, names) = (labels.to_vec(), ["no", "yes"].map(String::from).to_vec());
+        one_column(values.to_vec()).with_target(Target::Classes { labels, names }).unwrap()
+    };
+    let plain = of(&once.0, &once.1);
+    let weighted = borders(&plain.clone().with_weights(once.2).unwrap());
+    assert_eq!(weighted, borders(&of(&often.0, &often.1)));
+    assert_ne!(weighted, borders(&plain));
+}

@@ -7,10 +7,11 @@ use fi_core::selection::{
     Boruta, Bound, Choice, Correction, Cutoff, Honest, HonestScore, Rfe, RfeCv, Selection,
     Selector, StabilitySelection, Step, Threshold, Top,
 };
-use fi_core::{Dataset, Folds, HeldOut, LearnerImportance, Lofo, Metric, Run};
+use fi_core::{Dataset, Folds, HeldOut, LearnerImportance, Lofo, Metric, Run, Warning};
 use fi_models::store::{Stored, save};
 use fi_models::{AnyLearner, impurity_of, standardized_coefficients_of};
 
+use crate::anytime::AnytimeArgs;
 use crate::data::{DataArgs, GroupsArg};
 use crate::failure::{Done, Failure, known};
 use crate::importance::metric;
@@ -118,6 +119,8 @@ pub(crate) struct Select {
     /// many choices as there are folds
     #[arg(long)]
     no_honest: bool,
+    #[command(flatten)]
+    anytime: AnytimeArgs,
     /// Train the learner on the chosen features and write the model
     #[arg(long, value_name = "FILE.fi")]
     refit: Option<PathBuf>,
@@ -151,7 +154,10 @@ impl Select {
         let importance = self.importance(&learner, &data, metric.clone());
         let (run, selector, importance) = (session.run(), selector.as_ref(), importance.as_ref());
         let (selection, honest) = if self.no_honest {
-            (selector.select(&run, &learner, importance, &data, &players)?, None)
+            let select =
+                |run: &Run<'_>| Ok(selector.select(run, &learner, importance, &data, &players)?);
+            let Some(selection) = self.anytime.results(session, select)? else { return Ok(()) };
+            (selection, None)
         } else {
             let folds = self.learner.folds(&data, "5")?;
             let honest = HonestScore { folds, metric, confidence: self.confidence };
@@ -159,7 +165,9 @@ impl Select {
             (honest.selection.clone(), Some(honest))
         };
         for warning in &selection.warnings {
-            session.note(format!("Note: {warning}."));
+            if !matches!(warning, Warning::Unfinished { .. }) {
+                session.note(format!("Note: {warning}."));
+            }
         }
         Self::say(session, &selection, honest.as_ref());
         // The model first: without it the call has failed, and leaves no table.
@@ -178,7 +186,7 @@ impl Select {
                 fi_io::write_table_csv(path, &table)?;
             }
         }
-        Ok(())
+        self.anytime.finish(session, &selection.warnings)
     }
 
     /// Options that the method does not know are no options.
@@ -202,6 +210,18 @@ impl Select {
         known(self.threshold.is_some(), "threshold", &[Method::Stability])?;
         known(self.n_pairs.is_some(), "n-pairs", &[Method::Stability])?;
         known(self.unimodal, "unimodal", &[Method::Stability])?;
+        if let Some(name) = self.anytime.given() {
+            let long = [Method::Rfe, Method::Rfecv, Method::Boruta, Method::Stability];
+            known(true, name, &long)?;
+            if !self.no_honest {
+                return Failure::call(format!(
+                    "--{name} keeps one choice and not those of the folds that score it: give \
+                     --no-honest, too"
+                ));
+            }
+        }
+        self.anytime.check_shard(self.refit.is_some(), "refit")?;
+        self.anytime.check_shard(self.features.is_some(), "features")?;
         if method == Method::Top && self.n_features.is_none() {
             return Failure::call("top keeps as many as you say: give --n-features");
         }

@@ -50,6 +50,9 @@ pub(crate) struct Compare {
     /// Compute every number again from the files written, and look for overlapping text in figures
     #[arg(long)]
     check: bool,
+    /// Of `truth`: only write the report and the figures in --output again, from the tables there
+    #[arg(long, requires = "output", conflicts_with_all = ["quick", "check", "seeds"])]
+    redraw: bool,
     /// Where to write [default: target/compare, and in it the name of the experiment or data]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -89,6 +92,7 @@ impl Compare {
             "`{}` takes no --models and no --problems, only `truth` does",
             self.what
         );
+        ensure!(self.what == "truth" || !self.redraw, "only `truth` takes --redraw");
         ensure!(!folder.is_file(), "{} is a file, give a folder with --output", folder.display());
         // Before the work, not after it.
         std::fs::create_dir_all(&folder)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use fi_core::{Error, Importance, Run, Warning};
+use fi_core::{Error, Run, Warning};
 use fi_io::CheckpointFile;
 
 use crate::failure::{Done, Failure};
@@ -23,7 +23,7 @@ pub(crate) struct AnytimeArgs {
     /// Do only part I of K of the work, from 1/K to K/K, for calls on other machines to do the
     /// rest; writes no result but --checkpoint
     #[arg(long, value_name = "I/K", requires = "checkpoint", value_parser = parse_shard)]
-    #[arg(conflicts_with_all = ["output", "plot", "merge"])]
+    #[arg(conflicts_with_all = ["output", "merge"])]
     shard: Option<(usize, usize)>,
     /// Begin with the finished work of these checkpoints, such as those of all shards
     #[arg(long, value_name = "FILE[,FILE]", value_delimiter = ',', requires = "checkpoint")]
@@ -57,13 +57,27 @@ impl AnytimeArgs {
         given.into_iter().find(|(given, _)| *given).map(|(_, name)| name)
     }
 
+    pub(crate) fn is_shard(&self) -> bool {
+        self.shard.is_some()
+    }
+
+    /// A shard writes no result, and so none of what was asked for by this option.
+    pub(crate) fn check_shard(&self, given: bool, name: &str) -> Done {
+        if self.shard.is_some() && given {
+            return Failure::call(format!(
+                "--shard writes no result but --checkpoint: leave --{name} out"
+            ));
+        }
+        Ok(())
+    }
+
     /// Does the work, or as much of it as there is time for. `None`: this was a shard, whose result
     /// is the checkpoint.
-    pub(crate) fn scores(
+    pub(crate) fn results<T>(
         &self,
         session: &Session,
-        work: impl FnOnce(&Run<'_>) -> Done<Vec<Importance>>,
-    ) -> Done<Option<Vec<Importance>>> {
+        work: impl FnOnce(&Run<'_>) -> Done<T>,
+    ) -> Done<Option<T>> {
         if session.rehearsal.is_on() {
             return work(&session.run()).map(Some);
         }
@@ -78,7 +92,17 @@ impl AnytimeArgs {
         if let Some(file) = &file {
             run = run.with_keeper(file);
         }
-        let Some((index, count)) = self.shard else { return work(&run).map(Some) };
+        let Some((index, count)) = self.shard else {
+            return match (work(&run), &self.checkpoint) {
+                (Err(Failure::Work(error)), Some(path)) if is_cancelled(&error) => {
+                    Err(Failure::Interrupted(format!(
+                        "{error}, too few for a result; the same call goes on from `{}`",
+                        path.display()
+                    )))
+                }
+                (result, _) => result.map(Some),
+            };
+        };
         match work(&run.with_shard(index - 1, count)?) {
             // A shard may be too small for a result, or be stopped on the way.
             Err(Failure::Work(error)) if !is_cancelled(&error) => return Err(error.into()),
@@ -122,14 +146,15 @@ impl AnytimeArgs {
     }
 
     /// After the result is written: whether it is all that was asked for.
-    pub(crate) fn finish(&self, session: &Session, importances: &[Importance]) -> Done {
-        let unfinished =
-            importances.iter().flat_map(|importance| &importance.warnings).find_map(|warning| {
-                match warning {
-                    Warning::Unfinished { done, total } => Some((done, total)),
-                    _ => None,
-                }
-            });
+    pub(crate) fn finish<'w>(
+        &self,
+        session: &Session,
+        warnings: impl IntoIterator<Item = &'w Warning>,
+    ) -> Done {
+        let unfinished = warnings.into_iter().find_map(|warning| match warning {
+            Warning::Unfinished { done, total } => Some((done, total)),
+            _ => None,
+        });
         let Some((done, total)) = unfinished else { return Ok(()) };
         let next = match &self.checkpoint {
             Some(path) => format!("the same call goes on from `{}`", path.display()),

@@ -218,6 +218,7 @@ impl Compare {
         if let Some(metric) = &self.metric {
             settings.push(("metric".to_owned(), metric.as_str().into()));
         }
+        settings.extend(self.groups.settings());
         if self.methods.iter().any(|method| method.of_learner()) {
             settings.push(("learner".to_owned(), self.learner.learner_text().into()));
         }

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use fi_core::{Dataset, Model as _, Output, Players, Sequence, Target};
-use fi_io::{DataOptions, SpooledData, TargetSource, Task, read_data, read_rows, spool_data};
+use fi_core::{Dataset, Model as _, Output, Players, SensorPairs, Sequence, Target};
+use fi_io::{
+    DataOptions, PairSum, SpooledData, TargetSource, Task, read_data, read_rows, spool_data,
+};
 use fi_models::store::Stored;
 use ndarray::Array2;
 
 use crate::failure::{Done, Failure};
 use crate::large::parse_memory;
+use crate::output::name_of;
 use crate::session::Session;
 
 /// A table, and what its columns are.
@@ -135,7 +138,7 @@ impl DataArgs {
             return Failure::call("say what to predict with --target");
         }
         self.whole()?;
-        let data = self.table(session, &self.options())?;
+        let data = self.table(session, self.file()?, &self.options())?;
         if self.task.is_none() {
             session.note(match data.target() {
                 Target::Values(_) => "The target is taken as numbers: regression.".to_owned(),
@@ -166,7 +169,18 @@ impl DataArgs {
             );
         }
         self.whole()?;
-        let data = self.table(session, &self.options_to_score(model))?;
+        self.labelled(session, None, model)
+    }
+
+    /// The rows of a model's features with their target, in this table or in --data.
+    pub(crate) fn labelled(
+        &self,
+        session: &Session,
+        path: Option<&Path>,
+        model: &Stored,
+    ) -> Done<Dataset> {
+        let path = path.map_or_else(|| self.file(), Ok)?;
+        let data = self.table(session, path, &self.options_to_score(model))?;
         let (Target::Classes { .. }, Some(classes)) = (data.target(), classes_of(model)) else {
             return Ok(data);
         };
@@ -201,8 +215,8 @@ impl DataArgs {
     }
 
     /// A table with its target; some of its rows in a rehearsal.
-    fn table(&self, session: &Session, options: &DataOptions) -> Done<Dataset> {
-        let (path, rehearsal) = (self.file()?, &session.rehearsal);
+    fn table(&self, session: &Session, path: &Path, options: &DataOptions) -> Done<Dataset> {
+        let rehearsal = &session.rehearsal;
         let read = || rehearsal.reading(|| Ok(read_data(path, options)?));
         rehearsal.some_of(session.shelf.table(path, options, read)?)
     }
@@ -331,17 +345,66 @@ impl LayersArg {
     }
 }
 
-/// Groups of features, from a TOML file.
-#[derive(Args, Clone)]
+/// Groups of features, from a TOML file or from the features' names.
+#[derive(Args, Clone, Default)]
+#[command(group = clap::ArgGroup::new("paired").multiple(true))]
 pub(crate) struct GroupsArg {
     /// Groups of features to score as one: lines of `name = ["column", "column"]`
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) groups: Option<PathBuf>,
+    /// Features of pairs of sensors, such as `Left_Ankle.x_acc|Sacrum.z_gyro`: score as one
+    #[arg(long, value_enum, group = "paired", conflicts_with = "groups")]
+    group_by: Option<GroupBy>,
+    /// Finds the two sensors in a feature's name, by groups called a and b
+    #[arg(long, value_name = "REGEX", requires = "paired")]
+    pair_pattern: Option<String>,
+}
+
+/// What features of pairs of sensors are scored as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum GroupBy {
+    /// All features that a sensor takes part in
+    Sensor,
+    /// All features between two sensors
+    SensorPair,
 }
 
 impl GroupsArg {
+    /// The first of the options that make groups that is given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let by_name = self.group_by.map(|_| "group-by");
+        self.groups.as_ref().map(|_| "groups").or(by_name)
+    }
+
+    /// The options that are no files.
+    pub(crate) fn settings(&self) -> Vec<(String, fi_io::Cell)> {
+        let pattern = self.pair_pattern.as_ref().filter(|_| self.group_by.is_some());
+        let given = [
+            ("group-by", name_of(self.group_by).map(Into::into)),
+            ("pair-pattern", pattern.map(|pattern| pattern.as_str().into())),
+        ];
+        given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+
+    /// How a picture finds the pairs in what is scored, and which scores of a pair it sums.
+    pub(crate) fn drawn(&self) -> (Option<&str>, PairSum) {
+        match self.group_by {
+            // A pair has one score, and is called as `SensorPairs` does.
+            Some(_) => (Some("^(?<a>.+) × (?<b>.+)$"), PairSum::All),
+            None => (self.pair_pattern.as_deref(), PairSum::Positive),
+        }
+    }
+
     /// The groups, or each feature for itself.
     pub(crate) fn players(&self, features: &[String]) -> Done<Players> {
+        if let Some(by) = self.group_by {
+            let pairs = SensorPairs::of_names(features, self.pair_pattern.as_deref())
+                .map_err(|error| Failure::Call(error.to_string()))?;
+            return Ok(match by {
+                GroupBy::Sensor => pairs.sensor_players()?,
+                GroupBy::SensorPair => pairs.pair_players()?,
+            });
+        }
         let Some(path) = &self.groups else { return Ok(Players::features(features.to_vec())?) };
         let file = path.display();
         let fail = |problem: String| Failure::Work(anyhow::anyhow!("`{file}`: {problem}"));

@@ -58,7 +58,8 @@ impl std::fmt::Display for Failure {
                 write!(
                     f,
                     "{error}, of which nothing is kept: the same call begins anew; permutation, \
-                     conditional-permutation and lofo go on where they stopped with --checkpoint FILE"
+                     conditional-permutation, sage, lofo and select --no-honest go on where they \
+                     stopped with --checkpoint FILE"
                 )
             }
             Self::Work(error) => write!(f, "{error}"),
@@ -82,8 +83,8 @@ mod tests {
         assert_eq!(
             failure.to_string(),
             "cancelled after 3 of 9 steps, of which nothing is kept: the same call begins anew; \
-             permutation, conditional-permutation and lofo go on where they stopped with \
-             --checkpoint FILE"
+             permutation, conditional-permutation, sage, lofo and select --no-honest go on where \
+             they stopped with --checkpoint FILE"
         );
         assert_eq!(failure.exit_code(), ExitCode::from(130));
         let failure = Failure::from(fi_core::Error::Data("no".into()));

@@ -106,7 +106,7 @@ impl Command {
             layers: LayersArg::default(),
             weights_history: None,
             data: shared.data.clone(),
-            groups: GroupsArg { groups: when(players).and(shared.groups.groups.clone()) },
+            groups: if players { shared.groups.clone() } else { GroupsArg::default() },
             pairs: false,
             learner: if method.of_learner() {
                 shared.learner.clone()
@@ -193,7 +193,7 @@ impl Command {
             }
         }
         if let Some(first) = importances.first()
-            && let Some(note) = self.picture.draw(first)?
+            && let Some(note) = self.picture.draw(first, self.groups.drawn())?
         {
             session.note(note);
         }
@@ -222,7 +222,7 @@ impl Command {
             }
             Sink::File { path, .. } => fi_io::write_importance_csv(path, &importances)?,
         }
-        self.anytime.finish(session, &importances)
+        self.anytime.finish(session, importances.iter().flat_map(|found| &found.warnings))
     }
 
     /// Options that the method does not know are no options.
@@ -252,6 +252,7 @@ impl Command {
         if let Some(name) = self.anytime.given() {
             known(true, name, method.is_anytime())?;
         }
+        self.anytime.check_shard(self.picture.is_given(), "plot")?;
         if let Some(name) = self.learner.given() {
             known(true, name, method.of_learner())?;
         }
@@ -261,7 +262,9 @@ impl Command {
         if let Some(name) = self.shap.given() {
             known(true, name, method == Method::Shap)?;
         }
-        known(self.groups.groups.is_some(), "groups", players)?;
+        if let Some(name) = self.groups.given() {
+            known(true, name, players)?;
+        }
         known(self.pairs, "pairs", players)?;
         known(self.sequence.is_block_given(), "block", players)?;
         known(self.sequence.is_pool_given(), "pool", method.of_rows().is_some())?;
@@ -305,6 +308,7 @@ impl Command {
         if method == Method::Shap {
             settings.extend(self.shap.settings());
         }
+        settings.extend(self.groups.settings());
         settings.extend(self.network.settings());
         settings.extend(self.sequence.settings());
         settings
@@ -320,7 +324,7 @@ impl Command {
     fn scores(&self, session: &Session) -> Done<Option<Vec<Importance>>> {
         if self.method.of_learner() {
             let data = self.data.to_train(session)?;
-            return self.anytime.scores(session, |run| self.of_learner(session, run, &data));
+            return self.anytime.results(session, |run| self.of_learner(session, run, &data));
         }
         let Some(path) = &self.model else {
             let history = self.weights_history.as_deref().unwrap_or(Path::new(""));
@@ -336,11 +340,11 @@ impl Command {
                     let work = |run: &Run<'_>| {
                         self.permutation_of_blocks(run, &model, data, &players, memory)
                     };
-                    return self.anytime.scores(session, work);
+                    return self.anytime.results(session, work);
                 }
                 let data = self.data.to_score(session, &model)?;
                 let work = |run: &Run<'_>| self.permutation(run, &model, data, players);
-                self.anytime.scores(session, work)
+                self.anytime.results(session, work)
             }
             Method::ConditionalPermutation => {
                 let players = self.players(&model.feature_names)?;
@@ -348,7 +352,11 @@ impl Command {
                 let work = |run: &Run<'_>| {
                     self.conditional_permutation(session, run, &model, &data, &players)
                 };
-                self.anytime.scores(session, work)
+                self.anytime.results(session, work)
+            }
+            Method::Sage => {
+                let players = self.players(&model.feature_names)?;
+                self.anytime.results(session, |run| self.sage(session, run, &model, players))
             }
             _ => self.of_model(session, &model).map(Some),
         }
@@ -377,7 +385,6 @@ impl Command {
         match self.method {
             Method::Shap => self.shap(session, model, &players),
             Method::OobPermutation => self.oob_permutation(session, model, &players),
-            Method::Sage => self.sage(session, model, players),
             // The others have gone another way.
             _ => self.occlusion(session, model, players),
         }

@@ -1,6 +1,6 @@
 //! `fi explain lime`: options, and what a fit is worth.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use fi_core::lime::{Around, Discretizer, Explanation, Lime, Selection};
@@ -21,6 +21,8 @@ enum DiscretizerArg {
     Quartiles,
     /// The same of deciles
     Deciles,
+    /// The same of bins that tell the classes of --target apart
+    Entropy,
     /// The number itself, in standard deviations
     Continuous,
 }
@@ -111,6 +113,7 @@ impl LimeArgs {
             }
             None | Some(DiscretizerArg::Quartiles) => Discretizer::Quartiles,
             Some(DiscretizerArg::Deciles) => Discretizer::Deciles,
+            Some(DiscretizerArg::Entropy) => Discretizer::Entropy,
         };
         let base = Lime::default();
         Ok(Lime {
@@ -136,7 +139,7 @@ impl LimeArgs {
         session: &Session,
         model: &Stored,
         rows: &Array2<f64>,
-        learnt_on: Option<Array2<f64>>,
+        learnt_on: Option<&Path>,
         players: &Players,
         data: &DataArgs,
     ) -> Done<Attribution> {
@@ -147,7 +150,17 @@ impl LimeArgs {
         }
         let place = |name: &String| place("categorical", name, &model.feature_names);
         let mut categorical = data.categorical.iter().map(place).collect::<Done<Vec<usize>>>()?;
-        let table = table_of(model, learnt_on.unwrap_or_else(|| rows.clone()))?;
+        let table = if settings.discretizer == Discretizer::Entropy {
+            if data.target.is_none() {
+                return Failure::call(
+                    "--discretizer entropy cuts where the classes change: give --target",
+                );
+            }
+            data.labelled(session, learnt_on, model)?
+        } else {
+            let learnt_on = learnt_on.map(|path| data.rows_of(session, path, model)).transpose()?;
+            table_of(model, learnt_on.unwrap_or_else(|| rows.clone()))?
+        };
         categorical.extend_from_slice(table.categorical());
         let explainer = settings.fit(&table.with_categorical(categorical)?)?;
         let found = explainer.explain(&session.run(), model, rows.view(), players)?;

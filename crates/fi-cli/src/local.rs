@@ -94,7 +94,9 @@ impl Explain {
     fn check(&self) -> Done {
         let network = self.method.of_network();
         self.network.check(network)?;
-        known(self.groups.groups.is_some(), "groups", network.is_none())?;
+        if let Some(name) = self.groups.given() {
+            known(true, name, network.is_none())?;
+        }
         known(self.sequence.is_block_given(), "block", network.is_none())?;
         known(self.sequence.is_pool_given(), "pool", network.is_some())?;
         if let Some(name) = self.shap.given() {
@@ -134,7 +136,7 @@ impl Explain {
         }
         let players = self.sequence.players(&self.groups, &model.feature_names)?;
         if self.method == Method::Lime {
-            let learnt_on = self.shap.background(session, model, &self.data)?;
+            let learnt_on = self.shap.background_file();
             return self.lime.explain(session, model, &rows, learnt_on, &players, &self.data);
         }
         if self.method == Method::Occlusion {

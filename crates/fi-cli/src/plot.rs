@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use fi_core::{Importance, Metric, Sequence};
+use fi_core::{Importance, Metric, Sequence, pair_names};
 use fi_io::{
-    ImportanceRow, PairScores, PairSum, SelectedFeature, importance_rows, pair_names,
-    read_importance,
+    ImportanceRow, PairScores, PairSum, SelectedFeature, importance_rows, read_importance,
 };
 use fi_viz::{
     BarChart, BoxPlot, ColorScale, Diagonal, DotChart, Figure, Heatmap, Order, SelectionPath, Theme,
@@ -114,7 +113,7 @@ fn save(figure: Figure, path: &Path, theme: Option<ThemeArg>) -> Done<Option<Str
 #[derive(Args, Default)]
 pub(crate) struct Picture {
     /// Draw the result: .svg or .png
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "paired")]
     plot: Option<PathBuf>,
     /// Which picture [default: pair-heatmap if every feature's name holds a pair, heatmap for
     /// channels at steps, else bar]
@@ -123,9 +122,6 @@ pub(crate) struct Picture {
     /// The picture's title [default: the method]
     #[arg(long, requires = "plot", value_name = "TEXT")]
     title: Option<String>,
-    /// Finds the two members in a feature's name, by groups called a and b
-    #[arg(long, requires = "plot", value_name = "REGEX")]
-    pair_pattern: Option<String>,
     /// The picture's ground [default: light]
     #[arg(long, value_enum, requires = "plot")]
     theme: Option<ThemeArg>,
@@ -137,10 +133,18 @@ impl Picture {
         Sink::new(self.plot.as_deref(), &["svg", "png"]).map(|_| ())
     }
 
-    /// Draws it; answers with what its reader must know.
-    pub(crate) fn draw(&self, importance: &Importance) -> Done<Option<String>> {
+    pub(crate) fn is_given(&self) -> bool {
+        self.plot.is_some()
+    }
+
+    /// Draws it, with pairs found by a pattern and their scores summed; answers with what its reader
+    /// must know.
+    pub(crate) fn draw(
+        &self,
+        importance: &Importance,
+        (pattern, sum): (Option<&str>, PairSum),
+    ) -> Done<Option<String>> {
         let Some(path) = &self.plot else { return Ok(None) };
-        let pattern = self.pair_pattern.as_deref();
         let pairs = || pair_names(&importance.features, pattern);
         let map = Heatmap::of_channels(&importance.features, &importance.values);
         let kind = self.plot_kind.unwrap_or_else(|| match (&map, pairs()) {
@@ -150,10 +154,10 @@ impl Picture {
         });
         let title = self.title.clone().unwrap_or_else(|| importance.method.clone());
         let figure = if kind == ResultKind::PairHeatmap {
-            let names = pairs().map_err(Failure::Call)?;
+            let names = pairs().map_err(|error| Failure::Call(error.to_string()))?;
             let all = names.iter().zip(&importance.values);
-            let all = all.map(|((a, b), &value)| (a.as_str(), b.as_str(), value));
-            pair_figure(&PairScores::new(all, PairSum::Positive), title)?
+            let all = all.map(|([a, b], &value)| (a.as_str(), b.as_str(), value));
+            pair_figure(&PairScores::new(all, sum), title)?
         } else {
             result_figure(kind, importance, title)?
         };

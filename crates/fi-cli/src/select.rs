@@ -7,10 +7,11 @@ use fi_core::selection::{
     Boruta, Bound, Choice, Correction, Cutoff, Honest, HonestScore, Rfe, RfeCv, Selection,
     Selector, StabilitySelection, Step, Threshold, Top,
 };
-use fi_core::{Counter, Dataset, Folds, HeldOut, LearnerImportance, Lofo, Metric, Run};
+use fi_core::{Counter, Dataset, Folds, HeldOut, LearnerImportance, Lofo, Metric, Run, Warning};
 use fi_models::store::{Stored, save};
 use fi_models::{AnyLearner, impurity_of, standardized_coefficients_of};
 
+use crate::anytime::AnytimeArgs;
 use crate::data::{DataArgs, GroupsArg};
 use crate::dry_run::{DryRunArg, dry_run};
 use crate::failure::{Done, Failure, known};
@@ -120,6 +121,8 @@ pub(crate) struct Select {
     /// many choices as there are folds
     #[arg(long)]
     no_honest: bool,
+    #[command(flatten)]
+    anytime: AnytimeArgs,
     /// Train the learner on the chosen features and write the model
     #[arg(long, value_name = "FILE.fi")]
     refit: Option<PathBuf>,
@@ -151,10 +154,12 @@ impl Select {
             let cost = |n_rows, n_features| Ok(Some(of_learner(n_rows, n_features)));
             return dry_run(session, cost, || self.selected(session).map(|_| None));
         }
-        let (data, selection, honest) = self.selected(session)?;
+        let Some((data, selection, honest)) = self.selected(session)? else { return Ok(()) };
         let learner = self.learner.learner()?;
         for warning in &selection.warnings {
-            session.note(format!("Note: {warning}."));
+            if !matches!(warning, Warning::Unfinished { .. }) {
+                session.note(format!("Note: {warning}."));
+            }
         }
         Self::say(session, &selection, honest.as_ref());
         // The model first: without it the call has failed, and leaves no table.
@@ -173,11 +178,11 @@ impl Select {
             }
             Sink::Table => print(&selection, honest.as_ref())?,
         }
-        Ok(())
+        self.anytime.finish(session, &selection.warnings)
     }
 
-    /// The choice, and what it is worth.
-    fn selected(&self, session: &Session) -> Done<(Dataset, Selection, Option<Honest>)> {
+    /// The choice, and what it is worth; `None`: this was a shard.
+    fn selected(&self, session: &Session) -> Done<Option<(Dataset, Selection, Option<Honest>)>> {
         let counter = session.rehearsal.counter();
         let data = self.data.to_train(session)?;
         let players = self.groups.players(data.feature_names())?;
@@ -188,14 +193,17 @@ impl Select {
         let learner = counter.learner(learner);
         let (run, selector, importance) = (session.run(), selector.as_ref(), importance.as_ref());
         let (selection, honest) = if self.no_honest {
-            (selector.select(&run, &learner, importance, &data, &players)?, None)
+            let select =
+                |run: &Run<'_>| Ok(selector.select(run, &learner, importance, &data, &players)?);
+            let Some(selection) = self.anytime.results(session, select)? else { return Ok(None) };
+            (selection, None)
         } else {
             let folds = self.learner.folds(&data, "5")?;
             let honest = HonestScore { folds, metric, confidence: self.confidence };
             let honest = honest.score(&run, selector, &learner, importance, &data, &players)?;
             (honest.selection.clone(), Some(honest))
         };
-        Ok((data, selection, honest))
+        Ok(Some((data, selection, honest)))
     }
 
     /// Options that the method does not know are no options.
@@ -219,6 +227,18 @@ impl Select {
         known(self.threshold.is_some(), "threshold", &[Method::Stability])?;
         known(self.n_pairs.is_some(), "n-pairs", &[Method::Stability])?;
         known(self.unimodal, "unimodal", &[Method::Stability])?;
+        if let Some(name) = self.anytime.given() {
+            let long = [Method::Rfe, Method::Rfecv, Method::Boruta, Method::Stability];
+            known(true, name, &long)?;
+            if !self.no_honest {
+                return Failure::call(format!(
+                    "--{name} keeps one choice and not those of the folds that score it: give \
+                     --no-honest, too"
+                ));
+            }
+        }
+        self.anytime.check_shard(self.refit.is_some(), "refit")?;
+        self.anytime.check_shard(self.features.is_some(), "features")?;
         if method == Method::Top && self.n_features.is_none() {
             return Failure::call("top keeps as many as you say: give --n-features");
         }

@@ -13,10 +13,10 @@ use crate::output::name_of;
 #[derive(Args, Clone)]
 pub(crate) struct SequenceArgs {
     /// Sequences: what a score belongs to [default: channel]
-    #[arg(long, value_enum, conflicts_with = "groups")]
+    #[arg(long, value_enum, conflicts_with_all = ["groups", "group_by"])]
     over: Option<OverArg>,
     /// Sequences: score each channel in blocks of so many steps, which are shuffled as a whole
-    #[arg(long, value_name = "STEPS", conflicts_with_all = ["over", "groups"])]
+    #[arg(long, value_name = "STEPS", conflicts_with_all = ["over", "groups", "group_by"])]
     block: Option<usize>,
     /// Sequences, methods of networks: what is made of the steps of a channel or the channels of
     /// a step; means are over the steps that a row has [default: absolute-mean; sum for explain]
@@ -106,7 +106,7 @@ impl SequenceArgs {
     /// each feature.
     pub(crate) fn players(&self, groups: &GroupsArg, names: &[String]) -> Done<Players> {
         let sequence = self.of(names)?;
-        match (sequence, groups.groups.is_some()) {
+        match (sequence, groups.given().is_some()) {
             (Some(sequence), false) => Ok(match self.block {
                 Some(length) => sequence.blocks(length)?,
                 None => sequence.players(self.over())?,

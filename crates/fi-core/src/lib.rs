@@ -179,7 +179,7 @@ pub use rng::Rng;
 pub use row_blocks::{LargeDataset, RowBlocks};
 pub use run::{Progress, Run};
 pub use sage::{LossGame, Sage, SageEstimator};
-pub use sensor_pairs::{PairFeature, SensorPairs};
+pub use sensor_pairs::{PAIR_PATTERN, SensorPairs, pair_names};
 pub use sequence::{Masked, MaskedLearner, Over, Pooling, Sequence};
 pub use statistics::quantile;
 pub use target_permutation::{NullDistribution, TargetPermutation, TargetPermuted};

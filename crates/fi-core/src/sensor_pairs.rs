@@ -2,75 +2,92 @@
 //! channel of another: whom to score, and the published sum beside a joint importance.
 
 use ndarray::Array2;
+use regex::Regex;
 
 use crate::error::{Error, Result, require_shape};
 use crate::players::Players;
 
-/// What one feature is made of: a channel of each of two sensors.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PairFeature {
-    /// The two sensors; they may be the same.
-    pub sensors: [String; 2],
-    /// The channel of each.
-    pub channels: [String; 2],
+/// Finds the two sensors in names such as `Left_Ankle.x_acc|Right_Wrist.z_gyro`: what stands
+/// before the first of `. : /` on both sides of `|`, `~`, `×` or `--`.
+pub const PAIR_PATTERN: &str =
+    r"^\s*(?<a>[^.:/|~×]+)(?:[.:/][^|~×]*?)?\s*(?:\||~|×|--)\s*(?<b>[^.:/|~×]+)(?:[.:/].*)?$";
+
+/// The two members in each feature's name, such as the sensors whose phase it is.
+///
+/// They are found by `pattern`, a [regular expression](https://docs.rs/regex/#syntax) with two
+/// groups, called `a` and `b` or the first two. Without a pattern, by [`PAIR_PATTERN`], or as the
+/// first tuple in a name as Python prints it: `('Left_Ankle', 'Sacrum') ('x_acc', 'z_gyro')`, which is
+/// read and never evaluated.
+///
+/// # Errors
+///
+/// [`Error::Data`] for a pattern that is no regular expression or has fewer than two groups, or that
+/// shows the first name in which it finds no two members.
+///
+/// # Example
+///
+/// ```
+/// use fi_core::pair_names;
+///
+/// let names = ["psi_ankle_L_wrist_R_x", "psi_ankle_L_sacrum_M_x"].map(String::from);
+/// let found = pair_names(&names, Some("psi_([a-z]+_[LRM])_([a-z]+_[LRM])"))?;
+/// assert_eq!(found[1], ["ankle_L", "sacrum_M"]);
+/// # Ok::<(), fi_core::Error>(())
+/// ```
+pub fn pair_names(names: &[String], pattern: Option<&str>) -> Result<Vec<[String; 2]>> {
+    let text = pattern.unwrap_or(PAIR_PATTERN);
+    let regex = Regex::new(text).map_err(|error| {
+        let error = error.to_string();
+        let last = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        Error::Data(format!("the pattern `{text}` is no regular expression: {last}"))
+    })?;
+    if regex.captures_len() < 3 {
+        let problem = format!("the pattern `{text}` needs two groups, one for each member");
+        return Err(Error::Data(problem));
+    }
+    let members = |name: &String| -> Option<[String; 2]> {
+        if pattern.is_none()
+            && let Some((pair, _)) = tuple(name)
+        {
+            return Some(pair);
+        }
+        let found = regex.captures(name)?;
+        let group = |key, index| found.name(key).or_else(|| found.get(index));
+        let text = |key, index| Some(group(key, index)?.as_str().trim().to_owned());
+        Some([text("a", 1)?, text("b", 2)?])
+    };
+    let missing = |name: &str| {
+        let name: String = name.chars().take(80).collect();
+        Error::Data(format!(
+            "the pattern `{text}` finds no pair in `{name}`: give a pattern with two groups, one \
+             for each member"
+        ))
+    };
+    names.iter().map(|name| members(name).ok_or_else(|| missing(name))).collect()
 }
 
-impl PairFeature {
-    /// Reads a feature from the text of two tuples, first the sensors and then the channels:
-    /// `('Left_Ankle', 'Right_Wrist') ('x_acc', 'z_gyro')`.
-    ///
-    /// The text is read and never evaluated. Names stand in single or double quotes and contain
-    /// neither these nor a backslash; spaces, and a comma between the tuples, may be there or not.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Data`] that shows the text if it is anything else.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// use fi_core::PairFeature;
-    ///
-    /// let feature = PairFeature::parse("('Left_Ankle', 'Sacrum') ('x_acc', 'z_gyro')")?;
-    /// assert_eq!(feature.sensors, ["Left_Ankle", "Sacrum"]);
-    /// assert_eq!(feature.channels, ["x_acc", "z_gyro"]);
-    /// # Ok::<(), fi_core::Error>(())
-    /// ```
-    pub fn parse(text: &str) -> Result<Self> {
-        let read = || -> Option<Self> {
-            let (sensors, rest) = tuple(text)?;
-            let rest = rest.trim_start();
-            let (channels, rest) = tuple(rest.strip_prefix(',').unwrap_or(rest))?;
-            rest.trim().is_empty().then_some(Self { sensors, channels })
-        };
-        read().ok_or_else(|| {
-            Error::Data(format!(
-                "`{}` is no pair feature, write it as `('sensor', 'sensor') ('channel', 'channel')`",
-                text.chars().take(80).collect::<String>()
-            ))
-        })
-    }
-
-    /// The text that [`PairFeature::parse`] reads.
-    pub fn name(&self) -> String {
-        let tuple = |[a, b]: &[String; 2]| format!("('{a}', '{b}')");
-        format!("{} {}", tuple(&self.sensors), tuple(&self.channels))
-    }
-}
-
-/// Two quoted names in parentheses, and what follows.
+/// The first two texts of a tuple as Python prints it, and what follows:
+/// `('Left_Ankle', 'Right_Wrist')`.
 fn tuple(text: &str) -> Option<([String; 2], &str)> {
-    let (first, rest) = quoted(text.trim_start().strip_prefix('(')?)?;
-    let (second, rest) = quoted(rest.trim_start().strip_prefix(',')?)?;
-    Some(([first, second], rest.trim_start().strip_prefix(')')?))
+    let (a, rest) = quoted(text.trim_start().strip_prefix('(')?.trim_start())?;
+    let (b, rest) = quoted(rest.trim_start().strip_prefix(',')?.trim_start())?;
+    let rest = rest.trim_start().trim_start_matches(',').trim_start();
+    Some(([a, b], rest.strip_prefix(')')?))
 }
 
+/// A text in quotes of either kind, with `\` before a quote or itself; and what follows.
 fn quoted(text: &str) -> Option<(String, &str)> {
-    let text = text.trim_start();
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
-    let (name, rest) = text[1..].split_once(quote)?;
-    let plain = !name.is_empty() && !name.contains(['\'', '"', '\\']);
-    plain.then(|| (name.to_owned(), rest))
+    let mut content = String::new();
+    let mut characters = text[1..].char_indices();
+    while let Some((at, c)) = characters.next() {
+        match c {
+            '\\' => content.push(characters.next()?.1),
+            c if c == quote => return Some((content, &text[1 + at + 1..])),
+            c => content.push(c),
+        }
+    }
+    None
 }
 
 /// Features of pairs of sensors: the players they make, and matrices of sensor by sensor.
@@ -86,12 +103,10 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 /// # Example
 ///
 /// ```
-/// use fi_core::{PairFeature, SensorPairs};
+/// use fi_core::SensorPairs;
 ///
-/// let names = ["('ankle', 'wrist') ('x', 'x')", "('ankle', 'wrist') ('x', 'y')",
-///              "('wrist', 'sacrum') ('x', 'x')"];
-/// let features = names.iter().map(|name| PairFeature::parse(name)).collect::<Result<Vec<_>, _>>()?;
-/// let pairs = SensorPairs::new(&features)?;
+/// let names = ["ankle.x|wrist.x", "ankle.x|wrist.y", "wrist.x|sacrum.x"].map(String::from);
+/// let pairs = SensorPairs::of_names(&names, None)?;
 /// assert_eq!(pairs.pair_players()?.names(), ["ankle × wrist", "wrist × sacrum"]);
 /// assert_eq!(pairs.sensor_players()?.members(1), [0, 1, 2]);
 /// assert_eq!(pairs.sums_of_positives(&[0.5, -0.25, 0.125])?[[1, 0]], 0.5);
@@ -105,20 +120,30 @@ pub struct SensorPairs {
 }
 
 impl SensorPairs {
-    /// The pairs of these features, in column order. Sensors are numbered as they first occur.
+    /// The pairs that the features' names hold, found as by [`pair_names`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`pair_names`] and [`SensorPairs::new`].
+    pub fn of_names(names: &[String], pattern: Option<&str>) -> Result<Self> {
+        Self::new(&pair_names(names, pattern)?)
+    }
+
+    /// The two sensors of each feature, which may be the same, in column order. Sensors are numbered
+    /// as they first occur.
     ///
     /// # Errors
     ///
     /// [`Error::Data`] without features or for an empty name of a sensor.
-    pub fn new(features: &[PairFeature]) -> Result<Self> {
+    pub fn new(features: &[[String; 2]]) -> Result<Self> {
         if features.is_empty() {
             return Err(Error::Data("there is no pair feature, give at least one".into()));
         }
         let mut sensors: Vec<String> = Vec::new();
         let mut of_feature = Vec::with_capacity(features.len());
-        for (column, feature) in features.iter().enumerate() {
+        for (column, names) in features.iter().enumerate() {
             let mut pair = [0; 2];
-            for (place, name) in pair.iter_mut().zip(&feature.sensors) {
+            for (place, name) in pair.iter_mut().zip(names) {
                 if name.is_empty() {
                     return Err(Error::Data(format!(
                         "feature {column} has a sensor without a name, give every sensor a name"
@@ -224,30 +249,42 @@ impl SensorPairs {
 mod tests {
     use super::*;
 
-    fn feature(a: &str, b: &str) -> PairFeature {
-        PairFeature::parse(&format!("('{a}', '{b}') ('x', 'y')")).unwrap()
+    fn feature(a: &str, b: &str) -> [String; 2] {
+        [a.to_owned(), b.to_owned()]
+    }
+
+    fn found(name: &str, pattern: Option<&str>) -> std::result::Result<[String; 2], String> {
+        let found = pair_names(&[name.to_owned()], pattern).map_err(|error| error.to_string());
+        found.map(|mut found| found.remove(0))
     }
 
     #[test]
-    fn tuples_are_read_and_nothing_is_evaluated() {
-        let read = PairFeature::parse(" ( \"Left Ankle\",'Sacrum' ),('x_acc','é') ").unwrap();
-        assert_eq!(read.name(), "('Left Ankle', 'Sacrum') ('x_acc', 'é')");
-        assert_eq!(PairFeature::parse(&read.name()).unwrap(), read);
-        for bad in [
-            "",
-            "('a', 'b')",
-            "('a', 'b') ('c')",
-            "('a', 'b') ('c', 'd') e",
-            "('a', '') ('c', 'd')",
-            "('a', \"b'\") ('c', 'd')",
-            "('a' + 'b', 'c') ('c', 'd')",
-            "('a\\', 'b') ('c', 'd')",
-            "(é, 'b') ('c', 'd')",
+    fn members_are_found_in_names_and_nothing_is_evaluated() {
+        for (name, pattern, a, b) in [
+            ("ankle.x|wrist.z", None, "ankle", "wrist"),
+            (" L:x -- R ", None, "L", "R"),
+            ("('Left Ankle', \"O'Brien\") ('x', 'é')", None, "Left Ankle", "O'Brien"),
+            ("( 'a' ,'b\\'c', )", None, "a", "b'c"),
+            ("psi7_a-to-b", Some("_(.)-to-(.)"), "a", "b"),
+            ("b<-a", Some("(?<b>.)<-(?<a>.)"), "a", "b"),
         ] {
-            let text = PairFeature::parse(bad).unwrap_err().to_string();
-            assert!(text.ends_with("write it as `('sensor', 'sensor') ('channel', 'channel')`"));
-            assert!(text.starts_with(&format!("`{bad}` is no pair feature")), "{text}");
+            assert_eq!(found(name, pattern).unwrap(), [a, b], "{name}");
         }
+        for name in ["", "ankle", "('a' + 'b', 'c')", "(é, 'b')", "__import__('os')"] {
+            assert_eq!(
+                found(name, None).unwrap_err(),
+                format!(
+                    "the pattern `{PAIR_PATTERN}` finds no pair in `{name}`: give a pattern with \
+                     two groups, one for each member"
+                )
+            );
+        }
+        let problem = |pattern| found("a-b", Some(pattern)).unwrap_err();
+        assert_eq!(problem(r"(\w+)"), r"the pattern `(\w+)` needs two groups, one for each member");
+        assert_eq!(problem("(("), "the pattern `((` is no regular expression: unclosed group");
+        assert!(problem("(c)|(d)").starts_with("the pattern `(c)|(d)` finds no pair in `a-b`"));
+        // One of the groups may have no part in a match.
+        assert!(problem("(a)|(d)").starts_with("the pattern `(a)|(d)` finds no pair in `a-b`"));
     }
 
     #[test]
@@ -273,7 +310,7 @@ mod tests {
         let text = SensorPairs::new(&[]).unwrap_err().to_string();
         assert_eq!(text, "there is no pair feature, give at least one");
         let mut nameless = feature("a", "b");
-        nameless.sensors[1].clear();
+        nameless[1].clear();
         let text = SensorPairs::new(&[nameless]).unwrap_err().to_string();
         assert_eq!(text, "feature 0 has a sensor without a name, give every sensor a name");
         let pairs = SensorPairs::new(&[feature("a", "a")]).unwrap();

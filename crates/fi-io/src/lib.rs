@@ -74,7 +74,7 @@ pub use npy::{
     write_interactions_npy, write_npy,
 };
 pub use npz::{natural, read_npz, read_weights_history};
-pub use pairs::{PAIR_PATTERN, PairScores, PairSum, pair_names, read_pairs};
+pub use pairs::{PairScores, PairSum, read_pairs};
 pub use row_writer::{RowWriter, write_rows};
 pub use selection_table::{selected_features_table, selection_table};
 pub use spool::{SpooledData, SpooledRows, spool_data};

@@ -3,16 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use fi_core::pair_names;
 use ndarray::Array2;
-use regex::Regex;
 
 use crate::error::{Error, Result};
 use crate::table::{Cell, Table, read_table};
-
-/// Finds the two members in names such as `Left_Ankle.x_acc|Right_Wrist.z_gyro`: what stands
-/// before the first of `. : /` on both sides of `|`, `~`, `×` or `--`.
-pub const PAIR_PATTERN: &str =
-    r"^\s*(?<a>[^.:/|~×]+)(?:[.:/][^|~×]*?)?\s*(?:\||~|×|--)\s*(?<b>[^.:/|~×]+)(?:[.:/].*)?$";
 
 /// Which scores of a pair are summed where a table has several, one per pair of channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,8 +73,8 @@ impl PairScores {
 /// feature,importance,…              a global result whose names hold two members each
 /// ```
 ///
-/// The members of the last kind are found by `pattern`, a regular expression with two groups,
-/// called `a` and `b` or the first two. Nothing in the file is evaluated.
+/// The members of the last kind are found by `pattern`, as [`pair_names`] does. Nothing in the file
+/// is evaluated.
 ///
 /// # Errors
 ///
@@ -97,21 +92,21 @@ pub fn read_pairs(
         (table.column("feature_a"), table.column("feature_b"), table.column("importance"))
     {
         let rows = scores(&table, &file, score)?;
-        let names: Vec<(String, String)> =
-            table.rows.iter().map(|row| (row[a].text(), row[b].text())).collect();
+        let names: Vec<[String; 2]> =
+            table.rows.iter().map(|row| [row[a].text(), row[b].text()]).collect();
         return Ok(summed(&names, &rows, sum));
     }
     if let (Some(pair), Some(score)) = (table.column("Pair"), table.column("Importance")) {
         let rows = scores(&table, &file, score)?;
         let names = table.rows.iter().zip(2..).map(|(row, line)| {
             let text = row[pair].text();
-            parse_tuple(&text).ok_or_else(|| {
+            pair_names(std::slice::from_ref(&text), None).map_err(|_| {
                 let problem = format!("`{text}` is no pair, write ('first', 'second')");
                 Error::at(&file, line, Some("Pair"), problem)
             })
         });
-        let names: Vec<(String, String)> = names.collect::<Result<_>>()?;
-        return Ok(summed(&names, &rows, sum));
+        let names: Vec<Vec<[String; 2]>> = names.collect::<Result<_>>()?;
+        return Ok(summed(&names.concat(), &rows, sum));
     }
     let (Some(feature), Some(score)) = (table.column("feature"), table.column("importance")) else {
         let problem = "there are no columns `feature_a,feature_b,importance`, \
@@ -121,52 +116,13 @@ pub fn read_pairs(
     };
     let rows = scores(&table, &file, score)?;
     let features: Vec<String> = table.rows.iter().map(|row| row[feature].text()).collect();
-    let names = pair_names(&features, pattern).map_err(|problem| Error::content(&file, problem))?;
+    let names =
+        pair_names(&features, pattern).map_err(|error| Error::content(&file, error.to_string()))?;
     Ok(summed(&names, &rows, sum))
 }
 
-/// The two members in each feature's name, found by `pattern` ([`PAIR_PATTERN`] if there is
-/// none), or by the text of two tuples as LEAP writes them.
-///
-/// # Errors
-///
-/// A sentence that names the pattern or the first name that does not match.
-pub fn pair_names(
-    features: &[String],
-    pattern: Option<&str>,
-) -> std::result::Result<Vec<(String, String)>, String> {
-    let text = pattern.unwrap_or(PAIR_PATTERN);
-    let regex = Regex::new(text).map_err(|error| {
-        let error = error.to_string();
-        let last =
-            error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        format!("the pattern `{text}` is no regular expression: {last}")
-    })?;
-    if regex.captures_len() < 3 {
-        return Err(format!("the pattern `{text}` needs two groups, one for each member"));
-    }
-    let member = |name: &String| -> Option<(String, String)> {
-        if pattern.is_none()
-            && let Some(pair) = parse_tuple(name)
-        {
-            return Some(pair);
-        }
-        let found = regex.captures(name)?;
-        let group = |key, index| found.name(key).or_else(|| found.get(index));
-        let text = |key, index| group(key, index).map(|m| m.as_str().trim().to_owned());
-        Some((text("a", 1)?, text("b", 2)?))
-    };
-    let missing = |name: &String| {
-        format!(
-            "the pattern `{text}` finds no pair in `{name}`: give a pattern with two groups, one \
-             for each member"
-        )
-    };
-    features.iter().map(|name| member(name).ok_or_else(|| missing(name))).collect()
-}
-
-fn summed(names: &[(String, String)], scores: &[f64], sum: PairSum) -> PairScores {
-    let all = names.iter().zip(scores).map(|((a, b), &score)| (a.as_str(), b.as_str(), score));
+fn summed(names: &[[String; 2]], scores: &[f64], sum: PairSum) -> PairScores {
+    let all = names.iter().zip(scores).map(|([a, b], &score)| (a.as_str(), b.as_str(), score));
     PairScores::new(all, sum)
 }
 
@@ -183,29 +139,6 @@ fn scores(table: &Table, file: &str, column: usize) -> Result<Vec<f64>> {
         }
     };
     table.rows.iter().zip(2..).map(score).collect()
-}
-
-/// The first two texts of a tuple as Python prints it: `('Left_Ankle', 'Right_Wrist')`.
-fn parse_tuple(text: &str) -> Option<(String, String)> {
-    let inner = text.trim().strip_prefix('(')?;
-    let (a, rest) = quoted(inner.trim_start())?;
-    let (b, rest) = quoted(rest.trim_start().strip_prefix(',')?.trim_start())?;
-    rest.trim_start().trim_start_matches(',').trim_start().starts_with(')').then_some((a, b))
-}
-
-/// A text in quotes of either kind, with `\` before a quote or itself; and what follows.
-fn quoted(text: &str) -> Option<(String, &str)> {
-    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
-    let mut content = String::new();
-    let mut characters = text[1..].char_indices();
-    while let Some((at, c)) = characters.next() {
-        match c {
-            '\\' => content.push(characters.next()?.1),
-            c if c == quote => return Some((content, &text[1 + at + 1..])),
-            c => content.push(c),
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use comfy_table::{Table, presets};
-use fi_bench::truth::{Cells, Clock, Settings, Study, check};
+use fi_bench::truth::{Cells, Clock, Settings, Study, check, redraw};
 use fi_core::Run;
 use sha2::{Digest, Sha256};
 
@@ -16,6 +16,9 @@ use crate::root;
 
 /// Runs the study and writes its folder.
 pub(super) fn run(compare: &Compare, folder: &Path) -> Result<()> {
+    if compare.redraw {
+        return redraw(folder);
+    }
     let settings = Settings {
         models: compare.models.clone(),
         problems: compare.problems.clone(),

@@ -2,9 +2,7 @@
 //! to score a pair of sensors.
 
 use anyhow::Result;
-use fi_core::{
-    Dataset, Folds, Importance, Metric, PairFeature, Permutation, Players, Run, SensorPairs, Target,
-};
+use fi_core::{Dataset, Folds, Importance, Metric, Permutation, Players, Run, SensorPairs, Target};
 use fi_models::tree::{RandomForest, permutation};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -91,17 +89,14 @@ pub(super) const WAYS: [(&str, &str); 5] = [
 ];
 
 /// The 435 features: all pairs of the 30 signals, row by row of the upper triangle.
-pub(super) fn features() -> Vec<PairFeature> {
+pub(super) fn features() -> Vec<String> {
     let n = SENSORS.len() * CHANNELS.len();
-    let name =
-        |i: usize, j: usize, of: &dyn Fn(usize) -> &'static str| [of(i), of(j)].map(String::from);
     let mut features = Vec::with_capacity(n * (n - 1) / 2);
     for i in 0..n {
         for j in i + 1..n {
-            features.push(PairFeature {
-                sensors: name(i, j, &|k| SENSORS[k / CHANNELS.len()]),
-                channels: name(i, j, &|k| CHANNELS[k % CHANNELS.len()]),
-            });
+            let [a, b] = [i, j].map(|k| SENSORS[k / CHANNELS.len()]);
+            let [x, y] = [i, j].map(|k| CHANNELS[k % CHANNELS.len()]);
+            features.push(format!("('{a}', '{b}') ('{x}', '{y}')"));
         }
     }
     features
@@ -112,7 +107,7 @@ pub(super) fn draw(effort: &Effort, seed: u64) -> Result<[Dataset; 2]> {
     let run = Run::new(seed);
     let body = Body::draw(&mut run.split(0).rng(0));
     let spectra = Spectra::new(SAMPLES);
-    let names: Vec<String> = features().iter().map(PairFeature::name).collect();
+    let names = features();
     let n_rows = effort.n_persons * effort.n_trials;
     let mut tables = [(); 2].map(|()| Array2::zeros((n_rows, names.len())));
     let (mut labels, mut groups) = (Vec::new(), Vec::new());
@@ -149,8 +144,8 @@ pub(super) fn draw(effort: &Effort, seed: u64) -> Result<[Dataset; 2]> {
 
 /// Trains and scores one seed.
 pub(super) fn cell(effort: &Effort, seed: u64) -> Result<Cell> {
-    let pairs = SensorPairs::new(&features())?;
-    let alone = Players::features(features().iter().map(PairFeature::name))?;
+    let pairs = SensorPairs::of_names(&features(), None)?;
+    let alone = Players::features(features())?;
     let metrics = [Metric::Accuracy, Metric::LogLoss];
     let mut cell = Cell { lines: Vec::new(), skills: Vec::new(), features: Vec::new() };
     for (phase, data) in Phase::ALL.into_iter().zip(draw(effort, seed)?) {

@@ -1,7 +1,7 @@
 //! The pictures of the report: sensor by sensor, the published sums beside the joint importance.
 
 use anyhow::Result;
-use fi_core::{PairFeature, SensorPairs};
+use fi_core::SensorPairs;
 use fi_viz::{Annotate, ColorScale, Diagonal, Figure, Heatmap};
 use ndarray::Array2;
 
@@ -12,7 +12,7 @@ use super::summary::{mean, of};
 
 /// Every picture and its file name without extension.
 pub(super) fn all(study: &Study) -> Result<Vec<(String, Figure)>> {
-    let pairs = SensorPairs::new(&features())?;
+    let pairs = SensorPairs::of_names(&features(), None)?;
     let n_seeds = study.manifest.n_seeds;
     let mut figures = Vec::new();
     for phase in Phase::ALL {
@@ -20,10 +20,9 @@ pub(super) fn all(study: &Study) -> Result<Vec<(String, Figure)>> {
             // As published: sums over a table of one mean importance per feature.
             let table =
                 study.features.iter().filter(|l| l.phase == phase.name() && l.metric == metric);
-            let (names, scores): (Vec<_>, Vec<_>) =
-                table.map(|line| (line.feature.as_str(), line.importance)).unzip();
-            let read = names.into_iter().map(PairFeature::parse).collect::<Result<Vec<_>, _>>()?;
-            let sums = SensorPairs::new(&read)?.sums_of_positives(&scores)?;
+            let (names, scores): (Vec<String>, Vec<f64>) =
+                table.map(|line| (line.feature.clone(), line.importance)).unzip();
+            let sums = SensorPairs::of_names(&names, None)?.sums_of_positives(&scores)?;
             let title = format!("Published sums by {metric} ({} phases)", phase.name());
             let note = format!(
                 "Sum of the positive importances of 36 features, each permuted alone; means over \

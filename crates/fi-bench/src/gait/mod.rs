@@ -20,7 +20,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use fi_core::{PairFeature, Run};
+use fi_core::Run;
 use serde::{Deserialize, Serialize};
 
 pub use cell::{FeatureLine, Line, Skill};
@@ -159,7 +159,7 @@ impl Study {
             })
         })?;
         let n_fits = (cells.len() * effort.n_folds) as f64;
-        let names: Vec<String> = cell::features().iter().map(PairFeature::name).collect();
+        let names = cell::features();
         let mut features = Vec::new();
         for (i, (phase, metric)) in Phase::ALL
             .into_iter()

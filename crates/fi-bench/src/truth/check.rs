@@ -35,3 +35,32 @@ pub fn check(folder: &Path) -> Result<Checked> {
     folder::check(folder, &texts, &figures)?;
     Ok(Checked { replicates: again.replicates.len(), texts: texts.len(), figures: figures.len() })
 }
+
+/// What is kept of a study without its replicates, such as `docs/truth`: its tables.
+pub(super) fn recorded(folder: &Path) -> Result<Study> {
+    let text = |name: &str| read_text(folder, name);
+    let manifest: Manifest =
+        serde_json::from_str(&text("manifest.json")?).context("manifest.json does not parse")?;
+    Ok(Study {
+        plan: Plan::new(&manifest.settings())?,
+        manifest,
+        replicates: Vec::new(),
+        skills: from_csv(&text("skill.csv")?, "skill.csv")?,
+        lines: from_csv(&text("truth.csv")?, "truth.csv")?,
+        spread: Vec::new(),
+    })
+}
+
+/// Writes `report.md` and the SVG figures of a folder again, from its `manifest.json`, `skill.csv` and
+/// `truth.csv` alone: what was recorded stays, how it is told is that of this build.
+///
+/// # Errors
+///
+/// If one of these is missing or does not parse, or a file cannot be written.
+pub fn redraw(folder: &Path) -> Result<()> {
+    let (report, pictures) = recorded(folder)?.drawn()?;
+    for (name, text) in pictures.into_iter().chain([("report.md".to_owned(), report)]) {
+        fi_io::write_atomic(folder.join(name), |file| file.write_all(text.as_bytes()))?;
+    }
+    Ok(())
+}

@@ -84,7 +84,7 @@ fn heatmap(study: &Study, model: &str, score: Score) -> Result<Option<Figure>> {
         Score::Insertion => "How soon the best inputs alone are enough.",
     };
     let heatmap = Heatmap {
-        title: format!("{} of each method ({model}, {n_rows} rows)", score.name()),
+        title: format!("{} of each method ({model}, {n_rows} rows)", capitalised(score.name())),
         rows,
         columns: columns.into_iter().map(|(_, _, label)| label).collect(),
         values,
@@ -95,4 +95,11 @@ fn heatmap(study: &Study, model: &str, score: Score) -> Result<Option<Figure>> {
         ..Heatmap::default()
     };
     Ok(Some(heatmap.figure()?))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }

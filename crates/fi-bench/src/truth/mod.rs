@@ -36,7 +36,7 @@ use anyhow::{Context, Result, bail, ensure};
 use fi_core::Run;
 use serde::{Deserialize, Serialize};
 
-pub use check::check;
+pub use check::{check, redraw};
 pub(crate) use fit::label;
 pub use fit::{Cells, Clock, Effort, Replicate, Skill};
 pub use manifest::Manifest;
@@ -52,6 +52,11 @@ use summary::Scored;
 /// From so many rows on a cell takes minutes and varies little: few seeds tell.
 const MANY_ROWS: usize = 10_000;
 const FEW_SEEDS: usize = 2;
+
+/// How many of a study's seeds are drawn at so many rows.
+fn seeds_at(n_rows: usize, n_seeds: usize) -> usize {
+    if n_rows >= MANY_ROWS { n_seeds.min(FEW_SEEDS) } else { n_seeds }
+}
 
 /// What a user may choose about the study.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -204,8 +209,7 @@ impl Study {
         let mut tasks = Vec::new();
         for (problem, kind, settings) in &settings {
             for &n_rows in plan.n_rows.iter().filter(|n| **n <= kind.most_rows) {
-                let n_seeds = if n_rows >= MANY_ROWS { FEW_SEEDS } else { usize::MAX };
-                for seed in (plan.seed..).take(plan.n_seeds.min(n_seeds)) {
+                for seed in (plan.seed..).take(seeds_at(n_rows, plan.n_seeds)) {
                     let effort = &plan.effort;
                     tasks.push(Task { problem, kind, settings, n_rows, seed, effort });
                 }
@@ -266,13 +270,16 @@ impl Study {
         Ok(lines)
     }
 
+    /// `report.md`, and the pictures that it links by their file names.
+    fn drawn(&self) -> Result<(String, Vec<(String, String)>)> {
+        let figures = figures::all(self)?.into_iter();
+        let pictures = figures.map(|(name, figure)| Ok((format!("{name}.svg"), figure.svg()?)));
+        Ok((report::markdown(self), pictures.collect::<Result<_>>()?))
+    }
+
     /// The text files of the folder and their contents.
     fn texts(&self) -> Result<Vec<(&'static str, String)>> {
-        let report = report::markdown(self);
-        let mut pictures = Vec::new();
-        for (name, figure) in figures::all(self)? {
-            pictures.push((format!("{name}.svg"), figure.svg()?));
-        }
+        let (report, pictures) = self.drawn()?;
         let page = crate::compare::document(report::TITLE, &report, &pictures);
         Ok(vec![
             ("problems.csv", to_csv(&self.true_players()?)?),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::calls::loss;
 use super::score::Score;
 use super::summary::{TruthLine, mean, score_name};
-use super::{FEW_SEEDS, MANY_ROWS, Skill, Study};
+use super::{FEW_SEEDS, MANY_ROWS, Skill, Study, seeds_at};
 use crate::compare::records::markdown_table;
 
 /// The title of the page.
@@ -35,11 +35,9 @@ fn opening(study: &Study) -> String {
     format!(
         "# {TITLE}\n\nAgreement between methods can be bias that they share. Here the data are \
          drawn, so that it is known which inputs matter, and by how much where that is defined. On \
-         {} problems, at {} training rows and with {} seeds each, {} trained and every method's \
-         ranking is held against the truth.\n",
+         {} problems, {}, {} trained and every method's ranking is held against the truth.\n",
         m.problems.len(),
-        listed(&m.n_rows.iter().map(usize::to_string).collect::<Vec<_>>()),
-        m.n_seeds,
+        rows_and_seeds(&m.n_rows, m.n_seeds),
         match m.models.as_slice() {
             [(model, _)] => format!("the model `{model}` is"),
             models => {
@@ -48,6 +46,21 @@ fn opening(study: &Study) -> String {
             }
         }
     )
+}
+
+/// `with 10 seeds each at 200 and 2000 training rows and 2 at 20000`.
+fn rows_and_seeds(n_rows: &[usize], n_seeds: usize) -> String {
+    let at = |few: bool| {
+        let own = n_rows.iter().filter(|&&n| (seeds_at(n, n_seeds) < n_seeds) == few);
+        listed(&own.map(usize::to_string).collect::<Vec<_>>())
+    };
+    match (at(false).as_str(), at(true).as_str()) {
+        (many, "") => format!("with {n_seeds} seeds each at {many} training rows"),
+        ("", few) => format!("with {FEW_SEEDS} seeds each at {few} training rows"),
+        (many, few) => {
+            format!("with {n_seeds} seeds each at {many} training rows and {FEW_SEEDS} at {few}")
+        }
+    }
 }
 
 /// `a, b and c`.
@@ -304,12 +317,10 @@ fn by_rows(study: &Study) -> String {
                     let values: Vec<f64> = lines(study, model, method, n, Score::Auc.name())
                         .map(|line| line.value)
                         .collect();
-                    if values.is_empty() {
-                        return None;
-                    }
-                    row.push(format!("{:.2}", mean(&values)));
+                    let drawn = !values.is_empty();
+                    row.push(if drawn { format!("{:.2}", mean(&values)) } else { "–".into() });
                 }
-                Some(row)
+                row[1..].iter().any(|cell| cell != "–").then_some(row)
             })
             .collect();
         let headers: Vec<String> = n_rows.iter().map(|n| format!("{n} rows")).collect();
@@ -383,7 +394,10 @@ fn design(study: &Study) -> String {
          places between the ends. SHAP explains {} test rows against \
          {} training rows with {} orders of joining, half of them the reverse of another, \
          or with {} coalitions by regression (more where there are more than half as many players); \
-         LIME draws {} samples around each of the same rows; SAGE draws {} orders. LOFO and leave-one-in are left out where there are more than {} players, for the LSTM more than {}. Gradients are \
+         LIME draws {} samples around each of the same rows; SAGE draws {} orders. LOFO and \
+         leave-one-in are left out where there are more than {} players, LOFO of the LSTM where there \
+         are more than {}; leave-one-in is not asked of the LSTM, to which a sequence of one column \
+         is none. Gradients are \
          of {} test rows, averaged over {} points where they are averaged.\n",
         e.n_repeats,
         e.deletion_repeats,

@@ -345,3 +345,18 @@ fn a_bad_setting_gets_its_own_sentence() {
     let none = Settings { n_seeds: Some(0), ..tiny() };
     assert_eq!(error(&none), "the number of seeds is 0, it must be at least 1");
 }
+
+#[test]
+fn the_documents_are_drawn_from_their_tables() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/truth");
+    let (report, pictures) = super::check::recorded(&folder).unwrap().drawn().unwrap();
+    let again = "run `cargo xtask compare truth --redraw --output docs/truth`";
+    for (name, text) in pictures.iter().chain([&("report.md".to_owned(), report.clone())]) {
+        let kept = fs::read_to_string(folder.join(name)).unwrap();
+        assert!(kept == *text, "{name} is not what its tables say: {again}");
+    }
+    assert!(
+        report.contains("with 10 seeds each at 200 and 2000 training rows and 2 at 20000, the")
+    );
+    assert!(report.contains("\n| SHAP (lstm) | "), "the LSTM has a table of two sizes");
+}

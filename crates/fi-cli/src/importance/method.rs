@@ -109,7 +109,7 @@ impl Method {
 
     /// Whether finished work can be kept.
     pub(crate) fn is_anytime(self) -> bool {
-        matches!(self, Self::Permutation | Self::ConditionalPermutation | Self::Lofo)
+        matches!(self, Self::Permutation | Self::ConditionalPermutation | Self::Lofo | Self::Sage)
     }
 
     pub(crate) fn of_rows(self) -> Option<Local> {

@@ -271,6 +271,7 @@ impl Command {
     pub(super) fn sage(
         &self,
         session: &Session,
+        run: &Run<'_>,
         model: &Stored,
         players: Players,
     ) -> Done<Vec<Importance>> {
@@ -317,12 +318,13 @@ impl Command {
                 Some(EstimatorArg::Kernel) => SageEstimator::Kernel,
             },
             n_draws: args.draws.unwrap_or(base.n_draws),
-            tolerance: self.tolerance.or(base.tolerance),
+            // A shard draws all that it is asked for: it cannot know when that is enough.
+            tolerance: self.tolerance.or(base.tolerance.filter(|_| !self.anytime.is_shard())),
             confidence: self.confidence(),
             ..base
         };
-        let (run, model) = (session.run(), view.model.as_ref());
-        let found = sage.importance(&run, model, &data, &view.players, &removal, &metrics)?;
+        let model = view.model.as_ref();
+        let found = sage.importance(run, model, &data, &view.players, &removal, &metrics)?;
         Ok(warned(found, &warnings))
     }
 }

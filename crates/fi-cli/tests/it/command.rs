@@ -128,6 +128,68 @@ fn a_model_of_sensor_pairs_gives_a_heatmap_of_sensors() {
     assert!(std::fs::read(desk.path("again.png")).unwrap().starts_with(b"\x89PNG"));
 }
 
+/// Sensors in names of any spelling are permuted as one, alone and in pairs.
+#[test]
+fn features_of_sensor_pairs_are_scored_as_groups_by_any_pattern() {
+    let desk = desk();
+    let names = ["psi_L_S_x", "psi_L_S_y", "psi_R_L_x", "psi_S_R_x"];
+    let mut rng = fi_core::Rng::new(5, 0);
+    let x = Array2::from_shape_simple_fn((80, names.len()), || rng.normal());
+    let y: Array1<f64> = x.rows().into_iter().map(|x| x[0] + x[1]).collect();
+    fi_io::write_npy(desk.path("X.npy"), &x).unwrap();
+    fi_io::write_npy(desk.path("y.npy"), &y).unwrap();
+    std::fs::write(desk.path("names.txt"), names.join("\n")).unwrap();
+    desk.done(
+        "train linear --data X.npy --names names.txt --target y.npy --test-size 0 --output m.fi",
+    );
+    let groups = [
+        (
+            "sensor-pair",
+            "\"L × S\" = [\"psi_L_S_x\", \"psi_L_S_y\"]\n\"R × L\" = [\"psi_R_L_x\"]\n\"S × R\" = [\"psi_S_R_x\"]",
+        ),
+        (
+            "sensor",
+            "L = [\"psi_L_S_x\", \"psi_L_S_y\", \"psi_R_L_x\"]\nS = [\"psi_L_S_x\", \"psi_L_S_y\", \"psi_S_R_x\"]\nR = [\"psi_R_L_x\", \"psi_S_R_x\"]",
+        ),
+    ];
+    let on = "importance permutation --model m.fi --data X.npy --target y.npy --repeats 5";
+    for (by, toml) in groups {
+        std::fs::write(desk.path("g.toml"), toml).unwrap();
+        desk.done(&format!("{on} --groups g.toml --output groups.csv"));
+        let call = format!("{on} --group-by {by} --output found.csv --pair-pattern psi_(.)_(.)_");
+        desk.done(&format!("{call} --plot p.svg"));
+        let lines = |file: &str| {
+            let text = desk.text(file);
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        // Pairs are named in the order in which their sensors first occur.
+        let found: Vec<String> =
+            lines("found.csv").iter().map(|l| l.replace("L × R", "R × L")).collect();
+        assert_eq!(found, lines("groups.csv"), "{by}");
+        let picture = desk.text("p.svg");
+        assert_eq!(picture.contains("Each cell"), by == "sensor-pair", "{picture}");
+    }
+    let call = format!("{on} --group-by sensor --output s.json --pair-pattern");
+    let output = desk.command(&call).arg(r"psi_(?<a>\w)_(?<b>\w)_").output().unwrap();
+    assert!(output.status.success());
+    let json = desk.text("s.json");
+    assert!(json.contains("group-by") && json.contains(r"psi_(?<a>\\w)_(?<b>\\w)_"), "{json}");
+    // The published sum of the features' own importances, as a picture.
+    desk.done(&format!("{on} --plot sums.svg --pair-pattern psi_(.)_(.)_"));
+    assert!(desk.text("sums.svg").contains("Each cell"));
+    for (words, text) in [
+        ("--group-by sensor", "finds no pair in `psi_L_S_x`: give a pattern with two groups"),
+        ("--group-by sensor --pair-pattern ((", "the pattern `((` is no regular expression"),
+        ("--pair-pattern (.)_(.)", "required arguments"),
+        ("--group-by sensor --groups g.toml", "cannot be used with"),
+    ] {
+        let (code, said) = desk.fails(&format!("{on} {words}"));
+        assert!(code == 2 && said.contains(text), "{words}: {said}");
+    }
+}
+
 #[test]
 fn the_answer_does_not_depend_on_the_threads() {
     let desk = desk();

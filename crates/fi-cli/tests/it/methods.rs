@@ -165,6 +165,22 @@ fn lime_says_what_its_lines_are_worth() {
     for selection in ["auto", "all", "forward-selection", "highest-weights"] {
         desk.done(&format!("{call} --discretizer deciles --feature-selection {selection}"));
     }
+    // Bins where classes change, of the rows that samples are drawn from.
+    desk.done(
+        "train forest --data train.csv --target site --drop y --n-estimators 3 --task classification \
+         --output c.fi",
+    );
+    let call = "explain lime --data test.csv --n-samples 50 --n-repeats 1 --discretizer entropy";
+    let on = "--model c.fi --target site --drop y --task classification --background train.csv";
+    desk.done(&format!("{call} {on} --fits e.csv --output e.npy"));
+    let fits = fi_io::read_table_csv(desk.path("e.csv")).unwrap();
+    let bins: std::collections::BTreeSet<String> =
+        fits.rows.iter().map(|row| row[fits.column("condition_a").unwrap()].text()).collect();
+    assert!((5..=8).contains(&bins.len()), "{bins:?}");
+    let (code, said) = desk.fails(&format!("{call} --model c.fi --drop y,site"));
+    assert!(code == 2 && said.contains("cuts where the classes change: give --target"), "{said}");
+    let (code, said) = desk.fails(&format!("{call} --model m.fi --drop site --target y"));
+    assert!(code == 1 && said.contains("bins by entropy tell classes apart"), "{said}");
     assert!(desk.done("explain occlusion --model m.fi --data test.csv").contains("base_value"));
 }
 
@@ -299,6 +315,79 @@ fn pairs_are_redundant_or_need_each_other() {
         let cube = fi_io::read_npy_3d(desk.path("any.npy")).unwrap();
         assert_eq!(cube.dim(), (12, 4, 4), "{words}");
     }
+}
+
+#[test]
+fn long_choices_go_on_from_a_checkpoint_and_stop_in_time() {
+    let desk = desk();
+    let call = |words: &str| {
+        format!(
+            "select {words} --data train.csv --target y --drop site --no-honest \
+             --learner forest:n_estimators=5 --importance impurity"
+        )
+    };
+    // Fewer rounds or halves, and then the rest.
+    for (part, whole) in [
+        ("boruta --rounds 2", "boruta --rounds 12"),
+        ("stability --n-pairs 2", "stability --n-pairs 6"),
+        ("rfecv --step 2", "rfecv --step 2"),
+    ] {
+        let kept = part.split(' ').next().unwrap();
+        desk.done(&call(&format!("{part} --checkpoint {kept}")));
+        desk.done(&call(&format!(
+            "{whole} --checkpoint {kept} --output part.csv --features p.csv"
+        )));
+        desk.done(&call(&format!("{whole} --output whole.csv --features w.csv")));
+        assert_eq!(desk.bytes("part.csv"), desk.bytes("whole.csv"), "{whole}");
+        assert_eq!(desk.bytes("p.csv"), desk.bytes("w.csv"), "{whole}");
+    }
+    for part in 1..=2 {
+        desk.done(&call(&format!("stability --n-pairs 6 --shard {part}/2 --checkpoint {part}.c")));
+    }
+    desk.done(&call("stability --n-pairs 6 --merge 2.c,1.c --checkpoint all.c --output part.csv"));
+    desk.done(&call("stability --n-pairs 6 --output whole.csv"));
+    assert_eq!(desk.bytes("part.csv"), desk.bytes("whole.csv"));
+    // SAGE, whose shards know no tolerance.
+    desk.done("train linear --data train.csv --target y --drop site --output m.fi");
+    let sage = format!("importance sage {SCORED} --draws 256");
+    for part in 1..=2 {
+        desk.done(&format!("{sage} --shard {part}/2 --checkpoint {part}.s"));
+    }
+    for tolerance in ["", "--tolerance 0.2"] {
+        std::fs::remove_file(desk.path("all.s")).ok();
+        desk.done(&format!(
+            "{sage} {tolerance} --merge 1.s,2.s --checkpoint all.s --output part.csv"
+        ));
+        desk.done(&format!("{sage} {tolerance} --output whole.csv"));
+        assert_eq!(desk.bytes("part.csv"), desk.bytes("whole.csv"), "{tolerance}");
+    }
+    let (code, said) = desk.fails(&format!("{sage} --tolerance 0.1 --shard 1/2 --checkpoint d"));
+    assert!(
+        code == 1 && said.contains("`tolerance` is `0.1`, it must be None in a shard"),
+        "{said}"
+    );
+    // Out of time after the first step.
+    let (code, said) =
+        desk.fails(&call("rfe --n-features 1 --budget 1e-9 --checkpoint r --threads 1"));
+    let too_few = "fi: cancelled after 1 of 2 steps, too few for a result; the same call goes on \
+                   from `r`";
+    assert_eq!((code, said.trim_end()), (130, too_few));
+    let (_, said) = desk.both(&call("boruta --budget 1e-9 --checkpoint b --threads 1"));
+    let stopped = "Note: stopped after 1 of 100 replicates; the same call goes on from `b`.";
+    assert!(said.trim_end().ends_with(stopped), "{said}");
+    for (words, text) in [
+        ("boruta --shard 1/2 --checkpoint d", "this method has no parts for other machines"),
+        ("top --n-features 1 --budget 1", "--budget has no meaning for this method"),
+        ("rfecv --shard 1/2 --checkpoint d --refit m.fi", "leave --refit out"),
+        ("rfecv --shard 1/2 --checkpoint d --features f.csv", "leave --features out"),
+    ] {
+        let (_, said) = desk.fails(&call(words));
+        assert!(said.contains(text), "{words}: {said}");
+    }
+    let (code, said) = desk.fails("select rfe --data train.csv --target y --budget 1");
+    let honest = "fi: --budget keeps one choice and not those of the folds that score it: give \
+                  --no-honest, too";
+    assert_eq!((code, said.trim_end()), (2, honest));
 }
 
 #[test]

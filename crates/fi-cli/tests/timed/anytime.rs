@@ -173,6 +173,7 @@ fn shards_are_merged_to_the_same_bytes() {
         ("--shard 4/3 --checkpoint d", "the first not above the second"),
         ("--shard 1/3", "--checkpoint <FILE>"),
         ("--shard 1/3 --checkpoint d --output x.csv", "cannot be used with"),
+        ("--shard 1/3 --checkpoint d --plot x.svg", "leave --plot out"),
         ("--budget 0", "write a positive number of seconds"),
         ("--budget 1e300", "write a positive number of seconds"),
     ] {

@@ -261,7 +261,8 @@ mod tests {
         let sorted = |n: usize| (n as f64) * (n as f64).ln();
         let found = extrapolate((1000, sorted(1000)), (4000, sorted(4000)), 64_000);
         let line = sorted(4000) + (sorted(4000) - sorted(1000)) / 3000.0 * 60_000.0;
-        assert!((found / sorted(64_000) - 1.0).abs() < 0.05, "{found}");
+        // A power through both points is 8 % too high here, the line 21 % too low.
+        assert!((found / sorted(64_000) - 1.0).abs() < 0.1, "{found}");
         assert!(line / sorted(64_000) < 0.9);
         // Steeper is taken for noise, and what does not grow stays.
         assert!((extrapolate((10, 1.0), (20, 8.0), 40) - 8.0 * 2_f64.powf(1.25)).abs() < 1e-9);

@@ -305,13 +305,13 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] for another number of features; [`Error::Data`] for an empty or double
-    /// name, and for a value that is neither missing nor the number of a category.
+    /// [`Error::Shape`] for another number of features; [`Error::Data`] for a double name, and for a
+    /// value that is neither missing nor the number of a category. An empty text may be one.
     pub fn with_category_names(self, names: Vec<Option<Vec<String>>>) -> Result<Self> {
         require_shape("the list of category names", &[self.n_features()], &[names.len()])?;
         for ((feature, names), column) in names.iter().enumerate().zip(self.rows.columns()) {
             let Some(names) = names else { continue };
-            check_names("category", names)?;
+            check_distinct("category", names)?;
             if let Some(row) = column.iter().position(|&x| x >= names.len() as f64) {
                 return Err(Error::Data(format!(
                     "column `{}` holds category `{}` in row {row}, but only {} are named",
@@ -506,6 +506,10 @@ pub(crate) fn check_names(kind: &str, names: &[String]) -> Result<()> {
     if let Some(i) = names.iter().position(String::is_empty) {
         return Err(Error::Data(format!("{kind} {i} has an empty name, give every {kind} a name")));
     }
+    check_distinct(kind, names)
+}
+
+fn check_distinct(kind: &str, names: &[String]) -> Result<()> {
     let mut sorted: Vec<&String> = names.iter().collect();
     sorted.sort_unstable();
     match sorted.windows(2).find(|pair| pair[0] == pair[1]) {

@@ -12,8 +12,9 @@
 //! let error = read_csv_from(text.as_bytes(), "box.csv", &CsvOptions::default()).unwrap_err();
 //! assert_eq!(
 //!     error.to_string(),
-//!     "`box.csv`, line 3, column `width`: `oops` is not a number, \
-//!      write numbers or leave the column out with `drop`"
+//!     "`box.csv`, line 3, column `width`: `oops` is not a number, but cells above are: \
+//!      write a number, leave the column out with `drop`, \
+//!      or name it as `categorical` to take all its cells as text"
 //! );
 //! ```
 //!

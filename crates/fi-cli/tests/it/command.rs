@@ -158,16 +158,14 @@ fn features_of_sensor_pairs_are_scored_as_groups_by_any_pattern() {
         desk.done(&format!("{on} --groups g.toml --output groups.csv"));
         let call = format!("{on} --group-by {by} --output found.csv --pair-pattern psi_(.)_(.)_");
         desk.done(&format!("{call} --plot p.svg"));
+        // Pairs are named in the order in which their sensors first occur.
         let lines = |file: &str| {
-            let text = desk.text(file);
+            let text = desk.text(file).replace("L × R", "R × L");
             let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
             lines.sort();
             lines
         };
-        // Pairs are named in the order in which their sensors first occur.
-        let found: Vec<String> =
-            lines("found.csv").iter().map(|l| l.replace("L × R", "R × L")).collect();
-        assert_eq!(found, lines("groups.csv"), "{by}");
+        assert_eq!(lines("found.csv"), lines("groups.csv"), "{by}");
         let picture = desk.text("p.svg");
         assert_eq!(picture.contains("Each cell"), by == "sensor-pair", "{picture}");
     }

@@ -184,9 +184,10 @@ fn each_picture_that_cannot_be_drawn_gets_one_sentence() {
     fails(
         &format!("beeswarm wide.npy {DATA}"),
         &[],
-        1,
-        "`wide.npy`: it holds contributions of 3 features and a base value, but there are 4 \
-         names: leave out what is no feature",
+        2,
+        "`wide.npy` has contributions of 3 features, but --data has 4 columns: sepal length, sepal \
+         width, petal length, petal width; give --model, or name --target and --drop what is no \
+         feature",
     );
     fi_io::write_npy(desk.path("nan.npy"), &Array2::from_elem((2, 3), f64::NAN)).unwrap();
     fails(

@@ -145,8 +145,9 @@ fn each_bad_file_gets_its_own_sentence() {
     let plain = DataOptions::default();
     let lines = "1,2\n".repeat(8998);
     std::fs::write(path("t.csv"), format!("a,b\n{lines}x,2\n")).unwrap();
-    let csv = "`t.csv`, line 9000, column `a`: `x` is not a number, write numbers or leave the \
-               column out with `drop`";
+    let csv = "`t.csv`, line 9000, column `a`: `x` is not a number, but cells above are: write a \
+               number, leave the column out with `drop`, or name it as `categorical` to take all \
+               its cells as text";
     assert_eq!(say("t.csv", &plain), csv);
     write_npy(path("v.npy"), &ndarray::array![1.0, 2.0]).unwrap();
     let vector = "`v.npy`: the array has shape [2], only two dimensions are read in blocks";

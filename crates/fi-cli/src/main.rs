@@ -91,7 +91,18 @@ enum Command {
     Man(shell::Man),
 }
 
+/// What a library panics with on a hostile file becomes an error, and is not said twice.
+fn say_what_is_not_caught() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !fi_core::is_panic_caught() {
+            default(info);
+        }
+    }));
+}
+
 fn main() -> ExitCode {
+    say_what_is_not_caught();
     let matches = help::command().get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = Session::new(&cli.everywhere).and_then(|session| {

@@ -129,6 +129,7 @@ mod model;
 mod moments;
 mod occlusion;
 mod pair_importance;
+mod panics;
 mod permutation;
 mod players;
 mod restricted;
@@ -172,6 +173,7 @@ pub use model::{Function, Learner, Model, Output, check_columns, predict_checked
 pub use moments::{Moments, MomentsNode};
 pub use occlusion::Occlusion;
 pub use pair_importance::PairImportance;
+pub use panics::{catch_panic, is_panic_caught};
 pub use permutation::{Permutation, Shuffle, Shuffled, predict_blocks};
 pub use players::{OneHot, OneHotBlock, Players};
 pub use restricted::Restricted;

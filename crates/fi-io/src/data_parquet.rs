@@ -241,8 +241,8 @@ impl ParquetFile {
 fn guarded<T>(file: &str, work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T> {
     // A hostile file must not end the program, whatever the decoder takes for granted. What it has
     // half done is not used again.
-    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-    let done = done.unwrap_or_else(|_| Err(ParquetError::General("it cannot be decoded".into())));
+    let done = fi_core::catch_panic(work);
+    let done = done.unwrap_or_else(|| Err(ParquetError::General("it cannot be decoded".into())));
     done.map_err(|error| {
         let problem = match &error {
             ParquetError::General(text) if text.contains("Invalid Parquet file") => {

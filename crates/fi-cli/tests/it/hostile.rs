@@ -33,3 +33,17 @@ fn a_full_disk_is_said() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.starts_with("fi: stdout cannot be written: No space left"), "{said}");
 }
+
+/// What a fuzzer found: tract panics at this graph, and parquet at others.
+#[test]
+fn what_a_library_panics_with_is_one_sentence() {
+    let desk = desk();
+    let found = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/onnx/gather.onnx");
+    std::fs::copy(found, desk.path("g.onnx")).unwrap();
+    for call in ["inspect g.onnx", "predict --model g.onnx --data iris.csv"] {
+        let (code, said) = desk.fails(call);
+        let sentence = "fi: `g.onnx` cannot be used as a model of ONNX: it is damaged: its \
+                        operators do not fit together";
+        assert_eq!((code, said.trim_end()), (1, sentence), "{call}");
+    }
+}

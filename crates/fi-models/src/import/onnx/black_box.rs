@@ -140,7 +140,7 @@ impl OnnxGraph {
         Ok(())
     }
 
-    /// The graph's own columns.
+    /// The graph's own columns; tract may panic.
     fn columns(&self, rows: ArrayView2<'_, f64>) -> fi_core::Result<Array2<f64>> {
         fi_core::require_shape("the table", &[rows.nrows(), self.n_features], rows.shape())?;
         let mut made = Vec::with_capacity(rows.nrows() * self.n_columns);
@@ -163,7 +163,8 @@ impl Model for OnnxGraph {
         self.output
     }
     fn predict(&self, rows: ArrayView2<'_, f64>) -> fi_core::Result<Array2<f64>> {
-        let columns = self.columns(rows)?;
+        let columns = fi_core::catch_panic(|| self.columns(rows));
+        let columns = columns.unwrap_or_else(|| Err(Error::model(unfit())))?;
         if !self.completes {
             return Ok(columns);
         }
@@ -193,18 +194,17 @@ pub(super) fn read(bytes: &[u8]) -> Result<Stored, Problem> {
         operators::read(node)?;
     }
     // What a file may hold is without end, and tract is not made for files from anyone.
-    let compiled =
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compile(&known, &proto, &input)));
+    let compiled = fi_core::catch_panic(|| compile(&known, &proto, &input));
     let (plan, n_rows, n_features, n_columns) = match compiled {
-        Ok(Ok(compiled)) => compiled,
-        Ok(Err(Stopped::Problem(problem))) => return Err(problem),
-        Ok(Err(Stopped::Tract(error))) => {
+        Some(Ok(compiled)) => compiled,
+        Some(Err(Stopped::Problem(problem))) => return Err(problem),
+        Some(Err(Stopped::Tract(error))) => {
             return Err(Problem::Unsupported(format!(
                 "its operators do not fit together as tract reads them: {}",
                 first_line(&error)
             )));
         }
-        Err(_) => return Err(Problem::Damaged("its operators do not fit together".into())),
+        None => return Err(unfit()),
     };
     let last = proto.graph.iter().flat_map(|graph| &graph.node).last();
     let ends_in_logistic = last.is_some_and(|node| node.op_type == "Sigmoid");
@@ -225,20 +225,22 @@ pub(super) fn read(bytes: &[u8]) -> Result<Stored, Problem> {
     finish(graph, chosen, is_regressor)
 }
 
+/// What is said where tract panics.
+fn unfit() -> Problem {
+    Problem::Damaged("its operators do not fit together".into())
+}
+
 /// What the columns are, seen from a few rows.
 fn finish(mut graph: OnnxGraph, chosen: Chosen, is_regressor: bool) -> Result<Stored, Problem> {
     let rows = probe(graph.n_features);
     let refuse = |error: &Error| Problem::Unsupported(format!("it cannot be computed: {error}"));
-    let together = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+    let together = fi_core::catch_panic(|| {
         let whole = graph.columns(rows.view())?;
         let alone = graph.columns(rows.slice(ndarray::s![3..4, ..]))?;
         let turned = graph.columns(rows.slice(ndarray::s![..;-1, ..]))?;
         fi_core::Result::Ok((whole, alone, turned))
-    }));
-    let (whole, alone, turned) = match together {
-        Ok(answers) => answers.map_err(|error| refuse(&error))?,
-        Err(_) => return Err(Problem::Damaged("its operators do not fit together".into())),
-    };
+    });
+    let (whole, alone, turned) = together.ok_or_else(unfit)?.map_err(|error| refuse(&error))?;
     // Sums of a row's numbers may be rounded otherwise at another place in a block.
     let near =
         |a: f64, b: f64| (a - b).abs() <= 1e-4 * a.abs().max(1.0) || a.is_nan() && b.is_nan();

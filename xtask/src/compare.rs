@@ -34,6 +34,7 @@ const EXPERIMENTS: &[(&str, Experiment)] = &[
 
 /// The options of `cargo xtask compare`.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Compare {
     /// The experiment, or the data set whose models are compared
     #[arg(value_parser = PossibleValuesParser::new(names()))]

@@ -138,7 +138,7 @@ impl DataArgs {
             return Failure::call("say what to predict with --target");
         }
         self.whole()?;
-        let data = self.table(session, self.file()?, &self.options())?;
+        let data = table(session, self.file()?, &self.options())?;
         if self.task.is_none() {
             session.note(match data.target() {
                 Target::Values(_) => "The target is taken as numbers: regression.".to_owned(),
@@ -180,7 +180,7 @@ impl DataArgs {
         model: &Stored,
     ) -> Done<Dataset> {
         let path = path.map_or_else(|| self.file(), Ok)?;
-        let data = self.table(session, path, &self.options_to_score(model))?;
+        let data = table(session, path, &self.options_to_score(model))?;
         let (Target::Classes { .. }, Some(classes)) = (data.target(), classes_of(model)) else {
             return Ok(data);
         };
@@ -212,13 +212,6 @@ impl DataArgs {
         not_a_sequence(model)?;
         let options = self.options_of(model);
         Ok(spool_data(self.file()?, &options, false)?)
-    }
-
-    /// A table with its target; some of its rows in a rehearsal.
-    fn table(&self, session: &Session, path: &Path, options: &DataOptions) -> Done<Dataset> {
-        let rehearsal = &session.rehearsal;
-        let read = || rehearsal.reading(|| Ok(read_data(path, options)?));
-        rehearsal.some_of(session.shelf.table(path, options, read)?)
     }
 
     fn options_to_score(&self, model: &Stored) -> DataOptions {
@@ -276,6 +269,13 @@ impl DataArgs {
         let read = || session.rehearsal.reading(|| Ok(read_rows(path, &options)?));
         Ok(session.shelf.rows(path, &options, read)?.1)
     }
+}
+
+/// A table with its target; some of its rows in a rehearsal.
+fn table(session: &Session, path: &Path, options: &DataOptions) -> Done<Dataset> {
+    let rehearsal = &session.rehearsal;
+    let read = || rehearsal.reading(|| Ok(read_data(path, options)?));
+    rehearsal.some_of(session.shelf.table(path, options, read)?)
 }
 
 /// The names of a model's classes; without names they are the numbers from 0.

@@ -168,13 +168,11 @@ impl RowArgs {
         // Groups are no columns, and text is numbered without a model only in a whole table.
         let Ok(Some((names, rows))) = self.data.features(None) else { return Err(failure) };
         let place = |name: &String| names.iter().position(|other| other == name);
-        match wanted.iter().map(place).collect::<Option<Vec<usize>>>() {
-            Some(places) => Ok(Some(rows.select(ndarray::Axis(1), &places))),
-            None => {
-                let unknown = wanted.iter().find(|name| !names.contains(name));
-                Self::of_groups(file, unknown.map_or("", String::as_str))
-            }
+        if let Some(places) = wanted.iter().map(place).collect::<Option<Vec<usize>>>() {
+            return Ok(Some(rows.select(ndarray::Axis(1), &places)));
         }
+        let unknown = wanted.iter().find(|name| !names.contains(name));
+        Self::of_groups(file, unknown.map_or("", String::as_str))
     }
 
     /// A curve of a model.

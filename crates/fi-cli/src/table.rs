@@ -91,7 +91,8 @@ impl Lines {
                 _ if gone.len() <= 4 => gone.join(", "),
                 _ => format!("{} columns", gone.len()),
             };
-            text.push_str(&format!("\nno room for {gone}"));
+            text += "\nno room for ";
+            text += &gone;
         }
         text
     }
@@ -115,7 +116,7 @@ impl Lines {
         cut(widths, kept, READABLE);
         while taken(widths, kept) > width {
             let of_name = |name: &&str| kept.iter().position(|&c| self.header[c] == **name);
-            let place = self.dispensable.iter().find_map(|name| of_name(&name));
+            let place = self.dispensable.iter().find_map(of_name);
             let place = place.or_else(|| kept.iter().rposition(|c| !self.names.contains(c)));
             // One column of numbers stays.
             let numbers = kept.iter().filter(|column| !self.names.contains(column)).count();

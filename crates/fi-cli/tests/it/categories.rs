@@ -14,7 +14,8 @@ fn table(colours: &[&str]) -> String {
             "blue" => 1.0,
             _ => 4.0,
         } + f64::from((i % 5) as u8) * 0.1;
-        text.push_str(&format!("{colour},{},{price}\n", i % 5));
+        text += &[colour, &(i % 5).to_string(), &price.to_string()].join(",");
+        text.push('\n');
     }
     text
 }

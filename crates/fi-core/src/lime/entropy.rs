@@ -34,7 +34,9 @@ pub(super) fn borders(data: &Dataset, feature: usize) -> Vec<f64> {
 
 fn cut(rows: &[Row], n_classes: usize, depth: usize, borders: &mut Vec<f64>) {
     let mut all = vec![0.0; n_classes];
-    rows.iter().for_each(|(_, weight, class)| all[*class] += weight);
+    for (_, weight, class) in rows {
+        all[*class] += weight;
+    }
     let is_pure = all.iter().filter(|&&weight| weight > 0.0).count() < 2;
     if depth == 0 || is_pure {
         return;

@@ -125,7 +125,7 @@ struct Rounds<'a> {
     blocks: &'a Blocks,
     decisions: Vec<Decision>,
     hits: Vec<usize>,
-    rounds: Vec<Round>,
+    history: Vec<Round>,
 }
 
 impl Rounds<'_> {
@@ -138,7 +138,7 @@ impl Rounds<'_> {
 /// A round answers the importance of each player, NaN if it is rejected, and the shadows' bar.
 impl Chain for Rounds<'_> {
     fn step(&self) -> Result<Vec<f64>> {
-        let (number, alive) = (self.rounds.len(), self.alive());
+        let (number, alive) = (self.history.len(), self.alive());
         let parts = restrict(self.data, self.players, &alive)?;
         let run = self.run.split(number as u64);
         let (found, threshold) = self
@@ -158,8 +158,8 @@ impl Chain for Rounds<'_> {
             self.hits[player] += usize::from(score > threshold);
         }
         let threshold = Some(threshold);
-        self.rounds.push(Round { fold: None, players, importances, threshold, score: None });
-        self.boruta.decide(&self.hits, self.rounds.len(), &mut self.decisions)?;
+        self.history.push(Round { fold: None, players, importances, threshold, score: None });
+        self.boruta.decide(&self.hits, self.history.len(), &mut self.decisions)?;
         Ok(if self.decisions.contains(&Decision::Tentative) {
             ControlFlow::Continue(())
         } else {
@@ -194,7 +194,7 @@ impl Selector for Boruta {
                 blocks,
                 decisions: vec![Decision::Tentative; n],
                 hits: vec![0; n],
-                rounds: Vec::new(),
+                history: Vec::new(),
             })
         };
         let settings = || {
@@ -206,7 +206,7 @@ impl Selector for Boruta {
         };
         let mut worked = work_through(run, (1, self.n_rounds), n + 1, settings, begin)?;
         match worked.chains.pop() {
-            Some((rounds, over)) if over || !rounds.rounds.is_empty() => {
+            Some((rounds, over)) if over || !rounds.history.is_empty() => {
                 Ok(self.selection(run, players, rounds, over))
             }
             _ => Err(worked.cancelled),
@@ -276,7 +276,7 @@ impl Boruta {
         state: Rounds<'_>,
         over: bool,
     ) -> Selection {
-        let Rounds { decisions, hits, rounds, blocks: Blocks { n_fixed, .. }, .. } = state;
+        let Rounds { decisions, hits, history: rounds, blocks: Blocks { n_fixed, .. }, .. } = state;
         let of = |player: usize| {
             let found = rounds.iter().filter_map(|round| {
                 let place = round.players.binary_search(&player).ok()?;

@@ -1,5 +1,7 @@
 //! What is read back is what was read.
 
+use std::fmt::Write as _;
+
 use super::*;
 use crate::data::{read_data, read_rows};
 use crate::npy::write_npy;
@@ -69,7 +71,7 @@ fn spooled_csv_is_the_table_that_is_read_whole() {
         let y = (i % 13) as f64 + 0.1;
         let class = ["pear", "apple", "\"fig, dried\""][i * i % 3];
         let (weight, group) = (1 + i % 3, i / 10);
-        text += &format!("row {i},{b},{y},{i},{weight},g{group},{class}\r\n");
+        writeln!(text, "row {i},{b},{y},{i},{weight},g{group},{class}\r").unwrap();
         if i % 1000 == 0 {
             text += "\n";
         }

@@ -42,6 +42,17 @@ pub(super) struct Workspace<T> {
     previous: Vec<T>,
 }
 
+/// What a step back through a layer has left.
+pub(super) struct Stepped<'a, T> {
+    /// What stands at all levels.
+    pub(super) levels: &'a [Vec<T>],
+    pub(super) memories: &'a [Memory<T>],
+    /// The slope by what goes into the layer.
+    pub(super) delta: &'a mut [T],
+    /// The slope by what comes out of it.
+    pub(super) above: &'a [T],
+}
+
 impl<T: Real> Workspace<T> {
     pub(super) fn new(n_layers: usize) -> Self {
         Self {
@@ -68,10 +79,10 @@ impl<T: Real> Workspace<T> {
         &self.delta
     }
 
-    /// What stands at the levels, what each layer keeps, and, to be changed, the slope by the level
-    /// that the backward pass has reached with the one by the level above.
-    pub(super) fn stepped(&mut self) -> (&[Vec<T>], &[Memory<T>], &mut [T], &[T]) {
-        (&self.levels, &self.memories, &mut self.delta, &self.previous)
+    /// What a step back has left, its slope to be changed.
+    pub(super) fn stepped(&mut self) -> Stepped<'_, T> {
+        let Self { levels, memories, delta, previous, .. } = self;
+        Stepped { levels, memories, delta, above: previous }
     }
 }
 

@@ -206,10 +206,13 @@ impl Stored {
             }
             let mut sorted: Vec<&String> = categories.iter().collect();
             sorted.sort_unstable();
-            if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+            let twice = sorted.windows(2).find_map(|pair| match pair {
+                [one, next] if one == next => Some(one),
+                _ => None,
+            });
+            if let Some(name) = twice {
                 return Err(fi_core::Error::Data(format!(
-                    "two categories of `{feature}` are called `{}`, give every one its own name",
-                    pair[0]
+                    "two categories of `{feature}` are called `{name}`, give every one its own name"
                 )));
             }
         }

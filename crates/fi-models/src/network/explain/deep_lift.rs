@@ -8,7 +8,7 @@ use crate::network::activation::Activation;
 use crate::network::fitted::{Computes, Network};
 use crate::network::gradients::unfold;
 use crate::network::layers::{Layer, Pool};
-use crate::network::program::{Program, Workspace};
+use crate::network::program::{Program, Stepped, Workspace};
 
 /// Contributions by differences from a baseline, by the rescale rule; averaged over a background
 /// they are what `shap.DeepExplainer` computes (Deep SHAP).
@@ -172,7 +172,7 @@ fn contributions(
                 let width = network.shapes()[place].width;
                 match layer {
                     Layer::Activation(_) | Layer::PRelu(_) => {
-                        rescale(&mut own, &other, place, width)
+                        rescale(&mut own, &other, place, width);
                     }
                     Layer::Pool(Pool::Max) => largest(&mut own, &other, place, width),
                     _ => {}
@@ -227,7 +227,7 @@ const TOO_NEAR: f64 = 1e-8;
 fn rescale(own: &mut Workspace<f64>, other: &Workspace<f64>, place: usize, width: usize) {
     let inputs = baselines_of(own, other, place, width);
     let outputs = baselines_of(own, other, place + 1, width);
-    let (levels, _, multipliers, above) = own.stepped();
+    let Stepped { levels, delta: multipliers, above, .. } = own.stepped();
     let (input, output) = (&levels[place], &levels[place + 1]);
     for ((at, from), (_, to)) in inputs.zip(outputs) {
         let step = input[at] - from;
@@ -241,7 +241,7 @@ fn rescale(own: &mut Workspace<f64>, other: &Workspace<f64>, place: usize, width
 fn largest(own: &mut Workspace<f64>, other: &Workspace<f64>, place: usize, width: usize) {
     let (n_rows, n_others) = (own.n_rows, other.n_rows);
     let outputs = baselines_of(own, other, place + 1, width);
-    let (levels, memories, multipliers, above) = own.stepped();
+    let Stepped { levels, memories, delta: multipliers, above } = own.stepped();
     let (input, output) = (&levels[place], &levels[place + 1]);
     let (before, others) = (other.level(place).0, &other.memory(place).places);
     multipliers.fill(0.0);

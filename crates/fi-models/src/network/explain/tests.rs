@@ -181,13 +181,14 @@ proptest! {
     fn differences_from_baselines_add_up(seed in 0..1000_u64) {
         for (kind, network) in networks(seed, 1.0).into_iter().filter(|(kind, _)| !has_gates(kind)) {
             let rows = rows(seed, &network);
-            let background = Some(matrix(seed + 1, 3, 10));
-            let found = explain(&DeepLift { background: background.clone() }, &network, &rows);
+            let background = matrix(seed + 1, 3, 10);
+            let whole = DeepLift { background: Some(background.clone()) };
+            let found = explain(&whole, &network, &rows);
             let room = 1e-10 * (1.0 + largest(found.values.iter().copied()));
             prop_assert!(found.additivity_error.unwrap() < room, "{kind}: {found:?}");
             // Over a background it is the mean over its rows.
             let mut mean = Array3::zeros(found.values.dim());
-            for row in background.unwrap().axis_chunks_iter(Axis(0), 1) {
+            for row in background.axis_chunks_iter(Axis(0), 1) {
                 let one = DeepLift { background: Some(row.to_owned()) };
                 mean += &explain(&one, &network, &rows).values;
             }

@@ -14,6 +14,7 @@ import warnings
 import catboost
 import lightgbm
 import numpy
+import onnx
 import pandas
 import palmerpenguins
 import shap
@@ -208,6 +209,13 @@ def of_network():
         Whole(net, mean, scale).eval(), (torch.zeros(3, 4),), FOLDER / "net.onnx", verbose=False,
         external_data=False, dynamic_shapes=({0: torch.export.Dim("rows")},),
     )
+    # Where each operator comes from in somebody's folders is nobody's business.
+    model = onnx.load(FOLDER / "net.onnx")
+    for node in model.graph.node:
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    model.graph.ClearField("metadata_props")
+    onnx.save(model, FOLDER / "net.onnx")
     net.double()
     inputs.requires_grad_()
     scores = net(inputs)

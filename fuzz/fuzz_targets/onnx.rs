@@ -3,7 +3,6 @@
 
 use fi_models::import::Format;
 
-// Panics that the parser catches are no crashes: the hook of the fuzzer would end at them.
-libfuzzer_sys::fuzz_target!(init: std::panic::set_hook(Box::new(|_| ())), |bytes: &[u8]| {
+libfuzzer_sys::fuzz_target!(init: fi_fuzz::let_caught_panics_pass(), |bytes: &[u8]| {
     fi_fuzz::model(Format::Onnx, bytes);
 });

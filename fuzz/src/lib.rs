@@ -66,6 +66,17 @@ pub fn within_memory<T>(n_bytes: usize, work: impl FnOnce() -> T) -> T {
     answer
 }
 
+/// For targets whose readers catch panics of other crates: these are no crashes, but the hook of the
+/// fuzzer would end at them.
+pub fn let_caught_panics_pass() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !fi_core::is_panic_caught() {
+            hook(info);
+        }
+    }));
+}
+
 /// Writes the bytes to a file for parsers that read nothing else.
 pub fn in_file(bytes: &[u8], suffix: &str, read: impl FnOnce(&Path)) {
     let file = tempfile::Builder::new().suffix(suffix).tempfile().expect("a temporary file");

@@ -104,10 +104,10 @@ impl Compare {
             let cost = |n_rows, n_features| {
                 let each = calls.iter().map(|(_, call)| call.cost(session, n_rows, n_features));
                 let known = each.collect::<Done<Vec<_>>>()?;
-                Ok(known.into_iter().flatten().reduce(|all, one| all + one).map(|cost| {
-                    // Not every method has an account: rows are counted.
-                    Cost { n_evaluations: 0, ..cost }
-                }))
+                // They work one after another, and not every one has an account: rows are counted.
+                let n_threads = session.n_threads();
+                let largest = known.into_iter().flatten().max_by_key(|cost| cost.bytes(n_threads));
+                Ok(largest.map(|cost| Cost { n_evaluations: 0, ..cost }))
             };
             let work = || {
                 let each = calls.iter().map(|(_, call)| call.n_evaluations(session));

@@ -244,7 +244,7 @@ impl DataArgs {
     /// The rows of a model's features, for methods that need no target.
     pub(crate) fn rows(&self, session: &Session, model: &Stored) -> Done<Array2<f64>> {
         self.whole()?;
-        Ok(session.rehearsal.some_rows_of(self.rows_of(session, self.file()?, model)?))
+        Ok(session.rehearsal.some_rows_of(self.read_rows(session, self.file()?, model)?))
     }
 
     /// The table's features, if a table was given: those of these names, or all; and its rows.
@@ -265,9 +265,13 @@ impl DataArgs {
         path: &Path,
         model: &Stored,
     ) -> Done<Array2<f64>> {
+        self.read_rows(session, path, model).map(Arc::unwrap_or_clone)
+    }
+
+    fn read_rows(&self, session: &Session, path: &Path, model: &Stored) -> Done<Arc<Array2<f64>>> {
         let options = self.options_of(model);
-        let read = || session.rehearsal.reading(|| Ok(read_rows(path, &options)?));
-        Ok(session.shelf.rows(path, &options, read)?.1)
+        let read = || session.rehearsal.reading(|| Ok(read_rows(path, &options)?.1));
+        session.shelf.rows(path, &options, read)
     }
 }
 
@@ -380,8 +384,8 @@ impl GroupsArg {
     pub(crate) fn settings(&self) -> Vec<(String, fi_io::Cell)> {
         let pattern = self.pair_pattern.as_ref().filter(|_| self.group_by.is_some());
         let given = [
-            ("group-by", name_of(self.group_by).map(Into::into)),
-            ("pair-pattern", pattern.map(|pattern| pattern.as_str().into())),
+            ("group_by", name_of(self.group_by).map(Into::into)),
+            ("pair_pattern", pattern.map(|pattern| pattern.as_str().into())),
         ];
         given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }

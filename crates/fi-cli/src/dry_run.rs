@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_types, reason = "seconds need a clock")]
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -96,17 +96,17 @@ impl Rehearsal {
         (n < n_rows).then(|| (0..n).map(|i| i * n_rows / n).collect())
     }
 
-    pub(crate) fn some_of(&self, data: Dataset) -> Done<Dataset> {
+    pub(crate) fn some_of(&self, data: Arc<Dataset>) -> Done<Dataset> {
         Ok(match self.rows(data.n_rows(), data.n_features()) {
             Some(rows) => data.select_rows(&rows)?,
-            None => data,
+            None => Arc::unwrap_or_clone(data),
         })
     }
 
-    pub(crate) fn some_rows_of(&self, rows: Array2<f64>) -> Array2<f64> {
+    pub(crate) fn some_rows_of(&self, rows: Arc<Array2<f64>>) -> Array2<f64> {
         match self.rows(rows.nrows(), rows.ncols()) {
             Some(some) => rows.select(ndarray::Axis(0), &some),
-            None => rows,
+            None => Arc::unwrap_or_clone(rows),
         }
     }
 }
@@ -152,7 +152,12 @@ pub(crate) fn dry_run(
     }
     measured.sort_by_key(|measured| measured.n_rows);
     let planned = cost(n_rows, n_features)?;
-    print(session, &measured, n_rows, n_features, planned)
+    let reading = rehearsal.state().reading;
+    let n_threads = session.n_threads();
+    for (what, is) in plan(&measured, (n_rows, n_features), planned, reading, n_threads) {
+        say(format_args!("{what:<13}{is}"))?;
+    }
+    Ok(())
 }
 
 /// One rehearsal of at most so many rows.
@@ -193,7 +198,8 @@ fn measure(
         let share = if is_stopped { total as f64 / done as f64 } else { 1.0 };
         let n_trainings = state.counter.n_trainings() as f64 * share;
         let of_learners = state.counter.n_evaluations() as f64;
-        let counted = n_evaluations.map(|n| n as f64).unwrap_or_default().max(of_learners);
+        // What learners' models predict, no method answers for.
+        let counted = n_evaluations.map(|n| n as f64).unwrap_or_default() + of_learners;
         let known = n_evaluations.is_some() || of_learners > 0.0;
         return Ok(Measured {
             n_rows: most.min(n_all),
@@ -210,22 +216,23 @@ fn is_cancelled(error: &anyhow::Error) -> bool {
         || error.downcast_ref().is_some_and(fi_report::Error::is_cancelled)
 }
 
-fn print(
-    session: &Session,
+/// What rehearsals, of few and of more rows, say of all rows.
+fn plan(
     measured: &[Measured],
-    n_rows: usize,
-    n_features: usize,
+    (n_rows, n_features): (usize, usize),
     planned: Option<Cost>,
-) -> Done {
+    reading: Duration,
+    n_threads: usize,
+) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
     let (Some(few), Some(more)) =
         (measured.iter().rev().nth(1).or(measured.last()), measured.last())
     else {
-        return Ok(());
+        return lines;
     };
     let at = |of: fn(&Measured) -> f64| {
         extrapolate((few.n_rows, of(few)), (more.n_rows, of(more)), n_rows)
     };
-    let n_threads = session.n_threads();
     let n_evaluations = match planned {
         Some(cost) if cost.n_evaluations > 0 => Some(cost.n_evaluations as f64),
         _ => few
@@ -233,14 +240,12 @@ fn print(
             .and(more.n_evaluations)
             .map(|_| at(|measured| measured.n_evaluations.unwrap_or_default())),
     };
-    let reading = session.rehearsal.state().reading.as_secs_f64();
-    let seconds = reading + at(|measured| measured.seconds);
+    let seconds = reading.as_secs_f64() + at(|measured| measured.seconds);
     // The table as it is read, and once more as a method takes it.
     let table = 2 * 8 * n_rows as u64 * n_features as u64;
     let bytes = table.saturating_add(planned.unwrap_or_default().bytes(n_threads));
-    let mut lines = vec![("rows", format!("{n_rows} with {n_features} features"))];
-    if n_rows == 0 {
-        lines.clear();
+    if n_rows > 0 {
+        lines.push(("rows", format!("{n_rows} with {n_features} features")));
     }
     lines.push((
         "evaluations",
@@ -259,10 +264,7 @@ fn print(
         "rehearsed on all rows".to_owned()
     };
     lines.push(("time", format!("about {} on {threads}, {how}", duration(seconds))));
-    for (what, is) in lines {
-        say(format_args!("{what:<13}{is}"))?;
-    }
-    Ok(())
+    lines
 }
 
 /// A whole number with commas.
@@ -302,6 +304,34 @@ fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn few_rows_say_what_all_cost() {
+        // Seconds grow with the square of the rows, predictions with the rows.
+        let of = |n_rows: usize| Measured {
+            n_rows,
+            seconds: 1e-4 * (n_rows as f64 / 64.0).powi(2),
+            n_evaluations: Some(10.0 * n_rows as f64),
+            n_trainings: 7.0,
+            is_whole: true,
+        };
+        let reading = Duration::from_secs(1);
+        let lines = plan(&[of(64), of(256)], (1024, 3), None, reading, 2);
+        let expected = [
+            ("rows", "1024 with 3 features"),
+            ("evaluations", "10,240 rows predicted by models"),
+            ("trainings", "7"),
+            ("memory", "about 48.0 KiB beside the model"),
+            ("time", "about 1.0 s on 2 threads, rehearsed on 64 and 256 rows"),
+        ];
+        let lines: Vec<_> = lines.iter().map(|(what, is)| (*what, is.as_str())).collect();
+        assert_eq!(lines, expected);
+        // The library's own count is better than a rehearsal's.
+        let known = Cost { n_evaluations: 5, ..Cost::default() };
+        let lines = plan(&[of(64)], (64, 3), Some(known), Duration::ZERO, 1);
+        assert_eq!(lines[1].1, "5 rows predicted by models");
+        assert_eq!(lines[4].1, "about 0.00 s on 1 thread, rehearsed on all rows");
+    }
 
     #[test]
     fn numbers_are_said_in_units_that_people_read() {

@@ -87,20 +87,19 @@ impl RowArgs {
         session: &Session,
         file: &Path,
     ) -> Done<(Attribution, Option<Array2<f64>>)> {
-        let mut attribution = fi_io::read_attribution(file, None)?;
+        let model = self.model.as_ref().map(|path| self.data.model(session, &self.layers, path));
+        let model = model.transpose()?;
+        // Only arrays need names.
+        let names = model.as_ref().map(|model| &model.feature_names[..]);
+        let mut attribution = fi_io::read_attribution(file, names)?;
         let is_array = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
-        let rows = if let Some(path) = &self.model {
-            let model = self.layers.load(session, path)?;
-            if is_array {
-                let names = Some(&model.feature_names[..]);
-                attribution = fi_io::read_attribution(file, names)?;
-            }
+        let rows = if let Some(model) = &model {
             let groups =
                 attribution.features.iter().find(|name| !model.feature_names.contains(name));
             match groups {
                 _ if !self.data.is_given() => None,
                 Some(group) => return Self::of_groups(file, group),
-                None => Some(self.data.rows(session, &model)?),
+                None => Some(self.data.rows(session, model)?),
             }
         } else if is_array && self.data.is_given() {
             // An array has no names: its players are the table's columns.

@@ -14,13 +14,13 @@ use crate::failure::Done;
 /// What was read, by what was asked for.
 type Shelved<K, T> = Mutex<Vec<(K, Arc<T>)>>;
 
-/// Models, and tables where the session says so, because each use is a copy of them.
+/// Models, and tables where the session says so.
 #[derive(Default)]
 pub(crate) struct Shelf {
     keeps: AtomicBool,
     models: Shelved<(PathBuf, Option<PathBuf>), Stored>,
     tables: Shelved<(PathBuf, DataOptions), Dataset>,
-    rows: Shelved<(PathBuf, DataOptions), (Vec<String>, Array2<f64>)>,
+    rows: Shelved<(PathBuf, DataOptions), Array2<f64>>,
 }
 
 impl Shelf {
@@ -48,19 +48,19 @@ impl Shelf {
         path: &Path,
         options: &DataOptions,
         read: impl FnOnce() -> Done<Dataset>,
-    ) -> Done<Dataset> {
+    ) -> Done<Arc<Dataset>> {
         let key = (path.to_owned(), options.clone());
-        if self.keeps() { Ok((*kept(&self.tables, key, read)?).clone()) } else { read() }
+        if self.keeps() { kept(&self.tables, key, read) } else { read().map(Arc::new) }
     }
 
     pub(crate) fn rows(
         &self,
         path: &Path,
         options: &DataOptions,
-        read: impl FnOnce() -> Done<(Vec<String>, Array2<f64>)>,
-    ) -> Done<(Vec<String>, Array2<f64>)> {
+        read: impl FnOnce() -> Done<Array2<f64>>,
+    ) -> Done<Arc<Array2<f64>>> {
         let key = (path.to_owned(), options.clone());
-        if self.keeps() { Ok((*kept(&self.rows, key, read)?).clone()) } else { read() }
+        if self.keeps() { kept(&self.rows, key, read) } else { read().map(Arc::new) }
     }
 }
 

@@ -20,6 +20,11 @@ pub(crate) fn say(line: impl Display) -> Done {
     })
 }
 
+/// A cell is one line, whatever is in it.
+fn line(cell: impl Into<String>) -> String {
+    cell.into().replace(char::is_control, " ")
+}
+
 /// A table whose columns stand to the right, but for those that hold names.
 pub(crate) struct Lines {
     header: Vec<String>,
@@ -35,7 +40,7 @@ impl Lines {
         header: impl IntoIterator<Item = S>,
         names: &[usize],
     ) -> Self {
-        let header = header.into_iter().map(Into::into).collect();
+        let header = header.into_iter().map(line).collect();
         Self { header, rows: Vec::new(), names: names.to_vec(), dispensable: Vec::new() }
     }
 
@@ -45,8 +50,6 @@ impl Lines {
     }
 
     pub(crate) fn push<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
-        // A cell is one line, whatever is in it.
-        let line = |cell: S| cell.into().replace(char::is_control, " ");
         self.rows.push(cells.into_iter().map(line).collect());
     }
 

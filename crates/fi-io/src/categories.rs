@@ -33,6 +33,19 @@ impl Texts {
     }
 }
 
+/// Different numbers, numbered in the order in which they first occur; −0 and 0 are one.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers {
+    known: BTreeMap<u64, usize>,
+}
+
+impl Numbers {
+    pub(crate) fn number(&mut self, value: f64) -> usize {
+        let next = self.known.len();
+        *self.known.entry((value + 0.0).to_bits()).or_insert(next)
+    }
+}
+
 /// A feature that holds text.
 #[derive(Debug)]
 pub(crate) enum Coded {

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use fi_core::{Dataset, Sequence, Target};
 use ndarray::{Array2, Axis};
 
+use crate::categories::Numbers;
 use crate::data_csv::{
-    CsvOptions, Task, csv_features, csv_table, feature_columns, mismatch, number_target, read_csv,
+    CsvOptions, Task, csv_columns, csv_table, feature_columns, mismatch, number_target, read_csv,
     read_csv_rows,
 };
 use crate::data_parquet::ParquetFile;
@@ -47,7 +48,8 @@ pub struct DataOptions {
     /// Default none: the texts in alphabetical order, and an error if `features` are a model's.
     pub categories: Vec<(String, Vec<String>)>,
     /// The features of a model, in its order: the columns to take, all others being left out.
-    /// If the data have no names, or the model's are `x0`, `x1`, …, the places decide. Default
+    /// If the data have no names, or the model's are `x0`, `x1`, … and no such columns are there, the
+    /// places decide. Default
     /// `None`: every column without another use.
     pub features: Option<Vec<String>>,
 }
@@ -95,15 +97,24 @@ pub fn read_data(path: impl AsRef<Path>, options: &DataOptions) -> Result<Datase
         return Ok(data);
     }
     let file = path.display().to_string();
-    let place = |name: &String| {
-        let place = data.feature_names().iter().position(|feature| feature == name);
-        place.ok_or_else(|| {
-            Error::content(&file, format!("the categorical column `{name}` is no feature here"))
-        })
-    };
-    let mut places = options.categorical.iter().map(place).collect::<Result<Vec<usize>>>()?;
+    let mut places = categorical(&file, data.feature_names(), options)?;
     places.extend_from_slice(data.categorical());
     data.with_categorical(places).map_err(|source| Error::Core { file, source })
+}
+
+/// Where the features that are called categorical stand among all.
+pub(crate) fn categorical(
+    file: &str,
+    features: &[String],
+    options: &DataOptions,
+) -> Result<Vec<usize>> {
+    let place = |name: &String| {
+        let place = features.iter().position(|feature| feature == name);
+        place.ok_or_else(|| {
+            Error::content(file, format!("the categorical column `{name}` is no feature here"))
+        })
+    };
+    options.categorical.iter().map(place).collect()
 }
 
 /// Reads only the features of a `.csv`, `.parquet` or `.npy` file: their names and the rows.
@@ -137,7 +148,8 @@ pub fn read_rows(
 /// The names that a table gives to the features of a model that has none of its own (`x0`, `x1`, …),
 /// such as an ONNX graph: those of its columns that are features, in their order.
 ///
-/// `None` if the model's features have names, or the file is an array, whose columns have none.
+/// `None` if the model's features have names, or columns are called as they are, or the file is an
+/// array, whose columns have none.
 ///
 /// # Errors
 ///
@@ -167,12 +179,15 @@ pub fn names_by_place(
         return Ok(None);
     }
     let options = CsvOptions { features: None, ..csv_options(path, options)? };
-    let names = if is_parquet(path) {
-        let table = ParquetFile::open(path)?;
-        feature_columns(table.file(), table.names(), &options)?
+    let columns = if is_parquet(path) {
+        ParquetFile::open(path)?.names().to_vec()
     } else {
-        csv_features(path, &options)?
+        csv_columns(path, &options)?
     };
+    if !by_place(model, &columns) {
+        return Ok(None);
+    }
+    let names = feature_columns(&path.display().to_string(), &columns, &options)?;
     if names.len() != model.len() {
         let problem = format!(
             "there are {} feature columns, but the model, whose features have no names, takes {}: \
@@ -189,7 +204,9 @@ pub fn names_by_place(
 fn csv_with_file(path: &Path, target: &Path, options: &DataOptions) -> Result<Dataset> {
     let file = path.display().to_string();
     let opened = File::open(path).map_err(|source| Error::read(path, source))?;
-    let (mut found, rows) = csv_table(opened, &file, &csv_options(path, options)?, (true, true))?;
+    let csv = csv_options(path, options)?;
+    let question = Question { options: &csv, with_target: true, own_target: true };
+    let (mut found, rows) = csv_table(opened, &file, &question)?;
     found.target = Some(file_target(target, rows.nrows(), &file, options.task)?);
     found.dataset(&file, rows)
 }
@@ -197,12 +214,10 @@ fn csv_with_file(path: &Path, target: &Path, options: &DataOptions) -> Result<Da
 /// The data set in a Parquet file.
 fn read_parquet(path: &Path, options: &DataOptions) -> Result<Dataset> {
     let file = path.display().to_string();
+    let (mut gathered, rows) = parquet_rows(path, options, true)?;
     if let Some(TargetSource::File(target)) = &options.target {
-        let (mut gathered, rows) = parquet_rows(path, options, true)?;
         gathered.target = Some(file_target(target, rows.nrows(), &file, options.task)?);
-        return gathered.dataset(&file, rows);
     }
-    let (gathered, rows) = parquet_rows(path, options, true)?;
     gathered.dataset(&file, rows)
 }
 
@@ -215,8 +230,7 @@ fn parquet_rows(
     let table = ParquetFile::open(path)?;
     let csv = csv_options(path, options)?;
     let own_target = matches!(options.target, Some(TargetSource::File(_)));
-    let question =
-        Question { options: &csv, categories: &options.categories, with_target, own_target };
+    let question = Question { options: &csv, with_target, own_target };
     let mut values: Vec<f64> = Vec::new();
     let n_rows = table.n_rows();
     let too_large = || {
@@ -255,6 +269,12 @@ pub(crate) fn are_places(names: &[String]) -> bool {
     names.iter().enumerate().all(|(i, name)| *name == format!("x{i}"))
 }
 
+/// Whether a model's features are found among columns by their places, and not by their names:
+/// where it has none, unless columns are called so.
+pub(crate) fn by_place(model: &[String], columns: &[String]) -> bool {
+    are_places(model) && !model.iter().all(|name| columns.contains(name))
+}
+
 pub(crate) fn csv_options(path: &Path, options: &DataOptions) -> Result<CsvOptions> {
     if options.names.is_some() {
         let problem = if is_parquet(path) {
@@ -274,8 +294,7 @@ pub(crate) fn csv_options(path: &Path, options: &DataOptions) -> Result<CsvOptio
         weights: options.weights.clone(),
         groups: options.groups.clone(),
         drop: options.drop.clone(),
-        // A model without names takes all columns by their places.
-        features: options.features.clone().filter(|names| !are_places(names)),
+        features: options.features.clone(),
         categorical: options.categorical.clone(),
         categories: options.categories.clone(),
         ..CsvOptions::default()
@@ -408,7 +427,7 @@ impl Table {
             return self.fail("no column is left as a feature, there must be one");
         }
         let Some(wanted) = &options.features else { return Ok((self.names, self.rows)) };
-        if are_places(wanted) || are_places(&self.names) {
+        if by_place(wanted, &self.names) || are_places(&self.names) {
             if wanted.len() != self.names.len() {
                 return self.fail(format!(
                     "there are {} feature columns, but the model has {}: `{}` to `{}`",
@@ -460,15 +479,9 @@ impl Table {
             data = data.with_weights(weights).map_err(core)?;
         }
         if let Some(groups) = groups {
-            let mut known: Vec<u64> = Vec::new();
-            let index = |value: f64| {
-                let bits = value.to_bits();
-                known.iter().position(|&other| other == bits).unwrap_or_else(|| {
-                    known.push(bits);
-                    known.len() - 1
-                })
-            };
-            data = data.with_groups(groups.into_iter().map(index).collect()).map_err(core)?;
+            let mut known = Numbers::default();
+            let groups = groups.into_iter().map(|group| known.number(group)).collect();
+            data = data.with_groups(groups).map_err(core)?;
         }
         Ok(data)
     }

@@ -8,8 +8,9 @@ use fi_core::{Dataset, Target};
 use ndarray::Array2;
 
 use crate::categories::{Coded, Texts, UNNUMBERED, listed, shortened};
+use crate::data::by_place;
 use crate::error::{Error, Result};
-use crate::gather::{BLOCK_ROWS, Gathered, recode};
+use crate::gather::{BLOCK_ROWS, Gathered, Question, recode};
 use crate::records::Records;
 
 /// Cells that stand for a missing value, besides empty ones.
@@ -42,7 +43,8 @@ pub struct CsvOptions {
     /// Columns to leave out. Default none.
     pub drop: Vec<String>,
     /// The columns to take as features, in this order, all others being left out: those of a
-    /// model. Default `None`: every column without another use, in the order of the file.
+    /// model. If they are `x0`, `x1`, … and no such columns are there, the model has no names, and
+    /// that is as `None`, the default: every column without another use, in the order of the file.
     pub features: Option<Vec<String>>,
     /// Features that hold categories: if any of their cells is text, all are, numbers too.
     /// Default none: a column holds numbers, or text in every cell.
@@ -52,6 +54,13 @@ pub struct CsvOptions {
     pub categories: Vec<(String, Vec<String>)>,
     /// What separates cells; one ASCII character. Default a comma.
     pub delimiter: u8,
+}
+
+impl CsvOptions {
+    /// The features that are looked up by name in a file with these columns.
+    pub(crate) fn features_among(&self, columns: &[String]) -> Option<&Vec<String>> {
+        self.features.as_ref().filter(|names| !by_place(names, columns))
+    }
 }
 
 impl Default for CsvOptions {
@@ -118,7 +127,8 @@ pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Dataset>
 ///
 /// As for [`read_csv`].
 pub fn read_csv_from(reader: impl Read, name: &str, options: &CsvOptions) -> Result<Dataset> {
-    let (found, rows) = csv_table(reader, name, options, (true, false))?;
+    let question = Question { options, with_target: true, own_target: false };
+    let (found, rows) = csv_table(reader, name, &question)?;
     found.dataset(name, rows)
 }
 
@@ -135,7 +145,8 @@ pub fn read_csv_rows(
 ) -> Result<(Vec<String>, Array2<f64>)> {
     let path = path.as_ref();
     let file = File::open(path).map_err(|source| Error::read(path, source))?;
-    let (found, rows) = csv_table(file, &path.display().to_string(), options, (false, false))?;
+    let question = Question { options, with_target: false, own_target: false };
+    let (found, rows) = csv_table(file, &path.display().to_string(), &question)?;
     Ok((found.names, rows))
 }
 
@@ -143,11 +154,10 @@ pub fn read_csv_rows(
 pub(crate) fn csv_table(
     reader: impl Read,
     name: &str,
-    options: &CsvOptions,
-    of: (bool, bool),
+    question: &Question<'_>,
 ) -> Result<(Gathered, Array2<f64>)> {
     let mut values = Vec::new();
-    let (found, numbers) = gather_csv(reader, name, options, of, |block| {
+    let (found, numbers) = gather_csv(reader, name, question, |block| {
         values.extend(block);
         Ok(())
     })?;
@@ -160,38 +170,25 @@ pub(crate) fn csv_table(
 
 /// Reads a CSV file line after line: `rows` gets the features of each block of [`BLOCK_ROWS`] in
 /// the order that was asked for, text by numbers that [`recode`] turns into those of its
-/// categories. Whether target, weights and groups are read, too, and whether the
-/// target is elsewhere; else it is the last column that has no other use, if none is named.
+/// categories.
 pub(crate) fn gather_csv(
     reader: impl Read,
     name: &str,
-    options: &CsvOptions,
-    (with_others, own_target): (bool, bool),
+    question: &Question<'_>,
     mut rows: impl FnMut(Array2<f64>) -> Result<()>,
 ) -> Result<(Gathered, Vec<Option<Vec<f64>>>)> {
+    let options = question.options;
     let mut records = Records::new(reader, name, options.delimiter)?;
     let columns = records.columns().to_vec();
-    let mut uses = uses(name, &columns, options)?;
-    if with_others && !own_target && options.target.is_none() {
-        let last = free_target(name, &columns, &uses, options)?;
-        uses[last] = Use::Target;
-    }
-    if !with_others {
-        for used in uses.iter_mut().filter(|used| **used != Use::Feature) {
-            *used = Use::None;
-        }
-    }
+    let uses = question.uses(name, &columns)?;
     let in_file = names_of(&columns, &uses, Use::Feature);
-    if in_file.is_empty() {
-        return Err(Error::content(name, "no column is left as a feature, there must be one"));
-    }
     let order = order(&in_file, options).unwrap_or_else(|| (0..in_file.len()).collect());
     // Where each feature of the file goes.
     let mut places = vec![0; order.len()];
     order.iter().enumerate().for_each(|(place, &feature)| places[feature] = place);
     let mut readers: Vec<Column> = in_file.iter().map(|name| Column::new(name, options)).collect();
-    let (mut target, mut weights, mut groups) =
-        (TargetCells::default(), Vec::new(), Groups::default());
+    let (mut target, mut weights, mut groups) = (TargetCells::default(), Vec::new(), Vec::new());
+    let mut group_names = Texts::default();
     let mut block: Vec<f64> = Vec::new();
     let mut hand_on = |block: &mut Vec<f64>| {
         let shape = (block.len() / places.len(), places.len());
@@ -213,7 +210,7 @@ pub(crate) fn gather_csv(
                     }
                 }
                 Use::Weight => weights.push(place.number(cell, "weight")?),
-                Use::Group => groups.push(place.given(cell, "group")?),
+                Use::Group => groups.push(group_names.number(place.given(cell, "group")?) as usize),
                 Use::Target => target.push(line, place.given(cell, "target")?),
             }
         }
@@ -240,34 +237,17 @@ pub(crate) fn gather_csv(
         names: order.iter().map(|&feature| in_file[feature].clone()).collect(),
         categories,
         target,
-        weights: (with_others && options.weights.is_some()).then_some(weights),
-        groups: (with_others && options.groups.is_some()).then_some(groups.indices),
+        weights: (question.with_target && options.weights.is_some()).then_some(weights),
+        groups: (question.with_target && options.groups.is_some()).then_some(groups),
     };
     Ok((found, numbers))
 }
 
-/// The last column that has no other use.
-pub(crate) fn free_target(
-    file: &str,
-    columns: &[String],
-    uses: &[Use],
-    options: &CsvOptions,
-) -> Result<usize> {
-    let wanted = if options.features.is_some() { Use::None } else { Use::Feature };
-    let free = |(column, used): (&String, &Use)| *used == wanted && !options.drop.contains(column);
-    columns
-        .iter()
-        .zip(uses)
-        .rposition(free)
-        .ok_or_else(|| Error::content(file, "no column is left for the target, drop fewer columns"))
-}
-
-/// The names of a CSV file's features, of which only the first line is read.
-pub(crate) fn csv_features(path: &Path, options: &CsvOptions) -> Result<Vec<String>> {
+/// The names of a CSV file's columns, of which only the first line is read.
+pub(crate) fn csv_columns(path: &Path, options: &CsvOptions) -> Result<Vec<String>> {
     let file = File::open(path).map_err(|source| Error::read(path, source))?;
-    let name = path.display().to_string();
-    let records = Records::new(file, &name, options.delimiter)?;
-    feature_columns(&name, records.columns(), options)
+    let records = Records::new(file, &path.display().to_string(), options.delimiter)?;
+    Ok(records.columns().to_vec())
 }
 
 /// The columns that are features.
@@ -368,7 +348,7 @@ impl Column {
         let coded = match self {
             Self::Unknown { .. } | Self::Numbers => return (None, None),
             Self::Declared(texts) => {
-                let number = |text: &String| text.parse::<f64>().ok();
+                let number = |text: &String| text.parse::<f64>().ok().filter(|x| x.is_finite());
                 if let Some(values) = texts.known.keys().map(number).collect::<Option<Vec<f64>>>() {
                     let mut by_number = vec![0.0; values.len()];
                     for (&given, value) in texts.known.values().zip(values) {
@@ -397,7 +377,7 @@ pub(crate) enum Use {
 
 /// What each column of a file is used for.
 pub(crate) fn uses(file: &str, columns: &[String], options: &CsvOptions) -> Result<Vec<Use>> {
-    let wanted = options.features.as_ref();
+    let wanted = options.features_among(columns);
     if let Some(missing) = wanted.and_then(|w| w.iter().find(|name| !columns.contains(name))) {
         let all = wanted.map_or(&[][..], Vec::as_slice);
         return Err(Error::content(file, mismatch(missing, all, columns)));
@@ -510,20 +490,6 @@ impl Place<'_> {
 
 fn is_missing(cell: &str) -> bool {
     cell.is_empty() || MISSING.contains(&cell)
-}
-
-/// Names of groups, numbered in order of appearance.
-#[derive(Default)]
-struct Groups {
-    known: std::collections::BTreeMap<String, usize>,
-    indices: Vec<usize>,
-}
-
-impl Groups {
-    fn push(&mut self, name: &str) {
-        let next = self.known.len();
-        self.indices.push(*self.known.entry(name.to_owned()).or_insert(next));
-    }
 }
 
 pub(crate) fn make_target(

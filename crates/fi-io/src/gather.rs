@@ -1,16 +1,14 @@
 //! What the columns of a file are used for, gathered block after block: features go to whoever
 //! holds or stores the rows, target, weights and groups are kept.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use fi_core::{Dataset, Target};
 use ndarray::Array2;
 
-use crate::categories::{Coded, Texts, UNNUMBERED};
+use crate::categories::{Coded, Numbers, Texts, UNNUMBERED};
 use crate::data_csv::{
-    CsvOptions, TargetCells, Task, Use, free_target, make_target, names_of, number_target, order,
-    uses,
+    CsvOptions, TargetCells, Task, Use, make_target, names_of, number_target, order, uses,
 };
 use crate::data_parquet::{ParquetFile, Values};
 use crate::error::{Error, Result};
@@ -33,11 +31,37 @@ pub(crate) struct Gathered {
 /// What to read of a file.
 pub(crate) struct Question<'a> {
     pub(crate) options: &'a CsvOptions,
-    pub(crate) categories: &'a [(String, Vec<String>)],
     /// Whether target, weights and groups are to be read too.
     pub(crate) with_target: bool,
     /// Whether the target is in a file of its own; else it is the last column if none is named.
     pub(crate) own_target: bool,
+}
+
+impl Question<'_> {
+    /// What each column is used for; there is a feature.
+    pub(crate) fn uses(&self, file: &str, columns: &[String]) -> Result<Vec<Use>> {
+        let options = self.options;
+        let mut used = uses(file, columns, options)?;
+        if !self.with_target {
+            for used in used.iter_mut().filter(|used| **used != Use::Feature) {
+                *used = Use::None;
+            }
+        } else if !self.own_target && options.target.is_none() {
+            // The last column that has no other use.
+            let of_model = options.features_among(columns).is_some();
+            let free = if of_model { Use::None } else { Use::Feature };
+            let is_free =
+                |(column, used): (&String, &Use)| *used == free && !options.drop.contains(column);
+            let last = columns.iter().zip(&used).rposition(is_free).ok_or_else(|| {
+                Error::content(file, "no column is left for the target, drop fewer columns")
+            })?;
+            used[last] = Use::Target;
+        }
+        if !used.contains(&Use::Feature) {
+            return Err(Error::content(file, "no column is left as a feature, there must be one"));
+        }
+        Ok(used)
+    }
 }
 
 /// The target's cells, all numbers or all text.
@@ -46,9 +70,8 @@ enum Cells {
     Text(Texts, Vec<u32>),
 }
 
-/// Reads a Parquet file: `start` hears how many rows and features there are, `rows` gets the
-/// features of each block. A feature that holds text has numbers that [`recode`] turns
-/// into those of its categories.
+/// Reads a Parquet file: `rows` gets the features of each block, text by numbers that [`recode`]
+/// turns into those of its categories.
 pub(crate) fn gather(
     table: &ParquetFile,
     question: &Question<'_>,
@@ -57,22 +80,8 @@ pub(crate) fn gather(
     let file = table.file();
     let columns = table.names();
     let options = question.options;
-    let mut used = uses(file, columns, options)?;
-    if question.with_target && !question.own_target && options.target.is_none() {
-        let last = free_target(file, columns, &used, options)?;
-        used[last] = Use::Target;
-    }
-    if !question.with_target {
-        for used in &mut used {
-            if *used != Use::Feature {
-                *used = Use::None;
-            }
-        }
-    }
+    let used = question.uses(file, columns)?;
     let in_file = names_of(columns, &used, Use::Feature);
-    if in_file.is_empty() {
-        return Err(Error::content(file, "no column is left as a feature, there must be one"));
-    }
     let order = order(&in_file, options).unwrap_or_else(|| (0..in_file.len()).collect());
     let names: Vec<String> = order.iter().map(|&i| in_file[i].clone()).collect();
     let place = |name: &String| columns.iter().position(|column| column == name).unwrap_or(0);
@@ -165,9 +174,14 @@ impl Gathered {
 pub(crate) fn recode(rows: &mut Array2<f64>, numbers: &[Option<Vec<f64>>]) {
     for (feature, numbers) in numbers.iter().enumerate() {
         let Some(numbers) = numbers else { continue };
-        for value in rows.column_mut(feature).iter_mut().filter(|value| !value.is_nan()) {
-            *value = numbers[*value as usize];
-        }
+        renumber(rows.column_mut(feature), numbers);
+    }
+}
+
+/// The same for the values of one feature.
+pub(crate) fn renumber<'a>(values: impl IntoIterator<Item = &'a mut f64>, numbers: &[f64]) {
+    for value in values.into_iter().filter(|value| !value.is_nan()) {
+        *value = numbers[*value as usize];
     }
 }
 
@@ -178,7 +192,7 @@ fn position(uses: &[Use], wanted: Use) -> usize {
 /// How a feature's text is numbered; a model must say how.
 fn coded(table: &ParquetFile, question: &Question<'_>, column: usize) -> Result<Option<Coded>> {
     let name = &table.names()[column];
-    let known = question.categories.iter().find(|(feature, _)| feature == name);
+    let known = question.options.categories.iter().find(|(feature, _)| feature == name);
     if !table.is_text(column) {
         return match known {
             None => Ok(None),
@@ -303,7 +317,7 @@ fn finish_target(cells: Cells, file: &str, column: &str, task: Option<Task>) -> 
 #[derive(Default)]
 struct GroupNames {
     texts: Texts,
-    numbers: BTreeMap<u64, usize>,
+    numbers: Numbers,
 }
 
 impl GroupNames {
@@ -318,9 +332,7 @@ impl GroupNames {
         match values {
             Values::Numbers(_) => {
                 for number in given(values, file, column, range, "group")? {
-                    let next = self.numbers.len();
-                    // −0 and 0 are one group.
-                    groups.push(*self.numbers.entry((number + 0.0).to_bits()).or_insert(next));
+                    groups.push(self.numbers.number(number));
                 }
             }
             Values::Text(texts) => {

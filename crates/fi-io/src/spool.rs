@@ -12,11 +12,13 @@ use std::path::Path;
 use fi_core::{LargeDataset, RowBlocks, Target};
 use ndarray::{Array2, ArrayView2, CowArray, Ix2, s};
 
-use crate::data::{DataOptions, TargetSource, csv_options, file_target, is_npy, is_parquet};
+use crate::data::{
+    DataOptions, TargetSource, categorical, csv_options, file_target, is_npy, is_parquet,
+};
 use crate::data_csv::gather_csv;
 use crate::data_parquet::ParquetFile;
 use crate::error::{Error, Result};
-use crate::gather::{BLOCK_ROWS, Gathered, Question, gather};
+use crate::gather::{BLOCK_ROWS, Gathered, Question, gather, renumber};
 use crate::npy::NpyRows;
 
 /// Bytes of a number.
@@ -123,9 +125,8 @@ impl SpooledRows {
     }
 
     fn recode(&self, feature: usize, values: &mut [f64]) {
-        let Some(Some(numbers)) = self.numbers.get(feature) else { return };
-        for value in values.iter_mut().filter(|value| !value.is_nan()) {
-            *value = numbers[*value as usize];
+        if let Some(Some(numbers)) = self.numbers.get(feature) {
+            renumber(values, numbers);
         }
     }
 }
@@ -234,14 +235,7 @@ pub fn spool_data(
     let path = path.as_ref();
     let name = path.display().to_string();
     let mut spooler = Spooler::new(&name)?;
-    let (mut found, numbers) = if is_parquet(path) {
-        let table = ParquetFile::open(path)?;
-        let csv = csv_options(path, options)?;
-        let own_target = matches!(options.target, Some(TargetSource::File(_)));
-        let question =
-            Question { options: &csv, categories: &options.categories, with_target, own_target };
-        gather(&table, &question, |block| spooler.push(block.view()))?
-    } else if is_npy(path) {
+    let (mut found, numbers) = if is_npy(path) {
         let npy = NpyRows::open(path)?;
         let gathered =
             npy.gather(path, options, with_target, BLOCK_ROWS, |block| spooler.push(block.view()))?;
@@ -250,13 +244,21 @@ pub fn spool_data(
     } else {
         let csv = csv_options(path, options)?;
         let own_target = matches!(options.target, Some(TargetSource::File(_)));
-        let file = File::open(path).map_err(|source| Error::read(path, source))?;
-        let of = (with_target, own_target);
-        gather_csv(file, &name, &csv, of, |block| spooler.push(block.view()))?
+        let question = Question { options: &csv, with_target, own_target };
+        let push = |block: Array2<f64>| spooler.push(block.view());
+        if is_parquet(path) {
+            gather(&ParquetFile::open(path)?, &question, push)?
+        } else {
+            let file = File::open(path).map_err(|source| Error::read(path, source))?;
+            gather_csv(file, &name, &question, push)?
+        }
     };
     let rows = spooler.finish(numbers)?;
     if let (true, Some(TargetSource::File(file))) = (with_target, &options.target) {
         found.target = Some(file_target(file, rows.n_rows, &name, options.task)?);
+    }
+    if with_target {
+        categorical(&name, &found.names, options)?;
     }
     if let Some(wanted) = &options.features
         && wanted.len() != found.names.len()

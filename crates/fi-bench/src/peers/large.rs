@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
+
+use super::lines;
 
 /// One process, from its start to its end: a line of the record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,9 +42,7 @@ impl LargeRuns {
     ///
     /// A file that cannot be read or is no such record.
     pub fn read(path: &Path) -> Result<Self> {
-        let place = || path.display().to_string();
-        let mut reader = csv::Reader::from_path(path).with_context(place)?;
-        Ok(Self(reader.deserialize().collect::<Result<_, _>>().with_context(place)?))
+        lines::read(path).map(Self)
     }
 
     /// As CSV.
@@ -51,9 +51,7 @@ impl LargeRuns {
     ///
     /// None that can happen in memory.
     pub fn to_csv(&self) -> Result<Vec<u8>> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        self.0.iter().try_for_each(|line| writer.serialize(line))?;
-        Ok(writer.into_inner()?)
+        lines::to_csv(&self.0)
     }
 
     /// The table in Markdown; a peer's ratio is its wall time by fi's, per row and repeat.

@@ -12,6 +12,7 @@ mod curves;
 mod growth;
 mod job;
 mod large;
+mod lines;
 mod network;
 mod records;
 mod scores;

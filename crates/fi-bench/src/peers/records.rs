@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::black_box::{BLACK_BOX, MOST_BEYOND};
+use super::lines;
 use super::works::{WORKS, Work};
 
 /// What one side prints when it has done a piece of work some times.
@@ -72,9 +73,7 @@ impl Records {
     ///
     /// A file that cannot be read or is no record.
     pub fn read(path: &Path) -> Result<Self> {
-        let place = || path.display().to_string();
-        let mut reader = csv::Reader::from_path(path).with_context(place)?;
-        Ok(Self(reader.deserialize().collect::<Result<_, _>>().with_context(place)?))
+        lines::read(path).map(Self)
     }
 
     /// As CSV.
@@ -83,9 +82,7 @@ impl Records {
     ///
     /// None that can happen in memory.
     pub fn to_csv(&self) -> Result<Vec<u8>> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        self.0.iter().try_for_each(|record| writer.serialize(record))?;
-        Ok(writer.into_inner()?)
+        lines::to_csv(&self.0)
     }
 
     /// Adds what a side measured.

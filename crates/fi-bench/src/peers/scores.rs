@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use fi_core::{Metric, Output, Target};
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::accuracy::{TABLES, TreeLearner};
+use super::lines;
 
 /// One library's learner, trained once: a line of the record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,9 +87,7 @@ impl Scores {
     ///
     /// A file that cannot be read or is no such record.
     pub fn read(path: &Path) -> Result<Self> {
-        let place = || path.display().to_string();
-        let mut reader = csv::Reader::from_path(path).with_context(place)?;
-        Ok(Self(reader.deserialize().collect::<Result<_, _>>().with_context(place)?))
+        lines::read(path).map(Self)
     }
 
     /// As CSV.
@@ -97,9 +96,7 @@ impl Scores {
     ///
     /// None that can happen in memory.
     pub fn to_csv(&self) -> Result<Vec<u8>> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        self.0.iter().try_for_each(|line| writer.serialize(line))?;
-        Ok(writer.into_inner()?)
+        lines::to_csv(&self.0)
     }
 
     /// Whether a line is there.

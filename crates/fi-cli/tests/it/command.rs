@@ -173,7 +173,10 @@ fn features_of_sensor_pairs_are_scored_as_groups_by_any_pattern() {
     let output = desk.command(&call).arg(r"psi_(?<a>\w)_(?<b>\w)_").output().unwrap();
     assert!(output.status.success());
     let json = desk.text("s.json");
-    assert!(json.contains("group-by") && json.contains(r"psi_(?<a>\\w)_(?<b>\\w)_"), "{json}");
+    assert!(
+        json.contains("\"group_by\": \"sensor\"") && json.contains(r"psi_(?<a>\\w)_(?<b>\\w)_"),
+        "{json}"
+    );
     // The published sum of the features' own importances, as a picture.
     desk.done(&format!("{on} --plot sums.svg --pair-pattern psi_(.)_(.)_"));
     assert!(desk.text("sums.svg").contains("Each cell"));

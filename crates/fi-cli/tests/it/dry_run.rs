@@ -31,6 +31,11 @@ fn a_plan_counts_what_the_call_does() {
     let plan = desk.done(&format!("importance lofo {DATA} {learner} --dry-run"));
     assert_eq!(line(&plan, "trainings"), "25");
     assert_eq!(line(&plan, "evaluations"), "750 rows predicted by models");
+    // Beside one another both are counted.
+    let both = format!("compare --models m.fi --methods permutation,lofo {learner} --repeats 5");
+    let plan = desk.done(&format!("{both} {DATA} --output c --dry-run"));
+    assert_eq!(line(&plan, "evaluations"), "3,900 rows predicted by models");
+    assert_eq!(line(&plan, "trainings"), "25");
 }
 
 #[test]

@@ -210,6 +210,9 @@ fn pytorch_and_shap_say_the_same_of_a_network() {
     assert_rows(&desk, "graph.npy", &own["predictions"], 3, 1e-6);
     desk.done(&format!("explain shap {graph} --background iris.csv --output shap.npy"));
     assert_rows(&desk, "shap.npy", &own["shap"], 4, 1e-6);
+    // The graph's features are drawn by the table's names.
+    desk.done(&format!("plot beeswarm shap.npy {graph} --output-index 2 --output p.svg"));
+    assert!(desk.text("p.svg").contains("petal width"), "{}", desk.text("p.svg"));
 }
 
 #[test]

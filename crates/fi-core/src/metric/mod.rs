@@ -406,23 +406,16 @@ impl Metric {
         target: &Target,
         first: usize,
     ) -> Result<Option<Vec<f64>>> {
-        match self {
-            Self::Accuracy | Self::LogLoss | Self::Brier => {
-                let classes = Classes { first, ..self.classes(target)? };
-                classification::losses(self, predictions, output, classes).map(Some)
-            }
-            Self::Mse
-            | Self::Mae
-            | Self::Mape
-            | Self::Pinball { .. }
-            | Self::PoissonDeviance
-            | Self::GammaDeviance => {
-                let values = self.numbers(target)?;
-                let predicted = regression::predicted(self, predictions, output)?;
-                regression::losses(self, &predicted, values, first).map(Some)
-            }
-            _ => Ok(None),
+        if !self.has_row_losses() {
+            return Ok(None);
         }
+        if let Self::Accuracy | Self::LogLoss | Self::Brier = self {
+            let classes = Classes { first, ..self.classes(target)? };
+            return classification::losses(self, predictions, output, classes).map(Some);
+        }
+        let values = self.numbers(target)?;
+        let predicted = regression::predicted(self, predictions, output)?;
+        regression::losses(self, &predicted, values, first).map(Some)
     }
 
     fn classes<'a>(&self, target: &'a Target) -> Result<Classes<'a>> {

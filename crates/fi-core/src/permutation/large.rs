@@ -211,8 +211,10 @@ impl LargeDataset<'_> {
     }
 }
 
-/// For the program itself, its threads and blocks of rows.
+/// For the program itself, its threads, blocks of rows, and a part's donors and their units (at most
+/// half of it).
 const ROOM: u64 = 64 << 20;
+
 /// The plain way, for any model: reads the rows, puts the donors' values into them, predicts them.
 struct FromBlocks<'a> {
     model: &'a dyn Model,

@@ -222,7 +222,7 @@ impl Shuffles<'_> {
         let worth = (CALL_ROWS / n_rows).max(group);
         let most = self.shuffled.at_once(n_rows).min(worth);
         // Of these many the least part would hold too many predictions.
-        let of_part = MOST_NUMBERS / PART_ROWS / self.predictions.ncols().max(1);
+        let of_part = MOST_NUMBERS / PART_ROWS.min(n_rows).max(1) / self.predictions.ncols().max(1);
         let most = if self.shuffled.in_parts() { most.min(of_part.max(1)) } else { most };
         let whole = if most >= group { group } else { together };
         let most = if most >= whole { most - most % whole } else { most };
@@ -314,7 +314,9 @@ impl Shuffles<'_> {
         let mut drawn: Vec<Job> = jobs.iter().map(|&job| self.drawn_for(job)).collect();
         drawn.sort_unstable();
         drawn.dedup();
-        let units = scorers.first().map(Scorer::units);
+        // Only there a donor is told by its unit.
+        let everywhere = matches!(self.exchange, Exchange::Everywhere);
+        let units = scorers.first().filter(|_| everywhere).map(Scorer::units);
         let of_rows = self.run.map(drawn.len(), |place, _| {
             let donors = donors[&drawn[place]].of(rows.clone());
             let units = units.map(|units| units.of(&donors));
@@ -342,9 +344,7 @@ impl Shuffles<'_> {
         self.run.for_chunks(tallies, 1, |copy, _, tallies| {
             let job = jobs[copy];
             let (donors, units) = of(job);
-            let drawn = matches!(self.exchange, Exchange::Drawn(_));
-            let donor_units = units.as_deref().filter(|_| !drawn);
-            let part = Part { rows: rows.clone(), target, donor_units };
+            let part = Part { rows: rows.clone(), target, donor_units: units.as_deref() };
             let origin = if is_whole { self.origin(job, donors) } else { None };
             let predictions = predictions.slice(s![copy * len..(copy + 1) * len, ..]);
             for (scorer, tally) in scorers.iter().zip(tallies.iter_mut().flatten()) {

@@ -41,7 +41,7 @@ impl Sage {
                 .with_metrics(game.metrics())
                 .with("background rows of a draw", self.background_rows)
                 .with_table("model", game.predictions.view())
-                .with_table("what nobody loses", game.none.view()))
+                .with_table("what nobody is told", game.nobody.view()))
         })?;
         let rest = (alone && !self.n_draws.is_multiple_of(LOOK)).then_some(n_blocks);
         let blocks = work.missing().iter().copied().chain(rest);
@@ -233,8 +233,7 @@ impl<'s, 'g> Counted<'s, 'g> {
         // Without a tolerance there is nothing to look at before the end, but that the kernel
         // estimator's draws wait for its regression.
         let looks = self.sage.tolerance.is_some() || self.sage.estimator == SageEstimator::Kernel;
-        if !looks && self.n_draws < self.sage.n_draws {
-            self.looked = None;
+        if !looks {
             return;
         }
         let looked = self.state.look();

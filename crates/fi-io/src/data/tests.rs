@@ -60,6 +60,35 @@ fn a_models_features_are_found_by_name_or_by_place() {
 }
 
 #[test]
+fn columns_that_are_called_as_places_are_found_by_name() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("x.csv"), "x1,y,x0\n1,5,2\n3,6,4\n").unwrap();
+    std::fs::write(folder.path("x.txt"), "x1\ny\nx0\n").unwrap();
+    let mut table = crate::Table::new(["x1", "y", "x0"]);
+    for row in [[1.0, 5.0, 2.0], [3.0, 6.0, 4.0]] {
+        table.push(row.map(crate::Cell::from));
+    }
+    crate::write_table_parquet(folder.path("x.parquet"), &table).unwrap();
+    write_npy(folder.path("x.npy"), &array![[1.0, 5.0, 2.0], [3.0, 6.0, 4.0]]).unwrap();
+    let features = Some(names(&["x0", "x1"]));
+    for file in ["x.csv", "x.parquet", "x.npy"] {
+        let own = (file == "x.npy").then(|| folder.path("x.txt"));
+        let options =
+            DataOptions { features: features.clone(), names: own, ..DataOptions::default() };
+        let expected = array![[2.0, 1.0], [4.0, 3.0]];
+        assert_eq!(read_rows(folder.path(file), &options).unwrap().1, expected, "{file}");
+        let spooled = crate::spool_data(folder.path(file), &options, false).unwrap().rows;
+        assert_eq!(fi_core::RowBlocks::rows(&spooled, 0..2).unwrap(), expected, "{file}");
+        let model = features.as_deref().unwrap();
+        let none = DataOptions::default();
+        assert_eq!(names_by_place(folder.path(file), &none, model).unwrap(), None, "{file}");
+    }
+    // An array without names is taken by places.
+    let plain = DataOptions { features, ..DataOptions::default() };
+    assert!(read_rows(folder.path("x.npy"), &plain).is_err());
+}
+
+#[test]
 fn a_target_may_be_a_column_or_a_file() {
     let folder = Folder::new();
     let file = DataOptions {

@@ -8,7 +8,8 @@ use fi_core::Target;
 use ndarray::Array2;
 
 use super::Header;
-use crate::data::{DataOptions, TargetSource, are_places, read_names};
+use crate::categories::Numbers;
+use crate::data::{DataOptions, TargetSource, are_places, by_place, read_names};
 use crate::data_csv::{CsvOptions, Use, mismatch, names_of, number_target, uses};
 use crate::error::{Error, Result};
 use crate::gather::Gathered;
@@ -113,7 +114,11 @@ impl NpyRows {
                     gathered.target = Some(target(&file, &columns[column], values, options)?);
                 }
                 Use::Weight => gathered.weights = Some(values),
-                _ => gathered.groups = Some(numbered(&values)),
+                _ => {
+                    let mut known = Numbers::default();
+                    let groups = values.iter().map(|&group| known.number(group)).collect();
+                    gathered.groups = Some(groups);
+                }
             }
         }
         Ok(gathered)
@@ -158,12 +163,12 @@ fn plan(file: &str, columns: &[String], options: &DataOptions, with_target: bool
         return Err(Error::content(file, "no column is left as a feature, there must be one"));
     }
     let place = |name: &String| columns.iter().position(|column| column == name).unwrap_or(0);
-    let by_place = || free.iter().map(place).collect::<Vec<usize>>();
+    let in_order = || free.iter().map(place).collect::<Vec<usize>>();
     let Some(wanted) = &options.features else {
-        let places = by_place();
+        let places = in_order();
         return Ok((free, places, others));
     };
-    if are_places(wanted) || are_places(&free) {
+    if by_place(wanted, &free) || are_places(&free) {
         if wanted.len() != free.len() {
             return Err(Error::content(
                 file,
@@ -176,7 +181,7 @@ fn plan(file: &str, columns: &[String], options: &DataOptions, with_target: bool
                 ),
             ));
         }
-        return Ok((wanted.clone(), by_place(), others));
+        return Ok((wanted.clone(), in_order(), others));
     }
     if let Some(name) = wanted.iter().find(|name| !free.contains(name)) {
         return Err(Error::content(file, mismatch(name, wanted, &free)));
@@ -188,15 +193,4 @@ fn plan(file: &str, columns: &[String], options: &DataOptions, with_target: bool
 fn target(file: &str, column: &str, values: Vec<f64>, options: &DataOptions) -> Result<Target> {
     let fail = |row: usize, problem: String| Error::at(file, row as u64 + 1, Some(column), problem);
     number_target(values, options.task, fail)
-}
-
-/// Groups in the order in which they first occur.
-fn numbered(values: &[f64]) -> Vec<usize> {
-    let mut known = std::collections::BTreeMap::new();
-    let mut groups = Vec::with_capacity(values.len());
-    for value in values {
-        let next = known.len();
-        groups.push(*known.entry(value.to_bits()).or_insert(next));
-    }
-    groups
 }

@@ -96,7 +96,9 @@ fn spooled_csv_is_the_table_that_is_read_whole() {
     let own = DataOptions { target, ..plain.clone() };
     let last = DataOptions { target: None, features: of_model.features.clone(), ..plain.clone() };
     let last = DataOptions { drop: Vec::new(), ..last };
-    for options in [plain, of_model.clone(), own, last] {
+    // Text is numbered as it comes, and otherwise in the end.
+    let text = DataOptions { drop: vec!["name".to_owned()], ..plain.clone() };
+    for options in [plain, of_model.clone(), own, last, text] {
         let whole = read_data(path("t.csv"), &options).unwrap();
         let spooled = spool_data(path("t.csv"), &options, true).unwrap();
         assert_eq!(spooled.feature_names, whole.feature_names());
@@ -151,6 +153,10 @@ fn each_bad_file_gets_its_own_sentence() {
                number, leave the column out with `drop`, or name it as `categorical` to take all \
                its cells as text";
     assert_eq!(say("t.csv", &plain), csv);
+    std::fs::write(path("k.csv"), "a,b\n1,2\n2,3\n").unwrap();
+    let categorical = DataOptions { categorical: vec!["c".to_owned()], ..plain.clone() };
+    let no_feature = "`k.csv`: the categorical column `c` is no feature here";
+    assert_eq!(say("k.csv", &categorical), no_feature);
     write_npy(path("v.npy"), &ndarray::array![1.0, 2.0]).unwrap();
     let vector = "`v.npy`: the array has shape [2], only two dimensions are read in blocks";
     assert_eq!(say("v.npy", &plain), vector);

@@ -123,31 +123,38 @@ fn categories(
     lines: &mut Lines<'_>,
     header: &Header<'_>,
 ) -> Result<Vec<(String, Vec<String>)>, Problem> {
-    // `[0:1]` is a range, `0:1:2` are categories, and `none` never changed.
-    let of_categories = |(_, info): &(&&str, &&str)| !info.starts_with('[') && **info != "none";
-    let features: Vec<&str> = header
-        .feature_names
-        .iter()
-        .zip(&header.feature_infos)
-        .filter(of_categories)
-        .map(|(name, _)| *name)
-        .collect();
+    // `[0:1]` is a range, `0:1:2` are categories. What never changed is `none` and may be either.
+    let of_categories = |(_, info): &(&&str, &&str)| !info.starts_with('[');
+    let columns = header.feature_names.iter().zip(&header.feature_infos);
+    let features: Vec<(&str, &str)> =
+        columns.filter(of_categories).map(|(name, info)| (*name, *info)).collect();
+    let largest = |info: &str| {
+        info.split(':')
+            .map(str::parse::<i64>)
+            .collect::<Result<Vec<_>, _>>()
+            .ok()?
+            .into_iter()
+            .max()
+    };
     while let Some(line) = lines.next_filled()? {
         let Some(text) = line.strip_prefix("pandas_categorical:") else { continue };
         let Ok(Some(lists)) = serde_json::from_str::<Option<Vec<Vec<serde_json::Value>>>>(text)
         else {
             break;
         };
-        if lists.len() != features.len() {
+        let fits = |((_, info), list): (&(&str, &str), &Vec<_>)| {
+            largest(info).is_some_and(|largest| largest < list.len() as i64)
+        };
+        if lists.len() != features.len() || !features.iter().zip(&lists).all(fits) {
             break;
         }
         // Numbers are looked up by themselves and not by a name.
         let name = |value: serde_json::Value| value.as_str().map(str::to_owned);
         let names = lists.into_iter().map(|list| list.into_iter().map(name).collect());
-        let named = features
-            .iter()
-            .zip(names)
-            .filter_map(|(feature, names): (_, Option<_>)| Some(((*feature).to_owned(), names?)));
+        let named =
+            features.iter().zip(names).filter_map(|((feature, _), names): (_, Option<_>)| {
+                Some(((*feature).to_owned(), names?))
+            });
         return Ok(named.collect());
     }
     Ok(Vec::new())

@@ -159,9 +159,9 @@ impl Stored {
 
     /// Of each feature: its categories' names by their numbers, if it was read from text.
     pub fn category_names(&self) -> Vec<Option<Vec<String>>> {
-        let named = |feature| self.categories.iter().find(|(name, _)| name == feature);
-        let names = |feature| named(feature).map(|(_, names)| names.clone());
-        self.feature_names.iter().map(names).collect()
+        let named = self.categories.iter().map(|(feature, names)| (feature, names));
+        let named: std::collections::BTreeMap<_, _> = named.collect();
+        self.feature_names.iter().map(|feature| named.get(feature).copied().cloned()).collect()
     }
 
     /// Whether model, names and scaler fit together.
@@ -178,8 +178,9 @@ impl Stored {
         require_shape("the list of feature names", &[n_features], &[names.len()])?;
         let mut sorted: Vec<&String> = names.iter().collect();
         sorted.sort_unstable();
-        let double = sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
-        if let Some(name) = double.or_else(|| names.iter().find(|name| name.is_empty())) {
+        if let Some(name) =
+            double(sorted.clone()).or_else(|| names.iter().find(|name| name.is_empty()))
+        {
             return Err(fi_core::Error::Data(format!(
                 "the feature name `{name}` is empty or double, give every feature its own name"
             )));
@@ -196,21 +197,17 @@ impl Stored {
             rows.validate()?;
             require_shape("a training row", &[n_features], &[rows.n_features()])?;
         }
-        for (i, (feature, categories)) in self.categories.iter().enumerate() {
-            let twice = self.categories[..i].iter().any(|(other, _)| other == feature);
-            if twice || !names.contains(feature) {
-                return Err(fi_core::Error::Data(format!(
-                    "categories are named for `{feature}`, which is no feature of the model, or \
-                     named twice"
-                )));
-            }
-            let mut sorted: Vec<&String> = categories.iter().collect();
-            sorted.sort_unstable();
-            let twice = sorted.windows(2).find_map(|pair| match pair {
-                [one, next] if one == next => Some(one),
-                _ => None,
-            });
-            if let Some(name) = twice {
+        let of_features: Vec<&String> =
+            self.categories.iter().map(|(feature, _)| feature).collect();
+        let unknown = of_features.iter().find(|feature| sorted.binary_search(feature).is_err());
+        if let Some(feature) = unknown.copied().or_else(|| double(of_features.clone())) {
+            return Err(fi_core::Error::Data(format!(
+                "categories are named for `{feature}`, which is no feature of the model, or named \
+                 twice"
+            )));
+        }
+        for (feature, categories) in &self.categories {
+            if let Some(name) = double(categories.iter().collect()) {
                 return Err(fi_core::Error::Data(format!(
                     "two categories of `{feature}` are called `{name}`, give every one its own name"
                 )));
@@ -218,6 +215,12 @@ impl Stored {
         }
         Ok(())
     }
+}
+
+/// A name that stands twice.
+fn double(mut names: Vec<&String>) -> Option<&String> {
+    names.sort_unstable();
+    names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 impl Model for Stored {

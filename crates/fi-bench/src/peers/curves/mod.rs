@@ -8,11 +8,12 @@ use std::path::Path;
 mod games;
 mod losses;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use fi_core::shapley::{Estimator, Kernel, Permutation};
 use serde::{Deserialize, Serialize};
 
 use self::games::Played;
+use super::lines;
 
 /// The games of predictions, as `benches/peers/curves.py` names and writes them, and the heading of
 /// their part of the table.
@@ -64,9 +65,7 @@ impl Curves {
     ///
     /// A file that cannot be read or is no such record.
     pub fn read(path: &Path) -> Result<Self> {
-        let place = || path.display().to_string();
-        let mut reader = csv::Reader::from_path(path).with_context(place)?;
-        Ok(Self(reader.deserialize().collect::<Result<_, _>>().with_context(place)?))
+        lines::read(path).map(Self)
     }
 
     /// As CSV.
@@ -75,9 +74,7 @@ impl Curves {
     ///
     /// None that can happen in memory.
     pub fn to_csv(&self) -> Result<Vec<u8>> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        self.0.iter().try_for_each(|line| writer.serialize(line))?;
-        Ok(writer.into_inner()?)
+        lines::to_csv(&self.0)
     }
 
     /// Adds fi's errors on the games in a folder, `(game, estimator, budget)` with all seeds.

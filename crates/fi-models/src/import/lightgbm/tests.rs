@@ -418,6 +418,10 @@ fn the_names_of_pandas_categories_are_kept() {
     );
     // A column that never changed may be of either kind: nobody knows whose the lists are.
     assert!(named("[-3.9:2.5] none 0:1 -1:1:0", lists).is_empty());
+    assert!(named("[0:1] none 0:1 [0:1]", r#"[["x", "y"]]"#).is_empty());
+    // Nor does a list belong to a column with more categories.
+    assert!(named("[0:1] [0:1] 0:1:2 [0:1]", r#"[["x", "y"]]"#).is_empty());
+    assert_eq!(named("[0:1] [0:1] 0:1 [0:1]", r#"[["x", "y"]]"#).len(), 1);
     for nothing in ["null", "[]", "{\"a\": 1}", "[[\"a\""] {
         assert!(named("[0:1] 0:1 0:1 0:1", nothing).is_empty());
     }

@@ -35,7 +35,7 @@ use crate::network::program::{Program, Stepped, Workspace};
 ///
 /// # Cost
 ///
-/// About `n_outputs + 1` backward passes per row and baseline, in double precision.
+/// About `n_outputs` backward passes per row and baseline, in double precision.
 ///
 /// # When it misleads
 ///
@@ -99,10 +99,10 @@ impl Explainer for DeepLift {
         let zeros = Array2::zeros((1, rows.ncols()));
         let background = self.background.as_ref().unwrap_or(&zeros);
         check_background(network, background, rows.ncols())?;
-        let network = without_inner_activations(network)?;
+        let plain = without_inner_activations(network)?;
         // The base value stands behind the columns.
         let n_columns = rows.ncols();
-        let parts = by_rows(run, rows, |rows| contributions(&network, rows, background.view()))?;
+        let parts = by_rows(run, rows, |rows| contributions(&plain, rows, background.view()))?;
         let values = parts.slice(s![.., .., ..n_columns]).to_owned();
         let base_values = parts.slice(s![.., .., n_columns]).to_owned();
         let error = additivity_error(&values, &base_values, &network.margins(rows)?);
@@ -150,13 +150,14 @@ fn contributions(
     let program = f64::program(network);
     let (n_rows, n_columns) = rows.dim();
     let (n_outputs, shape) = (program.n_outputs(), network.shapes()[0]);
-    let mut own = forward(network, program, rows)?;
+    let [mut own, mut other] = [(); 2].map(|()| Workspace::new(program.n_layers()));
+    forward(network, program, rows, &mut own)?;
     // Without padding every row is lent the same baseline.
     let n_alike = if rows.iter().any(|value| value.is_nan()) { n_rows } else { 1 };
     let mut sums = Array3::zeros((n_rows, n_outputs, n_columns + 1));
     for baseline in background.rows() {
         let lent = lent(rows.slice(s![..n_alike, ..]), baseline);
-        let other = forward(network, program, lent.view())?;
+        forward(network, program, lent.view(), &mut other)?;
         let margins = program.margins(&other);
         for ((row, output), sum) in sums.index_axis_mut(Axis(2), n_columns).indexed_iter_mut() {
             *sum += margins[row % n_alike * n_outputs + output];
@@ -199,12 +200,12 @@ fn forward(
     network: &Network,
     program: &Program<f64>,
     rows: ArrayView2<'_, f64>,
-) -> Result<Workspace<f64>> {
+    work: &mut Workspace<f64>,
+) -> Result<()> {
     network.input().check_rows(rows)?;
-    let mut work = Workspace::new(program.n_layers());
-    program.load(&mut work, rows.rows().into_iter());
-    program.forward(&mut work, None);
-    Ok(work)
+    program.load(work, rows.rows().into_iter());
+    program.forward(work, None);
+    Ok(())
 }
 
 /// Every place of a level `(steps, n_rows, width)` of the rows, and what the baseline has there: one

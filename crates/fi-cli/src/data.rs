@@ -138,7 +138,11 @@ impl DataArgs {
             return Failure::call("say what to predict with --target");
         }
         self.whole()?;
-        let data = table(session, self.file()?, &self.options())?;
+        let path = self.file()?;
+        let data = table(session, path, &self.options())?;
+        let at_path = |error| anyhow::anyhow!("`{}`: {error}", path.display());
+        data.target().require_variety().map_err(at_path)?;
+        let data = session.rehearsal.some_of(data)?;
         if self.task.is_none() {
             session.note(match data.target() {
                 Target::Values(_) => "The target is taken as numbers: regression.".to_owned(),
@@ -181,6 +185,7 @@ impl DataArgs {
     ) -> Done<Dataset> {
         let path = path.map_or_else(|| self.file(), Ok)?;
         let data = table(session, path, &self.options_to_score(model))?;
+        let data = session.rehearsal.some_of(data)?;
         let (Target::Classes { .. }, Some(classes)) = (data.target(), classes_of(model)) else {
             return Ok(data);
         };
@@ -276,10 +281,9 @@ impl DataArgs {
 }
 
 /// A table with its target; some of its rows in a rehearsal.
-fn table(session: &Session, path: &Path, options: &DataOptions) -> Done<Dataset> {
-    let rehearsal = &session.rehearsal;
-    let read = || rehearsal.reading(|| Ok(read_data(path, options)?));
-    rehearsal.some_of(session.shelf.table(path, options, read)?)
+fn table(session: &Session, path: &Path, options: &DataOptions) -> Done<Arc<Dataset>> {
+    let read = || session.rehearsal.reading(|| Ok(read_data(path, options)?));
+    session.shelf.table(path, options, read)
 }
 
 /// The names of a model's classes; without names they are the numbers from 0.

@@ -60,6 +60,34 @@ impl Target {
         }
     }
 
+    /// Refuses a target that says the same of every row.
+    ///
+    /// Single learners may take it, as folds in which a rare class is missing ask of them; a table
+    /// of it has nothing to learn.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] if it has rows, and all are of one class or of one value.
+    pub fn require_variety(&self) -> Result<()> {
+        let only = match self {
+            Self::Values(values) => values
+                .first()
+                .filter(|&&first| values.iter().all(|&value| value == first))
+                .map(|value| value.to_string()),
+            Self::Classes { labels, names } => labels
+                .first()
+                .filter(|&first| labels.iter().all(|label| label == first))
+                .map(|&label| names[label].clone()),
+        };
+        match only {
+            Some(only) => Err(Error::Data(format!(
+                "the target is `{only}` in every row, so there is nothing to learn: take another \
+                 target, or rows in which it differs"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// These rows' part of it.
     pub(crate) fn part(&self, rows: Range<usize>) -> Cow<'_, Self> {
         if rows == (0..self.len()) {
@@ -89,7 +117,8 @@ impl Target {
         let number = |&label: &usize| {
             place[label].ok_or_else(|| {
                 Error::Data(format!(
-                    "class `{}` is unknown to the model: the data have {}, the model has {}",
+                    "class `{}` is unknown to the model: the data have {}, the model has {}; name \
+                     them in the target as the model does",
                     own[label],
                     listed(own),
                     listed(names)
@@ -535,6 +564,23 @@ mod tests {
     }
 
     #[test]
+    fn a_target_to_learn_differs_between_rows() {
+        let said = |target: Target| target.require_variety().map_err(|error| error.to_string());
+        let refused = |only: &str| {
+            Err(format!(
+                "the target is `{only}` in every row, so there is nothing to learn: take another \
+                 target, or rows in which it differs"
+            ))
+        };
+        assert_eq!(said(classes(&[1, 1, 1])), refused("yes"));
+        assert_eq!(said(Target::Values(vec![0.5, 0.5])), refused("0.5"));
+        for target in [classes(&[1, 1, 0]), Target::Values(vec![0.5, 1.0]), Target::Values(vec![])]
+        {
+            assert_eq!(said(target), Ok(()));
+        }
+    }
+
+    #[test]
     fn classes_take_the_numbers_of_a_model_by_name() {
         let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let target = Target::Classes { labels: vec![0, 1, 0], names: names(&["b", "c", "d"]) };
@@ -544,7 +590,8 @@ mod tests {
         let error = target.in_classes(&names(&["b"])).unwrap_err().to_string();
         assert_eq!(
             error,
-            "class `c` is unknown to the model: the data have `b`, `c`, `d`, the model has `b`"
+            "class `c` is unknown to the model: the data have `b`, `c`, `d`, the model has `b`; name \
+             them in the target as the model does"
         );
         let values = Target::Values(vec![1.0]);
         assert_eq!(values.in_classes(&names(&["b"])).unwrap(), values);

@@ -284,14 +284,19 @@ pub(crate) fn describe(
 
 /// Value ± Student's t × standard error, with each player's degrees of freedom.
 pub(crate) fn interval(values: &[f64], errors: &[(f64, usize)], confidence: f64) -> Interval {
-    let end = |sign: f64| {
-        let pairs = values.iter().zip(errors);
-        pairs
-            .map(|(value, &(error, freedom))| {
-                value + sign * error * t_quantile(confidence, freedom)
-            })
-            .collect()
+    // Of most players the degrees of freedom are the same, and the quantile is dear.
+    let mut known: Option<(usize, f64)> = None;
+    let mut half = |&(error, freedom): &(f64, usize)| {
+        let quantile = match known {
+            Some((of, quantile)) if of == freedom => quantile,
+            _ => t_quantile(confidence, freedom),
+        };
+        known = Some((freedom, quantile));
+        error * quantile
     };
+    let halves: Vec<f64> = errors.iter().map(&mut half).collect();
+    let end =
+        |sign: f64| values.iter().zip(&halves).map(|(value, half)| value + sign * half).collect();
     let estimand = Estimand::ModelOnPopulation;
     Interval { estimand, confidence, low: end(-1.0), high: end(1.0) }
 }

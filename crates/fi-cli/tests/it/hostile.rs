@@ -47,3 +47,24 @@ fn what_a_library_panics_with_is_one_sentence() {
         assert_eq!((code, said.trim_end()), (1, sentence), "{call}");
     }
 }
+
+#[test]
+fn a_target_that_never_differs_is_refused_where_something_learns() {
+    let desk = desk();
+    let lines = |target: &str| {
+        let rows = (0..40).map(|i| format!("{i},{},{target}\n", i % 7));
+        "a,b,y\n".to_owned() + &rows.collect::<String>()
+    };
+    desk.write("class.csv", &lines("ill"));
+    desk.write("number.csv", &lines("1.5"));
+    for (file, only) in [("class.csv", "ill"), ("number.csv", "1.5")] {
+        for call in ["train forest --output n.fi", "importance lofo", "select boruta"] {
+            let (code, said) = desk.fails(&format!("{call} --data {file} --target y"));
+            let sentence = format!(
+                "fi: `{file}`: the target is `{only}` in every row, so there is nothing to learn: \
+                 take another target, or rows in which it differs"
+            );
+            assert_eq!((code, said.trim_end()), (1, &*sentence), "{call}");
+        }
+    }
+}

@@ -75,6 +75,20 @@ impl Sets {
         }
         (firsts, like)
     }
+
+    /// All sets in an order in which neighbours differ in few members: as they come, such as along
+    /// a walk, or sorted.
+    fn in_short_steps(&self) -> Vec<usize> {
+        let between = |pair: &[usize]| -> u32 {
+            let words = self.get(pair[0]).iter().zip(self.get(pair[1]));
+            words.map(|(a, b)| (a ^ b).count_ones()).sum()
+        };
+        let n_steps = |order: &[usize]| order.windows(2).map(between).sum::<u32>();
+        let as_they_come: Vec<usize> = (0..self.len()).collect();
+        let mut sorted = as_they_come.clone();
+        sorted.sort_unstable_by(|&a, &b| self.get(a).cmp(self.get(b)));
+        if n_steps(&sorted) < n_steps(&as_they_come) { sorted } else { as_they_come }
+    }
 }
 
 /// The values `(n_coalitions, n_outputs)`.
@@ -126,7 +140,8 @@ impl Table<'_, '_, '_> {
         let mut values = Array2::zeros((n_sets, self.game.model.n_outputs()));
         let chunk_len = self.chunk_len();
         let n_slots = (self.game.block() / chunk_len).clamp(1, n_sets.max(1));
-        // A slot takes coalitions in a row: those of a walk differ in one player.
+        // A slot takes coalitions in a row, of which the next writes what changes.
+        let order = self.shown.in_short_steps();
         let per_slot = n_sets.div_ceil(n_slots);
         let mut block = Array2::zeros((n_slots * chunk_len, n_features));
         let mut in_slot = vec![0_u64; n_slots * self.shown.n_words];
@@ -140,7 +155,8 @@ impl Table<'_, '_, '_> {
             in_slot.fill(0);
             let weights = self.background.weights.slice(s![first..first + len]);
             for step in 0..per_slot {
-                let sets: Vec<usize> = (step..n_sets).step_by(per_slot).take(n_slots).collect();
+                let sets = order[step..].iter().step_by(per_slot).take(n_slots);
+                let sets: Vec<usize> = sets.copied().collect();
                 let Some(cells) = block.as_slice_mut() else { break };
                 let slots = cells.chunks_exact_mut(len * n_features);
                 let before = in_slot.chunks_exact_mut(self.shown.n_words);
@@ -359,6 +375,23 @@ mod tests {
             assert_eq!(game.values(coalition).unwrap().row(0), together.row(k));
         }
         assert_eq!(asked.into_inner(), 50 * 40);
+    }
+
+    #[test]
+    fn steps_between_sets_are_short() {
+        let sets_of = |all: &[&[usize]]| {
+            let mut sets = Sets::new(70);
+            all.iter().for_each(|set| sets.push((0..70).map(|i| set.contains(&i))));
+            sets
+        };
+        // A walk stays one, although its sets are not sorted.
+        let walk = sets_of(&[&[], &[69], &[69, 3], &[69, 3, 1], &[69, 3, 1, 68]]);
+        assert_eq!(walk.in_short_steps(), [0, 1, 2, 3, 4]);
+        // Of pairs of complements, each takes its side.
+        let most: Vec<usize> = (5..70).collect();
+        let more: Vec<usize> = (6..70).collect();
+        let pairs = sets_of(&[&most, &[0, 1, 2, 3, 4], &[0, 1, 2, 3, 4, 5], &more]);
+        assert_eq!(pairs.in_short_steps(), [1, 2, 3, 0]);
     }
 
     #[test]

@@ -21,7 +21,8 @@ const N_FEATURES: usize = 20;
 /// Rows that are drawn at once.
 const BLOCK_ROWS: usize = 1 << 16;
 const ALLOWED_MIB: u64 = 1024;
-/// Peers are given fewer rows where a million would take them long.
+/// Peers are given fewer rows where all would take them long.
+const PEER_PERMUTATION_ROWS: usize = 1_000_000;
 const PEER_SHAP_ROWS: usize = 200_000;
 /// Between two looks at a process.
 const LOOK: Duration = Duration::from_millis(20);
@@ -92,13 +93,21 @@ impl Large<'_> {
         );
         let fi = concat!("fi ", env!("CARGO_PKG_VERSION"));
         let n = self.rows;
+        let shuffled = PEER_PERMUTATION_ROWS.min(n);
         let fewer = PEER_SHAP_ROWS.min(n);
         let drop = "--drop target";
         let works = [
             ("predict", "fi", fi, n, 1, to(ours(&format!("predict {drop}")), "ours.npy")),
             ("predict", "xgboost", xgboost.as_str(), n, 1, theirs("predict", n)),
             ("permutation", "fi", fi, n, self.repeats, to(ours(&permutation), "permutation.csv")),
-            ("permutation", "scikit-learn", sklearn.as_str(), n, 1, theirs("permutation", n)),
+            (
+                "permutation",
+                "scikit-learn",
+                sklearn.as_str(),
+                shuffled,
+                1,
+                theirs("permutation", shuffled),
+            ),
             (
                 "shap importance",
                 "fi",

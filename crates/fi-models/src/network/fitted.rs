@@ -351,6 +351,8 @@ impl Network {
         let widest = shapes.map(|(layer, pair)| layer.footprint(pair[0], pair[1])).max();
         let widest = widest.unwrap_or(1).max(self.shapes[0].len());
         let block = (BLOCK / widest).clamp(64, 1024);
+        // Alike, because a block that is larger than the one before has to be cleared.
+        let block = rows.nrows().div_ceil(rows.nrows().div_ceil(block).max(1)).max(1);
         program.with_workspace(|work| {
             for start in (0..rows.nrows()).step_by(block) {
                 let range = start..(start + block).min(rows.nrows());
@@ -395,11 +397,24 @@ impl Model for Network {
     fn predict(&self, rows: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         let mut predictions = self.margins(rows)?;
         if self.output == Output::Probabilities {
-            for mut row in predictions.rows_mut() {
-                row.as_slice_mut().map(softmax);
-            }
+            let n_outputs = self.n_outputs();
+            predictions.as_slice_mut().map(|margins| softmax_rows(margins, n_outputs));
         }
         Ok(predictions)
+    }
+}
+
+/// Turns rows of so many margins into probabilities in place: for each, what [`softmax`] does.
+fn softmax_rows(margins: &mut [f64], n_outputs: usize) {
+    for row in margins.chunks_exact_mut(n_outputs) {
+        let highest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        row.iter_mut().for_each(|z| *z -= highest);
+    }
+    // Of all rows at once, because a row is less than a register.
+    elementwise::exp(margins);
+    for row in margins.chunks_exact_mut(n_outputs) {
+        let sum: f64 = row.iter().sum();
+        row.iter_mut().for_each(|z| *z /= sum);
     }
 }
 

@@ -235,7 +235,7 @@ fn surnames(authors: &str) -> String {
 
 /// TeX's accents as letters.
 fn plain(text: &str) -> String {
-    const LETTERS: [(&str, &str); 22] = [
+    const LETTERS: [(&str, &str); 23] = [
         (r"{\'a}", "á"),
         (r"{\'e}", "é"),
         (r"{\'i}", "í"),
@@ -247,6 +247,7 @@ fn plain(text: &str) -> String {
         (r#"{\"u}"#, "ü"),
         (r"{\o}", "ø"),
         (r"{\c{s}}", "ş"),
+        (r"{\`e}", "è"),
         (r"{\c{c}}", "ç"),
         (r"{\v{S}}", "Š"),
         (r"{\v{s}}", "š"),

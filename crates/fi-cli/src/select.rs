@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use fi_core::selection::{
-    Boruta, Bound, Choice, Correction, Cutoff, Honest, HonestScore, Rfe, RfeCv, Selection,
-    Selector, StabilitySelection, Step, Threshold, Top,
+    Boruta, Bound, Choice, Construction, Correction, Cutoff, Honest, HonestScore, Knockoffs, Rfe,
+    RfeCv, Selection, Selector, StabilitySelection, Step, Threshold, Top,
 };
 use fi_core::{Counter, Dataset, Folds, HeldOut, LearnerImportance, Lofo, Metric, Run, Warning};
 use fi_models::store::{Stored, save};
@@ -36,6 +36,8 @@ enum Method {
     Boruta,
     /// Those that are chosen again on most halves of the rows
     Stability,
+    /// Those that beat knockoffs of themselves, with a bound of the share of useless ones
+    Knockoffs,
 }
 
 /// How features are scored for a choice.
@@ -114,6 +116,23 @@ pub(crate) struct Select {
     /// stability: the sharper error bound, which assumes unimodal shares
     #[arg(long)]
     unimodal: bool,
+    /// knockoffs: the expected share of useless features among the chosen, at most [default: 0.2]
+    #[arg(long, value_name = "SHARE")]
+    fdr: Option<f64>,
+    /// knockoffs: how many times they are drawn; a single draw finds fewer features, too
+    /// [default: 20]
+    #[arg(long, value_name = "N")]
+    draws: Option<usize>,
+    /// knockoffs: the same distance from all features, and not that which makes them hardest to
+    /// guess
+    #[arg(long)]
+    equicorrelated: bool,
+    /// knockoffs: of features that are normal after a transformation of each, such as skewed ones
+    #[arg(long)]
+    copula: bool,
+    /// knockoffs: 0 for fewer features of a single draw, and a weaker promise [default: 1]
+    #[arg(long, value_name = "0|1")]
+    offset: Option<usize>,
     /// The intervals' coverage
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     confidence: f64,
@@ -227,8 +246,14 @@ impl Select {
         known(self.threshold.is_some(), "threshold", &[Method::Stability])?;
         known(self.n_pairs.is_some(), "n-pairs", &[Method::Stability])?;
         known(self.unimodal, "unimodal", &[Method::Stability])?;
+        known(self.fdr.is_some(), "fdr", &[Method::Knockoffs])?;
+        known(self.draws.is_some(), "draws", &[Method::Knockoffs])?;
+        known(self.equicorrelated, "equicorrelated", &[Method::Knockoffs])?;
+        known(self.copula, "copula", &[Method::Knockoffs])?;
+        known(self.offset.is_some(), "offset", &[Method::Knockoffs])?;
         if let Some(name) = self.anytime.given() {
-            let long = [Method::Rfe, Method::Rfecv, Method::Boruta, Method::Stability];
+            let long =
+                [Method::Rfe, Method::Rfecv, Method::Boruta, Method::Stability, Method::Knockoffs];
             known(true, name, &long)?;
             if !self.no_honest {
                 return Failure::call(format!(
@@ -287,6 +312,20 @@ impl Select {
                     confidence: self.confidence,
                 })
             }
+            Method::Knockoffs => {
+                let base = Knockoffs::default();
+                Box::new(Knockoffs {
+                    fdr: self.fdr.unwrap_or(base.fdr),
+                    n_draws: self.draws.unwrap_or(base.n_draws),
+                    construction: if self.equicorrelated {
+                        Construction::Equicorrelated
+                    } else {
+                        Construction::Mvr
+                    },
+                    copula: self.copula,
+                    offset: self.offset.unwrap_or(base.offset),
+                })
+            }
         })
     }
 
@@ -318,15 +357,19 @@ impl Select {
     /// What was chosen, and what it is worth on rows that the choice has not seen.
     fn say(session: &Session, selection: &Selection, honest: Option<&Honest>) {
         let n = selection.players.len();
-        session.note(format!(
-            "{} of {n} are chosen: {}.",
-            selection.chosen.len(),
-            selection.names().join(", ")
-        ));
+        let names = selection.names().join(", ");
+        let names = if names.is_empty() { names } else { format!(": {names}") };
+        session.note(format!("{} of {n} are chosen{names}.", selection.chosen.len()));
         if let Some(bound) = selection.error_bound {
             session.note(format!(
                 "At most {} useless ones are expected among them.",
                 fi_viz::number(bound)
+            ));
+        }
+        if let Some(fdr) = selection.fdr.filter(|_| !selection.chosen.is_empty()) {
+            session.note(format!(
+                "At most a share of {} of them is expected to be useless.",
+                fi_viz::number(fdr)
             ));
         }
         if let Some(honest) = honest {

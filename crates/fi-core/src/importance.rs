@@ -262,7 +262,7 @@ impl std::fmt::Display for Warning {
 }
 
 /// Names for a sentence, which must not be gigantic.
-fn listed(names: &[String], between: &str) -> String {
+pub(crate) fn listed(names: &[String], between: &str) -> String {
     const SHOWN: usize = 5;
     let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
     let shown = shown.join(between);

@@ -9,6 +9,7 @@
 //! | [`holm`] | the same, rejecting never fewer | always |
 //! | [`benjamini_hochberg`] | the expected share of false rejections among all (FDR) | p-values that are independent, or positively dependent on those of the true hypotheses (PRDS) |
 //! | [`benjamini_yekutieli`] | the same | any dependence |
+//! | [`e_benjamini_hochberg`] | the same, of e-values | any dependence |
 //!
 //! # When it misleads
 //!
@@ -36,6 +37,8 @@
 //!   <https://doi.org/10.1111/j.2517-6161.1995.tb02031.x>
 //! - Benjamini, Yekutieli (2001). *The control of the false discovery rate in multiple testing
 //!   under dependency.* Annals of Statistics 29(4). <https://doi.org/10.1214/aos/1013699998>
+//! - Wang, Ramdas (2022). *False discovery rate control with e-values.* JRSS B 84(3).
+//!   <https://doi.org/10.1111/rssb.12489>
 
 use crate::error::{Error, Result};
 
@@ -92,6 +95,27 @@ pub fn benjamini_hochberg(p_values: &[f64]) -> Result<Vec<f64>> {
 /// As for [`bonferroni`].
 pub fn benjamini_yekutieli(p_values: &[f64]) -> Result<Vec<f64>> {
     step_up(p_values, (1..=p_values.len()).map(|i| 1.0 / i as f64).sum())
+}
+
+/// The step-up of Benjamini and Hochberg on e-values, numbers from 0 on whose mean is at most 1 if
+/// nothing is there: the expected share of false rejections, under any dependence.
+///
+/// ```text
+/// p̃₍ᵢ₎ = min over j ≥ i of  min(1, m / (j e₍ⱼ₎)),      e₍₁₎ the largest
+/// ```
+///
+/// # Errors
+///
+/// [`Error::Data`] for an e-value that is NaN or negative.
+pub fn e_benjamini_hochberg(e_values: &[f64]) -> Result<Vec<f64>> {
+    if let Some(i) = e_values.iter().position(|e| e.is_nan() || *e < 0.0) {
+        return Err(Error::Data(format!(
+            "e-value {i} is `{}`, only numbers from 0 on can be adjusted",
+            e_values[i]
+        )));
+    }
+    let inverse: Vec<f64> = e_values.iter().map(|e| e.recip().min(1.0)).collect();
+    step_up(&inverse, 1.0)
 }
 
 fn step_up(p_values: &[f64], factor: f64) -> Result<Vec<f64>> {
@@ -166,6 +190,24 @@ mod tests {
             }
         }
         assert!(METHODS.iter().all(|(_, adjust)| adjust(&[]).unwrap().is_empty()));
+    }
+
+    #[test]
+    fn e_values_are_rejected_by_their_definition() {
+        // m = 4 at α = 0.4: k largest of at least 4 / (0.4 k) = 10, 5, 3.33, 2.5.
+        let e = [6.0, 0.0, 4.0, 9.0];
+        let adjusted = e_benjamini_hochberg(&e).unwrap();
+        let third = 4.0 / (3.0 * 4.0);
+        for (found, expected) in adjusted.iter().zip([third, 1.0, third, third]) {
+            assert!((found - expected).abs() < 1e-15, "{adjusted:?}");
+        }
+        for (bad, text) in [(f64::NAN, "NaN"), (-0.5, "-0.5")] {
+            assert_eq!(
+                e_benjamini_hochberg(&[1.0, bad]).unwrap_err().to_string(),
+                format!("e-value 1 is `{text}`, only numbers from 0 on can be adjusted")
+            );
+        }
+        assert!(e_benjamini_hochberg(&[]).unwrap().is_empty());
     }
 
     proptest! {

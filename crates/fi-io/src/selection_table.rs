@@ -42,11 +42,22 @@ pub fn selection_table(selection: &Selection, honest: Option<&Honest>) -> Table 
     table
 }
 
-/// What is known of each player: `feature,chosen,rank,score,hits,decision`, and with an honest
-/// score `n_folds_chosen`, in how many folds it was chosen again. Columns without a meaning for
+/// What is known of each player: `feature,chosen,rank,score,hits,decision`, with an honest score
+/// `n_folds_chosen`, in how many folds it was chosen again, and the `spread` of the score over draws
+/// and the `e_value` of knockoffs. Columns without a meaning for
 /// the selector are empty.
 pub fn selected_features_table(selection: &Selection, honest: Option<&Honest>) -> Table {
-    let columns = ["feature", "chosen", "rank", "score", "hits", "decision", "n_folds_chosen"];
+    let columns = [
+        "feature",
+        "chosen",
+        "rank",
+        "score",
+        "hits",
+        "decision",
+        "n_folds_chosen",
+        "spread",
+        "e_value",
+    ];
     let mut table = Table::new(columns);
     for (player, name) in selection.players.names().iter().enumerate() {
         let chosen = |of: &Selection| of.chosen.binary_search(&player).is_ok();
@@ -56,7 +67,7 @@ pub fn selected_features_table(selection: &Selection, honest: Option<&Honest>) -
             Decision::Rejected => "rejected",
         });
         let n_folds = honest.map(|honest| honest.folds.iter().filter(|fold| chosen(fold)).count());
-        let cells: [Cell; 7] = [
+        let cells: [Cell; 9] = [
             name.as_str().into(),
             usize::from(chosen(selection)).into(),
             selection.ranking.as_ref().map(|ranking| ranking[player]).into(),
@@ -64,6 +75,8 @@ pub fn selected_features_table(selection: &Selection, honest: Option<&Honest>) -
             selection.hits.as_ref().map(|hits| hits[player]).into(),
             decision.into(),
             n_folds.into(),
+            selection.spreads.as_ref().map(|spreads| spreads[player]).into(),
+            selection.e_values.as_ref().map(|e_values| e_values[player]).into(),
         ];
         table.push(cells);
     }

@@ -113,7 +113,7 @@ impl DotChart {
     }
 
     /// The scores that a selection was read from, the highest on top: for stability selection the
-    /// share of halves that chose each player. `threshold` is drawn as a line.
+    /// share of halves that chose each player, for knockoffs by how much each beats its own. `threshold` is drawn as a line.
     ///
     /// `None` if the selector has no scores.
     pub fn of_selection(selection: &Selection, threshold: Option<f64>) -> Option<Self> {
@@ -124,6 +124,11 @@ impl DotChart {
             let (value, low, high) =
                 (number(stability.value), number(stability.low), number(stability.high));
             caption = format!("{caption} Stability of the chosen sets: {value} ({low} to {high}).");
+        }
+        if let Some(fdr) = selection.fdr {
+            let fdr = number(fdr);
+            caption =
+                format!("{caption} Expected share of useless ones among them: at most {fdr}.");
         }
         let chart = Self::sorted(selection.players.names(), scores, chosen);
         Some(Self {

@@ -331,6 +331,7 @@ fn long_choices_go_on_from_a_checkpoint_and_stop_in_time() {
     for (part, whole) in [
         ("boruta --rounds 2", "boruta --rounds 12"),
         ("stability --n-pairs 2", "stability --n-pairs 6"),
+        ("knockoffs --draws 2", "knockoffs --draws 5 --fdr 0.4"),
         ("rfecv --step 2", "rfecv --step 2"),
     ] {
         let kept = part.split(' ').next().unwrap();
@@ -434,6 +435,46 @@ fn selectors_choose_what_matters_and_are_scored_honestly() {
         .fails("select top --n-features 2 --data train.csv --target y --importance coefficients --learner tree");
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("the learner `tree` has no coefficients to read"), "{said}");
+}
+
+#[test]
+fn knockoffs_choose_by_a_rate_and_say_what_they_cannot() {
+    let desk = desk();
+    let on = "--data train.csv --target y --drop site --learner ridge --importance coefficients";
+    let call = format!("select knockoffs {on} --no-honest --features f.csv");
+    desk.write("g.toml", "both = [\"a\", \"b\"]\n");
+    // Three columns cannot hold the ten that several draws choose at least.
+    let (_, said) = desk.both(&call);
+    assert!(said.contains("0 of 3 are chosen."), "{said}");
+    assert!(
+        said.contains("Note: nothing can be chosen: at a false discovery rate of 0.2"),
+        "{said}"
+    );
+    // Two matter, which a single draw may choose at a rate of one half; the third tosses a coin.
+    let both = |said: &str| {
+        ["2 of 3 are chosen: a, c.", "3 of 3 are chosen: a, b, c."].iter().any(|x| said.contains(x))
+    };
+    let (_, said) = desk.both(&format!("{call} --draws 1 --fdr 0.5 --equicorrelated"));
+    assert!(both(&said), "{said}");
+    assert!(said.contains("At most a share of 0.500 of them is expected to be useless."), "{said}");
+    let text = desk.text("f.csv");
+    let header = "feature,chosen,rank,score,hits,decision,n_folds_chosen,spread,e_value";
+    assert_eq!(text.lines().next(), Some(header));
+    assert!(text.contains("\na,1,,") && text.contains("\nc,1,,"), "{text}");
+    let (_, said) = desk.both(&format!("{call} --draws 1 --offset 0 --copula"));
+    assert!(both(&said) && !said.contains("share of"), "{said}");
+    desk.done("plot stability f.csv --output f.svg");
+    assert!(desk.text("f.svg").contains("score: a "), "{}", desk.text("f.svg"));
+    for (words, code, text) in [
+        ("--rounds 3", 2, "--rounds has no meaning for this method"),
+        ("--offset 0", 1, "`offset` is `0`, it must be 1 with several draws"),
+        ("--groups g.toml", 1, "a knockoff is of one: give players of single features"),
+    ] {
+        let (ended, said) = desk.fails(&format!("{call} {words}"));
+        assert!(ended == code && said.contains(text), "{words}: {ended} {said}");
+    }
+    let (code, said) = desk.fails(&format!("select boruta {on} --fdr 0.1"));
+    assert!(code == 2 && said.contains("--fdr has no meaning for this method"), "{said}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Features with marginal distributions of their own whose normal scores are jointly normal.
 
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::gaussian::{Gaussian, moments};
@@ -108,6 +108,19 @@ impl GaussianCopula {
         });
         let scores = Gaussian::new(vec![0.0; mean.len()], correlation.view())?;
         Ok(Self { marginals, scores })
+    }
+
+    /// The standardised normal scores of rows.
+    pub(crate) fn scores(&self, rows: ArrayView2<'_, f64>) -> Array2<f64> {
+        Array2::from_shape_fn(rows.dim(), |at| self.marginals[at.1].standardised(rows[at]))
+    }
+
+    /// The values that have these scores.
+    pub(crate) fn values(&self, mut scores: Array2<f64>) -> Array2<f64> {
+        for (marginal, mut column) in self.marginals.iter().zip(scores.columns_mut()) {
+            column.mapv_inplace(|score| marginal.value(score));
+        }
+        scores
     }
 }
 

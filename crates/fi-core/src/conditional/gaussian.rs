@@ -203,7 +203,7 @@ impl Conditional for Gaussian {
 }
 
 /// Weighted means and covariance of the rows in which nothing is missing.
-pub(super) fn moments(
+pub(crate) fn moments(
     rows: ArrayView2<'_, f64>,
     weights: &[f64],
 ) -> Result<(Vec<f64>, Array2<f64>)> {

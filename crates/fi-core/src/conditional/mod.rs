@@ -21,6 +21,9 @@ mod tests;
 pub use copula::GaussianCopula;
 pub use gaussian::Gaussian;
 
+pub(crate) use factor::{DETERMINED, semidefinite};
+pub(crate) use gaussian::moments;
+
 use ndarray::{Array2, ArrayView1};
 
 use crate::error::{Error, Result, require, require_shape};

@@ -6,7 +6,7 @@ use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
-use super::{Decision, Round, Selection, Selector, check, fingerprint, restrict};
+use super::{Decision, Round, Selection, Selector, check, fingerprint, restrict, unused_prefix};
 use crate::chains::{Chain, work_through};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result, require};
@@ -332,7 +332,7 @@ fn with_shadows(
     while n_shadows < FEWEST_SHADOWS {
         n_shadows *= 2;
     }
-    let prefix = unused_prefix(data.feature_names(), players.names());
+    let prefix = unused_prefix("shadow ", data, players);
     let mut names: Vec<String> = Vec::new();
     let mut groups: Vec<(String, Vec<usize>)> =
         (0..n).map(|i| (players.names()[i].clone(), players.members(i).to_vec())).collect();
@@ -355,15 +355,6 @@ fn with_shadows(
     let wide = data.with_columns(&copies, names, &categorical)?;
     let all = Players::groups(wide.n_features(), groups)?;
     Ok((wide, all))
-}
-
-/// What no name begins with.
-fn unused_prefix(features: &[String], players: &[String]) -> String {
-    let mut prefix = "shadow ".to_owned();
-    while features.iter().chain(players).any(|name| name.starts_with(&prefix)) {
-        prefix.insert(0, '~');
-    }
-    prefix
 }
 
 /// The median; every player takes part in the first round.

@@ -12,9 +12,10 @@
 //! | [`RfeCv`] | the same, as many as score best on held-out folds |
 //! | [`Boruta`] | those that beat shuffled copies of the features (all that matter) |
 //! | [`StabilitySelection`] | those that are chosen again on most halves of the rows |
+//! | [`Knockoffs`] | those that beat knockoffs of themselves, with a bound of the share that is useless |
 //!
-//! **Long calls** of RFE, RFECV, Boruta and stability selection keep finished rounds, steps or halves
-//! for a later call ([`Run::with_keeper`]); a stop answers with them where they are a result of a
+//! **Long calls** of RFE, RFECV, Boruta, stability selection and knockoffs keep finished rounds,
+//! steps, halves or draws for a later call ([`Run::with_keeper`]); a stop answers with them where they are a result of a
 //! smaller call. [`HonestScore`] keeps nothing.
 //!
 //! **A choice made on the rows that score it is scored too well.** Choose 10 of 200 columns of
@@ -25,7 +26,8 @@
 //!
 //! ```
 //! use fi_core::selection::{
-//!     Boruta, Cutoff, HonestScore, Rfe, RfeCv, Selector, StabilitySelection, Threshold, Top,
+//!     Boruta, Cutoff, HonestScore, Knockoffs, Rfe, RfeCv, Selector, StabilitySelection, Threshold,
+//!     Top,
 //! };
 //! use fi_core::{Dataset, Function, Importance, Learner, Model, Players, Run, Target};
 //! use ndarray::{Array2, ArrayView2, s};
@@ -94,6 +96,7 @@ use crate::run::Run;
 mod boruta;
 mod cutoff;
 mod honest;
+mod knockoffs;
 mod measure;
 mod rfe;
 mod rfe_cv;
@@ -102,6 +105,7 @@ mod stability;
 pub use boruta::{Boruta, Correction};
 pub use cutoff::{Cutoff, Threshold, Top};
 pub use honest::{Honest, HonestScore};
+pub use knockoffs::{Construction, GaussianKnockoffs, Knockoffs, knockoff_threshold};
 pub use measure::{Stability, stability};
 pub use rfe::{Rfe, Step};
 pub use rfe_cv::{Choice, RfeCv};
@@ -141,21 +145,29 @@ pub struct Selection {
     /// The chosen players, ascending; may be none.
     pub chosen: Vec<usize>,
     /// What the choice was read from, one per player: an importance ([`Top`], [`Threshold`]), its
-    /// median over the rounds that a player took part in ([`Boruta`]), or the share of halves
-    /// that chose it ([`StabilitySelection`]).
+    /// median over the rounds that a player took part in ([`Boruta`]), the share of halves
+    /// that chose it ([`StabilitySelection`]), or by how much its importance beats that of its
+    /// knockoff on average ([`Knockoffs`]).
     pub scores: Option<Vec<f64>>,
+    /// The standard deviation over draws of what `scores` are means of.
+    pub spreads: Option<Vec<f64>>,
+    /// The evidence that each player matters: at least `1/α` has a chance of at most `α` if it
+    /// does not, on average over such players.
+    pub e_values: Option<Vec<f64>>,
     /// The rank of each player: 1 if chosen, 2 for the last that went, and so on.
     pub ranking: Option<Vec<usize>>,
     /// What was decided of each player.
     pub decisions: Option<Vec<Decision>>,
-    /// In how many rounds each player beat its rivals.
+    /// In how many rounds, halves or draws each player beat its rivals.
     pub hits: Option<Vec<usize>>,
     /// One row per number of players that was tried, most first.
     pub path: Vec<PathRow>,
-    /// Every round, fold or half of the rows.
+    /// Every round, fold, half of the rows or draw of knockoffs.
     pub history: Vec<Round>,
     /// The bound of the expected number of useless players among the chosen.
     pub error_bound: Option<f64>,
+    /// The bound of the expected share of useless players among the chosen.
+    pub fdr: Option<f64>,
     /// How much the chosen sets of the halves agree.
     pub stability: Option<Stability>,
     /// The seed.
@@ -204,9 +216,9 @@ pub struct PathRow {
 pub struct Round {
     /// The fold, for steps within one; `None` on all rows.
     pub fold: Option<usize>,
-    /// The players that took part, ascending; of a half of the rows, those it chose.
+    /// The players that took part, ascending; of a half of the rows or a draw, those it chose.
     pub players: Vec<usize>,
-    /// Their importances, where they were computed.
+    /// Their importances, where they were computed; of a half or a draw, those of all players.
     pub importances: Vec<f64>,
     /// What an importance had to beat.
     pub threshold: Option<f64>,
@@ -231,11 +243,14 @@ impl Selection {
             players: players.clone(),
             chosen,
             scores: None,
+            spreads: None,
+            e_values: None,
             ranking: None,
             decisions: None,
             hits: None,
             history: Vec::new(),
             error_bound: None,
+            fdr: None,
             stability: None,
             seed: run.seed(),
             n_importances: 0,
@@ -330,4 +345,14 @@ fn check(data: &Dataset, players: &Players) -> Result<()> {
 /// The call that a selector's kept work belongs to, but for its settings.
 fn fingerprint(method: &str, run: &Run<'_>, data: &Dataset, players: &Players) -> Fingerprint {
     Fingerprint::new(method, run).with_data(data).with_players(players)
+}
+
+/// A prefix that no name begins with: this one, or one like it.
+fn unused_prefix(prefix: &str, data: &Dataset, players: &Players) -> String {
+    let mut prefix = prefix.to_owned();
+    let names = || data.feature_names().iter().chain(players.names());
+    while names().any(|name| name.starts_with(&prefix)) {
+        prefix.insert(0, '~');
+    }
+    prefix
 }

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 use fi_core::selection::{
-    Boruta, Choice, Decision, Rfe, RfeCv, Selection, Selector, StabilitySelection, Step,
+    Boruta, Choice, Construction, Decision, Knockoffs, Rfe, RfeCv, Selection, Selector,
+    StabilitySelection, Step,
 };
 use fi_core::{
     Checkpoint, Error, Importance, Learner, LearnerImportance, Metric, Players, Progress, Result,
@@ -37,9 +38,14 @@ fn rfecv() -> RfeCv {
     RfeCv { step: Step::Number(2), ..RfeCv::default() }
 }
 
-fn selectors() -> [Box<dyn Selector>; 4] {
+fn knockoffs() -> Knockoffs {
+    Knockoffs { fdr: 0.8, n_draws: 6, ..Knockoffs::default() }
+}
+
+fn selectors() -> [Box<dyn Selector>; 5] {
     let rfe = Rfe { n_features: Some(1), ..Rfe::default() };
-    [Box::new(rfe), Box::new(rfecv()), Box::new(boruta()), Box::new(halves())]
+    let folds = Box::new(rfecv());
+    [Box::new(rfe), folds, Box::new(boruta()), Box::new(halves()), Box::new(knockoffs())]
 }
 
 /// The sizes of coefficients with noise of the run's, so that a step with another seed is found out.
@@ -135,6 +141,12 @@ fn a_part_is_the_choice_of_a_smaller_call() {
         let smaller = StabilitySelection { n_pairs: stop / 2, ..halves() };
         assert_eq!(part, select(&smaller, &Run::new(SEED)).unwrap());
     }
+    for stop in 1..6 {
+        let (part, mark) = marked(part(&knockoffs(), stop).unwrap());
+        assert_eq!(mark, Some((stop, 6)));
+        let smaller = Knockoffs { n_draws: stop, ..knockoffs() };
+        assert_eq!(part, select(&smaller, &Run::new(SEED)).unwrap());
+    }
     // Half a pair is nothing, nor is an elimination on the way.
     let error = part(&halves(), 1).unwrap_err().to_string();
     assert_eq!(error, "cancelled after 1 of 12 steps");
@@ -162,8 +174,8 @@ fn kept(selector: &dyn Selector, run: &Run<'_>) -> Checkpoint {
 }
 
 #[test]
-fn shards_of_folds_and_of_halves_merge_to_the_same_bits() {
-    for selector in [&rfecv() as &dyn Selector, &halves()] {
+fn shards_of_folds_halves_and_draws_merge_to_the_same_bits() {
+    for selector in [&rfecv() as &dyn Selector, &halves(), &knockoffs()] {
         let whole = select(selector, &Run::new(SEED)).unwrap();
         for count in [1, 2, 3, 7] {
             let shard = |index| kept(selector, &Run::new(SEED).with_shard(index, count).unwrap());
@@ -210,6 +222,13 @@ fn what_a_choice_depends_on_tells_calls_apart_and_the_rest_may_change() {
     let what = differ(go_on(&rfecv(), &other, &noisy));
     assert_eq!(what, "metrics and what the learner learns");
 
+    let other = Knockoffs { construction: Construction::Equicorrelated, ..knockoffs() };
+    let what = differ(go_on(&knockoffs(), &other, &noisy));
+    assert_eq!(what, "construction and what the learner learns");
+    let other = Knockoffs { copula: true, ..knockoffs() };
+    let what = differ(go_on(&knockoffs(), &other, &noisy));
+    assert_eq!(what, "copula and what the learner learns");
+
     // More rounds, more halves, and another choice from them.
     for (from, to) in [
         (Boruta { n_rounds: 2, ..boruta }, Boruta { rough_fix: true, ..boruta }),
@@ -219,6 +238,8 @@ fn what_a_choice_depends_on_tells_calls_apart_and_the_rest_may_change() {
     }
     let to = StabilitySelection { n_pairs: 9, n_chosen: Some(1), threshold: 0.9, ..halves() };
     assert_eq!(go_on(&halves(), &to, &noisy).unwrap(), select(&to, &Run::new(SEED)).unwrap());
+    let to = Knockoffs { n_draws: 9, fdr: 0.5, ..knockoffs() };
+    assert_eq!(go_on(&knockoffs(), &to, &noisy).unwrap(), select(&to, &Run::new(SEED)).unwrap());
     let fewer = StabilitySelection { n_pairs: 2, ..halves() };
     let text = go_on(&halves(), &fewer, &noisy).unwrap_err().to_string();
     assert!(text.starts_with("the checkpoint went further than this call asks"), "{text}");

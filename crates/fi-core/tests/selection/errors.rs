@@ -1,8 +1,8 @@
 //! Bad input: one sentence each, that names the place.
 
 use fi_core::selection::{
-    Boruta, Choice, Cutoff, HonestScore, Rfe, RfeCv, Selector, StabilitySelection, Step, Threshold,
-    Top, stability,
+    Boruta, Choice, Cutoff, HonestScore, Knockoffs, Rfe, RfeCv, Selector, StabilitySelection, Step,
+    Threshold, Top, stability,
 };
 use fi_core::{Dataset, Exchange, Folds, Importance, Learner, Model, Players, Result, Run, Target};
 use ndarray::Array2;
@@ -20,6 +20,7 @@ fn settings_outside_their_domain_are_named() {
     let rfecv = RfeCv::default;
     let boruta = Boruta::default;
     let halves = StabilitySelection::default;
+    let knockoffs = Knockoffs::default;
     let cases: Vec<(Box<dyn Selector>, &str)> = vec![
         (Box::new(Top { k: 0 }), "`k` is `0`, it must be at least 1"),
         (Box::new(Top { k: 4 }), "`k` is `4`, it must be at most the 3 players"),
@@ -75,6 +76,20 @@ fn settings_outside_their_domain_are_named() {
             Box::new(StabilitySelection { n_chosen: Some(4), ..halves() }),
             "`n_chosen` is `4`, it must be at most the 3 players",
         ),
+        (Box::new(Knockoffs { fdr: 0.0, ..knockoffs() }), "`fdr` is `0`, it must be inside (0, 1)"),
+        (
+            Box::new(Knockoffs { fdr: f64::NAN, ..knockoffs() }),
+            "`fdr` is `NaN`, it must be inside (0, 1)",
+        ),
+        (
+            Box::new(Knockoffs { n_draws: 0, ..knockoffs() }),
+            "`n_draws` is `0`, it must be at least 1",
+        ),
+        (Box::new(Knockoffs { offset: 2, ..knockoffs() }), "`offset` is `2`, it must be 0 or 1"),
+        (
+            Box::new(Knockoffs { offset: 0, ..knockoffs() }),
+            "`offset` is `0`, it must be 1 with several draws, whose e-values need it",
+        ),
     ];
     for (selector, text) in cases {
         assert_eq!(error(&*selector), text);
@@ -105,6 +120,7 @@ fn parts_that_do_not_fit_are_named() {
         Box::new(RfeCv::default()),
         Box::new(Boruta::default()),
         Box::new(StabilitySelection::default()),
+        Box::new(Knockoffs::default()),
     ];
     let overlap = Players::groups(3, [("a", vec![0, 1]), ("b", vec![1, 2])]).unwrap();
     for selector in &selectors {
@@ -127,6 +143,7 @@ fn parts_that_do_not_fit_are_named() {
                     "`n_splits` is `5`, it must be at most the 1 rows",
                     "stability selection, whose halves have at least 2 rows or groups, needs at \
                      least 4 rows, got 1",
+                    "the covariance of features with knockoffs needs at least 3 rows, got 1",
                     "no two rows may trade places: all groups have different sizes, or one row \
                      each; shuffle by another `exchange`",
                 ]
@@ -166,6 +183,7 @@ fn a_foreign_failure_is_named_with_its_place() {
         text(&StabilitySelection::default(), &held_out),
         "half 0 of pair 0: fold 0: it is Sunday"
     );
+    assert_eq!(text(&Knockoffs::default(), &held_out), "draw 0 of knockoffs: fold 0: it is Sunday");
     let nan = |_: &Run<'_>, _: &dyn Learner, _: &Dataset, players: &Players| {
         Importance::new("nan", players.names(), vec![f64::NAN; players.len()])
     };

@@ -6,6 +6,7 @@ mod anytime;
 mod errors;
 mod golden;
 mod honest;
+mod knockoffs;
 mod properties;
 mod selectors;
 

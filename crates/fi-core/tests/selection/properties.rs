@@ -2,8 +2,8 @@
 
 use fi_core::invariants::thread_count_invariance;
 use fi_core::selection::{
-    Boruta, HonestScore, Rfe, RfeCv, Selection, Selector, StabilitySelection, Step, Threshold, Top,
-    stability,
+    Boruta, HonestScore, Knockoffs, Rfe, RfeCv, Selection, Selector, StabilitySelection, Step,
+    Threshold, Top, stability,
 };
 use fi_core::{Dataset, HeldOut, Lofo, Players, Run};
 use ndarray::Array2;
@@ -20,12 +20,13 @@ fn selectors() -> Vec<(&'static str, Box<dyn Selector>)> {
         ("rfecv", Box::new(RfeCv { step: Step::Number(2), ..Default::default() })),
         ("stability", Box::new(StabilitySelection { n_pairs: 6, ..Default::default() })),
         ("boruta", Box::new(Boruta { n_rounds: 12, ..Default::default() })),
+        ("knockoffs", Box::new(Knockoffs { fdr: 0.9, n_draws: 3, ..Default::default() })),
     ]
 }
 
-/// Whether the choice depends on the order of columns: only shadows are drawn by place.
+/// Whether the choice depends on the order of columns: only shadows and knockoffs are drawn by place.
 fn by_place(name: &str) -> bool {
-    name == "boruta"
+    ["boruta", "knockoffs"].contains(&name)
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn the_rule_asks_for_the_fewest_within_one_standard_error() {
 
 #[test]
 fn a_selection_becomes_pictures() {
-    use fi_core::selection::{HonestScore, RfeCv, Selector, StabilitySelection};
+    use fi_core::selection::{HonestScore, Knockoffs, RfeCv, Selector, StabilitySelection};
     use fi_core::{Dataset, Function, Importance, Learner, Model, Players, Run, Target};
     use ndarray::{Array1, Array2, ArrayView2};
 
@@ -142,6 +142,10 @@ fn a_selection_becomes_pictures() {
     let text = texts(&chart.figure().unwrap());
     assert!(text.contains("|threshold 0.750|"), "{text}");
     assert!(text.contains("Stability of the chosen sets"), "{text}");
+    let rivals = Knockoffs { fdr: 0.9, n_draws: 2, ..Default::default() };
+    let rated = rivals.select(&run, &Sum, &covariance, &data, &players).unwrap();
+    let text = texts(&DotChart::of_selection(&rated, None).unwrap().figure().unwrap());
+    assert!(text.contains("useless ones among them: at most 0.900."), "{text}");
     assert_eq!(DotChart::of_selection(&found, None).is_none(), found.scores.is_none());
     // A path without scores is no picture.
     assert_eq!(

@@ -58,7 +58,7 @@ pub(super) fn learn(signs: ArrayView2<'_, f64>, odd: &Array2<f64>, even: &Array2
 
 /// About `most` of the pairs, and more than half as many that are not of one player: in equal
 /// steps, which every size has its share of.
-fn spread(n_pairs: usize, n_players: usize, most: usize) -> Vec<usize> {
+pub(super) fn spread(n_pairs: usize, n_players: usize, most: usize) -> Vec<usize> {
     let others = n_pairs - n_players - 1;
     let n_others = others.min(most.saturating_sub(n_players + 1).max(most / 2));
     let steps = (0..n_others).map(|k| n_players + k * others / n_others);

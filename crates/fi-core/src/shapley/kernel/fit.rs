@@ -15,7 +15,7 @@
 use std::ops::Range;
 
 use linfa_linalg::cholesky::InverseC;
-use ndarray::{Array2, ArrayView2, Axis, Zip, concatenate, s};
+use ndarray::{Array2, ArrayView2, Axis, Zip, s};
 
 use super::factor::{factorise, forward, inverse};
 use super::law::Law;
@@ -24,6 +24,8 @@ use crate::error::{Error, Result};
 /// Standard errors ask so many of the drawn pairs at most how far they are from what the others say
 /// of them: twice as many would make a standard error surer by a hundredth of itself.
 const MOST_CHECKED: usize = 512;
+/// A smooth game is asked for so many odd parts at once.
+const BLOCK: usize = 512;
 
 /// Shapley values and their standard errors, `(n_players, n_outputs)`.
 ///
@@ -53,28 +55,10 @@ impl Fit {
         order.retain(|pair| checked.binary_search(pair).is_err());
         order.extend(&checked);
         let (signs, odd) = (signs.select(Axis(0), &order), odd.select(Axis(0), &order));
-        let mut factor = law.covariance(signs.view());
-        if !factorise(factor.view_mut()) {
-            return Err(unsolvable(n_pairs, "its covariances are not positive definite"));
-        }
-        // With K = L Lᵀ, what is multiplied with L⁻¹ has independent errors.
-        let solved = |table: &Array2<f64>| {
-            let mut table = table.clone();
-            forward(factor.view(), table.view_mut());
-            table
-        };
-        let both = solved(&concatenate![Axis(1), signs, law.with_values(signs.view()).t()]);
-        let (of_signs, of_values) = both.view().split_at(Axis(1), n);
-        let spread = of_signs.t().dot(&of_signs).invc();
-        let spread = spread.map_err(|error| unsolvable(n, &error.to_string()))?;
-        let mut main = Array2::zeros((n, odd.ncols()));
-        let mut left = odd.clone();
-        // The second time takes off what rounding has cost.
-        for _ in 0..2 {
-            main += &spread.dot(&of_signs.t().dot(&solved(&left)));
-            left = &odd - &signs.dot(&main);
-        }
-        let left = solved(&left);
+        let LeastSquares { factor, of_signs, spread, main, left } =
+            LeastSquares::new(signs.view(), &odd, law)?;
+        let mut of_values = law.with_values(signs.view()).reversed_axes();
+        forward(factor.view(), of_values.view_mut());
         let values = main * -2.0 + of_values.t().dot(&left);
         // What single players bring, as if what is left over were known.
         let known = of_values.t().dot(&of_signs) + Array2::<f64>::eye(n) * 2.0;
@@ -96,6 +80,81 @@ impl Fit {
         let unit = Zip::from(&unit).and(&unit_of_drawn).map_collect(|a, b| a.max(*b));
         let std_error = (&variances.insert_axis(Axis(1)) * &unit).mapv_into(f64::sqrt);
         Ok(Self { values, std_error })
+    }
+}
+
+/// A game that is known everywhere and near some of another's answers: what the law expects.
+pub(super) struct Smooth<'a> {
+    law: &'a Law,
+    signs: ArrayView2<'a, f64>,
+    /// `(n_players, n_outputs)`: the weights of single players.
+    main: Array2<f64>,
+    /// `(n_pairs, n_outputs)`: what the answers' covariances weigh.
+    weights: Array2<f64>,
+}
+
+impl<'a> Smooth<'a> {
+    /// From signs and odd parts as [`Fit::new`].
+    pub(super) fn new(signs: ArrayView2<'a, f64>, odd: &Array2<f64>, law: &'a Law) -> Result<Self> {
+        let LeastSquares { factor, main, left, .. } = LeastSquares::new(signs, odd, law)?;
+        Ok(Self { law, signs, main, weights: inverse(factor.view()).t().dot(&left) })
+    }
+
+    /// Its odd parts `(n_others, n_outputs)`.
+    pub(super) fn odd(&self, others: ArrayView2<'_, f64>) -> Array2<f64> {
+        let mut odd = others.dot(&self.main);
+        let blocks = odd.axis_chunks_iter_mut(Axis(0), BLOCK);
+        for (mut odd, others) in blocks.zip(others.axis_chunks_iter(Axis(0), BLOCK)) {
+            odd += &self.law.between(others, self.signs).dot(&self.weights);
+        }
+        odd
+    }
+
+    /// Its Shapley values `(n_players, n_outputs)`.
+    pub(super) fn values(&self) -> Array2<f64> {
+        let law = Law { white: 0.0, ..self.law.clone() };
+        &self.main * -2.0 + law.with_values(self.signs).dot(&self.weights)
+    }
+}
+
+/// Generalised least squares on single players. With covariances `K = L Lᵀ`, what is multiplied
+/// with `L⁻¹` has independent errors.
+struct LeastSquares {
+    factor: Array2<f64>,
+    /// `(n_pairs, n_players)`: `L⁻¹` times the signs.
+    of_signs: Array2<f64>,
+    /// `(n_players, n_players)`: the inverse of the normal equations' matrix.
+    spread: Array2<f64>,
+    /// `(n_players, n_outputs)`: the weights of single players.
+    main: Array2<f64>,
+    /// `(n_pairs, n_outputs)`: `L⁻¹` times what they leave over.
+    left: Array2<f64>,
+}
+
+impl LeastSquares {
+    fn new(signs: ArrayView2<'_, f64>, odd: &Array2<f64>, law: &Law) -> Result<Self> {
+        let (n_pairs, n) = signs.dim();
+        let mut factor = law.covariance(signs);
+        if !factorise(factor.view_mut()) {
+            return Err(unsolvable(n_pairs, "its covariances are not positive definite"));
+        }
+        let solved = |table: ArrayView2<'_, f64>| {
+            let mut table = table.to_owned();
+            forward(factor.view(), table.view_mut());
+            table
+        };
+        let of_signs = solved(signs);
+        let spread = of_signs.t().dot(&of_signs).invc();
+        let spread = spread.map_err(|error| unsolvable(n, &error.to_string()))?;
+        let mut main = Array2::zeros((n, odd.ncols()));
+        let mut left = odd.clone();
+        // The second time takes off what rounding has cost.
+        for _ in 0..2 {
+            main += &spread.dot(&of_signs.t().dot(&solved(left.view())));
+            left = odd - &signs.dot(&main);
+        }
+        let left = solved(left.view());
+        Ok(Self { factor, of_signs, spread, main, left })
     }
 }
 
@@ -188,6 +247,34 @@ mod tests {
         }
         // Of each unit there is a case.
         assert!(larger.contains(&true) && larger.contains(&false), "{larger:?}");
+    }
+
+    #[test]
+    fn a_smooth_game_is_near_its_answers_and_knows_its_values() {
+        let law = Law { couplings: Array1::from_iter([0.1, 0.5, 0.3, 0.9, 0.2]), white: 1e-9 };
+        let all = Array2::from_shape_fn((1 << N, N), |(coalition, player)| {
+            if coalition >> player & 1 == 1 { -1.0 } else { 1.0 }
+        });
+        let some = all.select(Axis(0), &[1, 2, 4, 8, 16, 3, 12, 31]);
+        let mut rng = Rng::new(3, 0);
+        let odd = Array2::from_shape_simple_fn((some.nrows(), 2), || rng.normal());
+        let smooth = Smooth::new(some.view(), &odd, &law).unwrap();
+        assert!((smooth.odd(some.view()) - &odd).iter().all(|gap| gap.abs() < 1e-6));
+        let (parts, values) = (smooth.odd(all.view()), smooth.values());
+        // Even parts cancel: the game of the odd parts alone has the same values.
+        let factorial = |n: usize| (1..=n).product::<usize>() as f64;
+        for ((player, output), &value) in values.indexed_iter() {
+            let without = (0..1_usize << N).filter(|coalition| coalition >> player & 1 == 0);
+            let expected: f64 = without
+                .map(|coalition| {
+                    let size = coalition.count_ones() as usize;
+                    let added =
+                        parts[[coalition | 1 << player, output]] - parts[[coalition, output]];
+                    added * factorial(size) * factorial(N - size - 1) / factorial(N)
+                })
+                .sum();
+            assert!((value - expected).abs() < 1e-9, "{value} {expected}");
+        }
     }
 
     #[test]

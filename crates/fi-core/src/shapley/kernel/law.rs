@@ -83,19 +83,39 @@ impl Law {
     /// The covariances `(n_pairs, n_pairs)` of odd parts, on and below the diagonal, of
     /// `(n_pairs, n_players)` signs.
     pub(super) fn covariance(&self, signs: ArrayView2<'_, f64>) -> Array2<f64> {
+        let mut covariance = self.smooth(signs, signs, |pair| pair + 1);
+        covariance.diag_mut().mapv_inplace(|variance| variance + self.white);
+        covariance
+    }
+
+    /// The covariances of odd parts of other pairs, in rows, with those of these, without noise.
+    pub(super) fn between(
+        &self,
+        others: ArrayView2<'_, f64>,
+        these: ArrayView2<'_, f64>,
+    ) -> Array2<f64> {
+        self.smooth(others, these, |_| these.nrows())
+    }
+
+    /// In each row, so many covariances without noise.
+    fn smooth(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        columns: ArrayView2<'_, f64>,
+        n_columns: impl Fn(usize) -> usize,
+    ) -> Array2<f64> {
         let units = self.units();
         let (total, unit) = (self.couplings.sum(), units.variances()[0]);
-        let agreements = (&signs * &self.couplings).dot(&signs.t());
-        let mut covariance = (&signs * &(&units.rates * -units.empty)).dot(&signs.t());
+        let agreements = (&rows * &self.couplings).dot(&columns.t());
+        let mut covariances = (&rows * &(&units.rates * -units.empty)).dot(&columns.t());
         for (pair, (mut row, agreements)) in
-            covariance.outer_iter_mut().zip(agreements.outer_iter()).enumerate()
+            covariances.outer_iter_mut().zip(agreements.outer_iter()).enumerate()
         {
-            for (to, &agreement) in row.iter_mut().zip(agreements).take(pair + 1) {
+            for (to, &agreement) in row.iter_mut().zip(agreements).take(n_columns(pair)) {
                 *to = (*to + Self::split(agreement, total)[0]) / unit;
             }
-            row[pair] += self.white;
         }
-        covariance
+        covariances
     }
 
     /// The covariances `(n_players, n_pairs)` of Shapley values, without the part of single

@@ -94,10 +94,10 @@ const SMOOTH_PAIRS: usize = 1024;
 /// with few coalitions. Of a game with jumps at high orders that few coalitions show, a law that
 /// did not see them is too sure: standard errors are right on average, but one of two hundred
 /// values was off by five of them. They are far too large, by up to four times, where
-/// interactions are largest among the smallest coalitions. With 4500 coalitions an estimate
-/// was up to 1.7 times as far off as with 4096, with 10,000 nearer. With many players and a budget of few coalitions per size, a player's error
-/// hangs on a few drawn coalitions. A player that adds nothing is exactly 0 only where the
-/// estimate is exact.
+/// interactions are largest among the smallest coalitions. With 4500 coalitions an estimate was up
+/// to 1.7 times as far off as with 4096, with 10,000 nearer. With many players and a budget of few
+/// coalitions per size, a player's error hangs on a few drawn coalitions. A player that adds
+/// nothing is exactly 0 only where the estimate is exact.
 ///
 /// # Errors
 ///

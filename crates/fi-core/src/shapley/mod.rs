@@ -16,7 +16,7 @@
 //! |---|---|---|---|---|---|
 //! | [`Exact`] | nothing, `2ⁿ` coalitions | to rounding | to rounding | to the bit | to rounding |
 //! | [`Permutation`] | orders of joining | to rounding | in expectation | to the bit | to rounding |
-//! | [`Kernel`] | coalitions | to rounding | in the limit¹ | in the limit¹ | to rounding |
+//! | [`Kernel`] | coalitions | to rounding | in the limit¹ | in the limit¹ | in the limit¹ |
 //! | [`Sampling`] | orders and completions | in expectation | in expectation | to the bit | to rounding |
 //!
 //! ¹ To rounding when the budget covers all coalitions, and for games without interactions of
@@ -111,9 +111,9 @@ pub trait Estimator: Sync + std::fmt::Debug {
 /// Explains the model's prediction for every row.
 ///
 /// Rows are explained in parallel. All rows share the estimator's random draws: a row's values
-/// do not depend on where it stands or on the other rows, equal rows get equal values, and what
-/// [`Kernel`] has to solve is solved once. Errors of different rows are therefore correlated:
-/// averaging over rows does not average them away as independent draws would.
+/// do not depend on where it stands or on the other rows, and equal rows get equal values. Errors
+/// of different rows are therefore correlated: averaging over rows does not average them away as
+/// independent draws would.
 ///
 /// **Stopping** answers with the rows that are finished and says which they are
 /// ([`Attribution::finished_rows`]).

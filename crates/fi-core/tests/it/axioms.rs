@@ -41,7 +41,7 @@ fn estimators() -> Vec<Kept> {
             null_player: Some(1e-11),
             ..kept(Box::new(Kernel { n_coalitions: 256 }))
         },
-        Kept { null_player: None, ..kept(Box::new(Kernel { n_coalitions: 30 })) },
+        Kept { null_player: None, linearity: false, ..kept(Box::new(Kernel { n_coalitions: 30 })) },
         Kept { efficiency: false, ..kept(Box::new(Sampling { n_samples: 20 })) },
     ]
 }
@@ -90,6 +90,20 @@ proptest! {
             let run = Run::new(seed);
             invariants::linearity(&run, &*kept.estimator, (a, &first), (b, &second), ROUNDING)?;
         }
+    }
+
+    /// Its law of interactions comes from the game, but not from the game's unit.
+    #[test]
+    fn kernel_shap_keeps_its_law_in_another_unit(
+        (game, nothing) in (1_usize..=7, 1_usize..=3).prop_flat_map(|(players, outputs)| {
+            let game = || invariants::games(players..=players, outputs..=outputs);
+            (game(), game())
+        }),
+        unit in -3.0..3.0_f64,
+        seed in any::<u64>(),
+    ) {
+        let kernel = Kernel { n_coalitions: 30 };
+        invariants::linearity(&Run::new(seed), &kernel, (unit, &game), (0.0, &nothing), 1e-8)?;
     }
 
     #[test]

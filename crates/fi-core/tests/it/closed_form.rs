@@ -56,11 +56,12 @@ fn airport_game() {
 }
 
 /// Estimators that are exact without interactions of three or more players.
-fn pairwise() -> [Box<dyn Estimator>; 3] {
+fn pairwise() -> [Box<dyn Estimator>; 4] {
     [
         Box::new(Permutation { n_permutations: 2, tolerance: None }),
         Box::new(Kernel { n_coalitions: 400 }),
         Box::new(Kernel { n_coalitions: 402 }),
+        Box::new(Kernel { n_coalitions: 4500 }),
     ]
 }
 
@@ -85,6 +86,40 @@ fn additive_and_pairwise_games_are_exact_from_few_draws() {
             assert!(std_error.iter().all(|&error| error < 1e-9), "{}", estimator.name());
         }
     }
+}
+
+#[test]
+fn kernel_shap_of_more_coalitions_than_its_covariances_take_is_nearer() {
+    let n = 16;
+    // Products of three players that follow each other, and two of many.
+    let groups: Vec<Vec<usize>> = (0..n - 2)
+        .map(|i| vec![i, i + 1, i + 2])
+        .chain([(0..n).step_by(3).collect(), (1..n).step_by(2).collect()])
+        .collect();
+    let worth = |k: usize| 1.0 + (k % 5) as f64;
+    let mut expected = Array1::<f64>::zeros(n);
+    for (k, group) in groups.iter().enumerate() {
+        for &i in group {
+            expected[i] += worth(k) / group.len() as f64;
+        }
+    }
+    let game = Worth(n, move |s: ArrayView1<'_, bool>| {
+        let all_there = |group: &[usize]| f64::from(group.iter().all(|&i| s[i]));
+        groups.iter().enumerate().map(|(k, group)| worth(k) * all_there(group)).sum()
+    });
+    let errors = |n_coalitions| {
+        let (mut square, mut said) = (0.0, 0.0);
+        for seed in 0..3 {
+            let estimate = Kernel { n_coalitions }.estimate(&Run::new(seed), &game).unwrap();
+            assert!((estimate.values.sum() - expected.sum()).abs() < 1e-9);
+            square += (&estimate.values.row(0) - &expected).mapv(|gap| gap * gap).sum();
+            said += estimate.std_error.unwrap().mapv(|error| error * error).sum();
+        }
+        (square.sqrt(), said.sqrt())
+    };
+    let (few, more) = (errors(4094), errors(12_000));
+    assert!(more.0 < few.0, "{more:?} {few:?}");
+    assert!((0.7..1.4).contains(&(more.0 / more.1)), "{more:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use crate::rng::Rng;
 
@@ -19,6 +19,68 @@ pub(in crate::shapley) struct Pairs {
     pub(in crate::shapley) strata: Vec<Range<usize>>,
     /// Per pair, the share of its size's pairs that were not drawn: 0 where all were.
     pub(in crate::shapley) unseen: Vec<f64>,
+}
+
+impl Pairs {
+    /// `(n_pairs + 1, n_players)`: 1 for a player that is absent, −1 for one that is present; none
+    /// and all are the last pair.
+    pub(super) fn signs(&self) -> Array2<f64> {
+        let mut signs = Array2::from_elem((self.weights.len() + 1, self.coalitions.ncols()), -1.0);
+        for (at, _) in self.coalitions.indexed_iter().filter(|(_, present)| !**present) {
+            signs[at] = 1.0;
+        }
+        signs
+    }
+
+    /// The same pairs, of which some drawn ones, in ascending order, are set apart: they stand for
+    /// themselves, before the others, which stand for all of their size that are not known. Where
+    /// the known pairs are then, too.
+    pub(super) fn set_apart(&self, known: &[usize]) -> (Self, Vec<usize>) {
+        let n_pairs = self.weights.len();
+        let first = self.strata.first().map_or(n_pairs, |stratum| stratum.start);
+        let is_known = |pair: &usize| known.binary_search(pair).is_ok();
+        let size = |pair: usize| self.coalitions.row(pair).iter().filter(|&&x| x).count();
+        let (mut weights, mut unseen) = (self.weights.clone(), self.unseen.clone());
+        let (mut apart, mut left, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        let mut start = first;
+        while start < n_pairs {
+            let own = size(start);
+            let end = (start..n_pairs).find(|&pair| size(pair) != own).unwrap_or(n_pairs);
+            let (own_known, own_left): (Vec<usize>, Vec<usize>) =
+                (start..end).partition(|pair| is_known(pair));
+            // If all are known, they stand for all of their size.
+            if !own_left.is_empty() {
+                let seen = 1.0 - self.unseen[start];
+                let [n_drawn, n_known, n_left] =
+                    [end - start, own_known.len(), own_left.len()].map(|n| n as f64);
+                let others = n_drawn - seen * n_known;
+                for &pair in &own_known {
+                    (weights[pair], unseen[pair]) = (weights[pair] * seen, 0.0);
+                }
+                for &pair in &own_left {
+                    weights[pair] *= others / n_left;
+                    unseen[pair] = 1.0 - seen * n_left / others;
+                }
+            }
+            apart.extend(own_known);
+            left.extend(own_left);
+            ends.push(left.len());
+            start = end;
+        }
+        let first_left = first + apart.len();
+        ends.dedup();
+        let ends: Vec<usize> =
+            ends.into_iter().filter(|&end| end > 0).map(|end| first_left + end).collect();
+        let order: Vec<usize> = (0..first).chain(apart).chain(left).collect();
+        let at = (0..n_pairs).filter(|&at| is_known(&order[at])).collect();
+        let pairs = Self {
+            coalitions: self.coalitions.select(Axis(0), &order),
+            weights: order.iter().map(|&pair| weights[pair]).collect(),
+            strata: strata(first_left, &ends),
+            unseen: order.iter().map(|&pair| unseen[pair]).collect(),
+        };
+        (pairs, at)
+    }
 }
 
 /// The pairs of one coalition size `size ≤ n / 2`.
@@ -217,5 +279,41 @@ mod tests {
         }
         let expected: f64 = sizes(n).iter().map(|size| size.weight).sum();
         assert!((total / expected - 1.0).abs() < 0.02, "{total} {expected}");
+    }
+
+    #[test]
+    fn pairs_set_apart_stand_for_themselves_and_the_others_for_the_rest() {
+        let n = 14;
+        let pairs = choose(n, 1500, &mut Rng::new(3, 0));
+        let first = pairs.strata[0].start;
+        let known: Vec<usize> = (0..1500).step_by(3).collect();
+        let (apart, at) = pairs.set_apart(&known);
+        assert_eq!(at.len(), known.len());
+        for (&now, &before) in at.iter().zip(&known) {
+            assert_eq!(apart.coalitions.row(now), pairs.coalitions.row(before));
+        }
+        let first_left = apart.strata[0].start;
+        assert_eq!(first_left, first + known.iter().filter(|&&pair| pair >= first).count());
+        assert_eq!(apart.strata.last().unwrap().end, 1500);
+        let (before, now) = (sizes_of(&pairs), sizes_of(&apart));
+        for size in sizes(n) {
+            let of = |all: &[usize], from: usize, pairs: &Pairs| -> Vec<usize> {
+                (from..pairs.weights.len()).filter(|&pair| all[pair] == size.n_members).collect()
+            };
+            let sum =
+                |of: &[usize], pairs: &Pairs| of.iter().map(|&p| pairs.weights[p]).sum::<f64>();
+            let (all_before, all_now) = (of(&before, 0, &pairs), of(&now, 0, &apart));
+            assert_eq!(all_before.len(), all_now.len());
+            assert!((sum(&all_now, &apart) / size.weight - 1.0).abs() < 1e-12);
+            let left = of(&now, first_left, &apart);
+            for &pair in all_now.iter().filter(|pair| !left.contains(pair)) {
+                assert!((apart.weights[pair] * size.n_pairs / size.weight - 1.0).abs() < 1e-12);
+                assert_eq!(apart.unseen[pair], 0.0);
+            }
+            for &pair in &left {
+                let unknown = size.n_pairs - (all_now.len() - left.len()) as f64;
+                assert!((apart.unseen[pair] - 1.0 + left.len() as f64 / unknown).abs() < 1e-12);
+            }
+        }
     }
 }

@@ -73,7 +73,7 @@ impl Target {
             Self::Values(values) => values
                 .first()
                 .filter(|&&first| values.iter().all(|&value| value == first))
-                .map(|value| value.to_string()),
+                .map(ToString::to_string),
             Self::Classes { labels, names } => labels
                 .first()
                 .filter(|&first| labels.iter().all(|label| label == first))

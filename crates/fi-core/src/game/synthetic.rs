@@ -381,7 +381,9 @@ mod tests {
     fn steps_between_sets_are_short() {
         let sets_of = |all: &[&[usize]]| {
             let mut sets = Sets::new(70);
-            all.iter().for_each(|set| sets.push((0..70).map(|i| set.contains(&i))));
+            for set in all {
+                sets.push((0..70).map(|i| set.contains(&i)));
+            }
             sets
         };
         // A walk stays one, although its sets are not sorted.

@@ -398,7 +398,9 @@ impl Model for Network {
         let mut predictions = self.margins(rows)?;
         if self.output == Output::Probabilities {
             let n_outputs = self.n_outputs();
-            predictions.as_slice_mut().map(|margins| softmax_rows(margins, n_outputs));
+            if let Some(margins) = predictions.as_slice_mut() {
+                softmax_rows(margins, n_outputs);
+            }
         }
         Ok(predictions)
     }
@@ -408,13 +410,17 @@ impl Model for Network {
 fn softmax_rows(margins: &mut [f64], n_outputs: usize) {
     for row in margins.chunks_exact_mut(n_outputs) {
         let highest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        row.iter_mut().for_each(|z| *z -= highest);
+        for z in row.iter_mut() {
+            *z -= highest;
+        }
     }
     // Of all rows at once, because a row is less than a register.
     elementwise::exp(margins);
     for row in margins.chunks_exact_mut(n_outputs) {
         let sum: f64 = row.iter().sum();
-        row.iter_mut().for_each(|z| *z /= sum);
+        for z in row.iter_mut() {
+            *z /= sum;
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use super::lines;
 /// their part of the table.
 const GAMES: [(&str, &[&str]); 2] = [
     (
-        "Games on which the sampling rate of KernelSHAP was tuned",
+        "Games on which KernelSHAP was tuned",
         &["network-14", "forest-14", "network-30"],
     ),
     (

@@ -48,6 +48,18 @@ fn what_a_library_panics_with_is_one_sentence() {
     }
 }
 
+/// What a fuzzer found: tract counts from this axis to the last for as long as it takes.
+#[test]
+fn an_axis_that_no_tensor_has_is_refused() {
+    let desk = desk();
+    let found = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/onnx/axis.onnx");
+    std::fs::copy(found, desk.path("a.onnx")).unwrap();
+    let (code, said) = desk.fails("inspect a.onnx");
+    let sentence = "fi: `a.onnx` cannot be used as a model of ONNX: it is damaged: its \
+                    LayerNormalization has no axis -72057594037927937";
+    assert_eq!((code, said.trim_end()), (1, sentence));
+}
+
 #[test]
 fn a_target_that_never_differs_is_refused_where_something_learns() {
     let desk = desk();

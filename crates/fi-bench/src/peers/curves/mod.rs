@@ -18,10 +18,7 @@ use super::lines;
 /// The games of predictions, as `benches/peers/curves.py` names and writes them, and the heading of
 /// their part of the table.
 const GAMES: [(&str, &[&str]); 2] = [
-    (
-        "Games on which KernelSHAP was tuned",
-        &["network-14", "forest-14", "network-30"],
-    ),
+    ("Games on which KernelSHAP was tuned", &["network-14", "forest-14", "network-30"]),
     (
         "Games that it was not tuned on",
         &["diabetes-10", "wine-13", "digits-16", "boosting-20", "boosting-40", "network-60"],

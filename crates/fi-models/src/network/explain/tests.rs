@@ -370,7 +370,11 @@ fn multipliers(
             (z, after[0])
         };
         let units: Vec<_> = (0..layer.bias.len()).map(|j| (unit(a, j), unit(b, j))).collect();
-        ratios.push(units.iter().map(|(a, b)| (a.1 - b.1) / (a.0 - b.0)).collect::<Vec<_>>());
+        // What is alike behind units that are dead in both has no way back to a difference.
+        let ratio = |((a, after_a), (b, after_b)): &((f64, f64), (f64, f64))| {
+            if a == b { 0.0 } else { (after_a - after_b) / (a - b) }
+        };
+        ratios.push(units.iter().map(ratio).collect::<Vec<_>>());
         levels.push(units.iter().map(|(a, b)| (a.1, b.1)).unzip());
     }
     let mut above = vec![0.0; network.n_outputs()];

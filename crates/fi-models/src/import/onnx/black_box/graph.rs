@@ -342,8 +342,17 @@ fn check_operators<'a>(
 const SIZED: [&str; 8] =
     ["ConstantOfShape", "Expand", "EyeLike", "OneHot", "Pad", "Range", "Resize", "Tile"];
 
+/// No tensor has more axes; some operators walk from the one that they name to the last.
+const MOST_AXES: u64 = 64;
+
 fn check_node(node: &NodeProto, whole: &[(&str, Vec<i64>)]) -> Result<(), Problem> {
     for attribute in &node.attribute {
+        if attribute.name == "axis" || attribute.name == "axes" {
+            let mut axes = attribute.ints.iter().chain([&attribute.i]);
+            if let Some(axis) = axes.find(|axis| axis.unsigned_abs() > MOST_AXES) {
+                return damaged(format!("its {} has no axis {axis}", shown(&node.op_type)));
+            }
+        }
         if attribute.g.is_some() || !attribute.graphs.is_empty() {
             return unsupported(format!(
                 "the operator `{}` holds a graph of its own, which fi does not read",

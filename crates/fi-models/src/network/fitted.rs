@@ -368,9 +368,7 @@ impl Network {
     /// What it answers, row by row, where these are its margins.
     pub(super) fn answer(&self, mut margins: Vec<f64>) -> Vec<f64> {
         if self.output == Output::Probabilities {
-            margins.chunks_exact_mut(self.n_outputs()).for_each(|row| {
-                softmax(row);
-            });
+            softmax_rows(&mut margins, self.n_outputs());
         }
         margins
     }

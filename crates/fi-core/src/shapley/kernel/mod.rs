@@ -7,7 +7,7 @@ mod law;
 pub(super) mod pairs;
 
 use linfa_linalg::cholesky::InverseC;
-use ndarray::{Array1, Array2, ArrayView1, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
 use self::evidence::{learn, spread};
 use self::fit::{Fit, Smooth};
@@ -189,7 +189,8 @@ impl Estimator for Kernel {
         let budget = (self.n_coalitions.min(everything) - 2) / 2;
         let pairs = choose(n_players, budget, &mut run.rng(0));
         if !pairs.strata.is_empty() && pairs.weights.len() < MOST_PAIRS {
-            return Ok(Box::new(move |run, game| solve(run, game, &pairs)));
+            let signs = pairs.signs();
+            return Ok(Box::new(move |run, game| solve(run, game, &pairs, signs.view())));
         }
         let regression = Regression::new(pairs)?;
         Ok(Box::new(move |run, game| regression.solve(run, game)))
@@ -233,13 +234,17 @@ fn ask(run: &Run<'_>, game: &dyn Game, pairs: &Pairs) -> Result<Answers> {
 }
 
 /// The generalised least squares fit, under the law that the answers speak for.
-fn solve(run: &Run<'_>, game: &dyn Game, pairs: &Pairs) -> Result<Estimate> {
+fn solve(
+    run: &Run<'_>,
+    game: &dyn Game,
+    pairs: &Pairs,
+    signs: ArrayView2<'_, f64>,
+) -> Result<Estimate> {
     let Answers { none, total, odd, even } = ask(run, game, pairs)?;
     let n_pairs = pairs.weights.len();
-    let signs = pairs.signs();
-    let law = learn(signs.view(), &odd, &even);
+    let law = learn(signs, &odd, &even);
     let drawn = pairs.strata.first().map_or(n_pairs, |stratum| stratum.start)..n_pairs;
-    let fit = Fit::new(signs.view(), &odd, drawn.clone(), &law)?;
+    let fit = Fit::new(signs, &odd, drawn.clone(), &law)?;
     let mut values = fit.values.reversed_axes();
     // It adds up but for rounding.
     let missing = (&total - &values.sum_axis(Axis(1))) / values.ncols() as f64;

@@ -4,6 +4,8 @@
 //! rows and the key, so that blocks, threads and machines that each see a part of the table
 //! all draw the same permutation.
 
+use std::ops::Range;
+
 use crate::folds::numbered;
 use crate::rng::mix;
 
@@ -11,6 +13,9 @@ use crate::rng::mix;
 const ROUNDS_OF_FEW: usize = 24;
 const FEW: u64 = 256;
 const ROUNDS_OF_MANY: usize = 12;
+/// So many rows go through the rounds side by side: each waits for its own round before, and a
+/// processor has time for others.
+const SIDE_BY_SIDE: usize = 8;
 
 /// A permutation of `0..n_rows`, drawn by a key.
 ///
@@ -29,7 +34,8 @@ const ROUNDS_OF_MANY: usize = 12;
 ///
 /// # Cost
 ///
-/// Some 50 ns a row and no memory; `a·b < n + a`, so walks are rare.
+/// Some 50 ns for a row alone, a third of that for rows that are asked for together, and no memory;
+/// `a·b < n + a`, so walks are rare.
 ///
 /// # Example
 ///
@@ -71,28 +77,55 @@ impl Donors {
     ///
     /// If `row` is out of range.
     pub fn of(&self, row: usize) -> usize {
-        let mut code = row as u64;
+        let code = row as u64;
         assert!(code < self.n_rows, "row {row} of {}", self.n_rows);
-        loop {
-            code = self.round_trip(code);
-            if code < self.n_rows {
-                return code as usize;
-            }
+        let [code] = self.round_trip([code]);
+        self.walk(code)
+    }
+
+    /// The donors of these rows, in row order; faster than one by one.
+    ///
+    /// # Panics
+    ///
+    /// If a row is out of range.
+    pub(crate) fn of_rows(&self, rows: Range<usize>) -> Vec<usize> {
+        assert!(rows.end as u64 <= self.n_rows, "row {} of {}", rows.end, self.n_rows);
+        let mut donors = Vec::with_capacity(rows.len().next_multiple_of(SIDE_BY_SIDE));
+        for first in rows.clone().step_by(SIDE_BY_SIDE) {
+            // Places behind the last row go through the rounds for nothing.
+            let codes = self.round_trip(std::array::from_fn::<_, SIDE_BY_SIDE, _>(|lane| {
+                (first + lane).min(rows.end - 1) as u64
+            }));
+            donors.extend(codes.map(|code| self.walk(code)));
         }
+        donors.truncate(rows.len());
+        donors
     }
 
     /// The donor of every row, in row order.
     pub(crate) fn all(&self) -> Vec<usize> {
-        (0..self.n_rows as usize).map(|row| self.of(row)).collect()
+        self.of_rows(0..self.n_rows as usize)
     }
 
-    fn round_trip(&self, code: u64) -> u64 {
-        let (mut l, mut r) = (code / self.b, code % self.b);
-        for keys in self.keys.chunks_exact(2) {
-            l = add(l, scaled(mix(keys[0], r), self.a), self.a);
-            r = add(r, scaled(mix(keys[1], l), self.b), self.b);
+    /// Where a pair that has gone through the rounds once comes to.
+    fn walk(&self, mut code: u64) -> usize {
+        while code >= self.n_rows {
+            [code] = self.round_trip([code]);
         }
-        l * self.b + r
+        code as usize
+    }
+
+    fn round_trip<const N: usize>(&self, codes: [u64; N]) -> [u64; N] {
+        let (mut l, mut r) = (codes.map(|code| code / self.b), codes.map(|code| code % self.b));
+        for keys in self.keys.chunks_exact(2) {
+            for (l, r) in l.iter_mut().zip(&r) {
+                *l = add(*l, scaled(mix(keys[0], *r), self.a), self.a);
+            }
+            for (l, r) in l.iter().zip(&mut r) {
+                *r = add(*r, scaled(mix(keys[1], *l), self.b), self.b);
+            }
+        }
+        std::array::from_fn(|lane| l[lane] * self.b + r[lane])
     }
 }
 
@@ -128,7 +161,7 @@ impl Cells {
         let mut donors = vec![0; self.of_row.len()];
         for (cell, rows) in self.rows.iter().enumerate() {
             let within = Donors::new(rows.len(), mix(key, cell as u64));
-            rows.iter().enumerate().for_each(|(k, &row)| donors[row] = rows[within.of(k)]);
+            rows.iter().zip(within.all()).for_each(|(&row, donor)| donors[row] = rows[donor]);
         }
         donors
     }
@@ -242,6 +275,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn rows_together_have_the_donors_of_each(n in 1_usize..600, key: u64, part: (u8, u8)) {
+            let donors = Donors::new(n, key);
+            let (one, other) = (usize::from(part.0) % (n + 1), usize::from(part.1) % (n + 1));
+            let rows = one.min(other)..one.max(other);
+            let each: Vec<usize> = rows.clone().map(|row| donors.of(row)).collect();
+            prop_assert_eq!(donors.of_rows(rows), each);
+        }
+
         #[test]
         fn donors_are_a_bijection(n in 1_usize..3_000, key: u64) {
             let mut donors = Donors::new(n, key).all();

@@ -60,11 +60,21 @@ impl MomentsNode {
             return;
         }
         let (share, factor) = (right_n / (left_n + right_n), left_n * right_n / (left_n + right_n));
+        // Two draws have no squares yet: the other's numbers make room for them.
+        if self.squares.is_empty() && right.squares.is_empty() {
+            self.squares = right.mean;
+            for (mean, squares) in self.mean.iter_mut().zip(&mut self.squares) {
+                let delta = *squares - *mean;
+                *mean += delta * share;
+                *squares = delta * delta * factor;
+            }
+            return;
+        }
         let mut squares = std::mem::take(&mut self.squares);
         if squares.is_empty() {
             squares = right.squares;
-            squares.resize(self.mean.len(), 0.0);
         } else {
+            // One draw has none.
             squares.iter_mut().zip(&right.squares).for_each(|(left, right)| *left += right);
         }
         for ((mean, squares), right) in self.mean.iter_mut().zip(&mut squares).zip(&right.mean) {
@@ -112,7 +122,12 @@ impl Moments {
 
     /// All draws as one node; `None` without any.
     pub(crate) fn total(&self) -> Option<MomentsNode> {
-        let mut nodes = self.nodes.iter().cloned();
+        self.clone().into_total()
+    }
+
+    /// As [`Moments::total`], without a copy.
+    pub(crate) fn into_total(self) -> Option<MomentsNode> {
+        let mut nodes = self.nodes.into_iter();
         let mut total = nodes.next()?;
         nodes.for_each(|node| total.append(node));
         if total.squares.is_empty() {

@@ -17,13 +17,14 @@ use std::ops::ControlFlow;
 use ndarray::{Array2, ArrayView1};
 
 use self::repeats::{Begun, is_within, replicates};
-use crate::checkpoint::{Checkpoint, Fingerprint, Work};
+use crate::checkpoint::{Fingerprint, Work};
 use crate::cost::{Cost, bytes, product};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result, require};
 use crate::importance::{Importance, Replicate, Warning};
 use crate::metric::Metric;
 use crate::model::Model;
+use crate::moments::Moments;
 use crate::players::Players;
 use crate::run::Run;
 use crate::sampling_noise::{Noise, Units};
@@ -393,13 +394,15 @@ impl Permutation {
                 if kept.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             },
         );
-        let finished = work.close(outcome.map(|_| ()).and(kept))?;
+        let mut finished = work.close(outcome.map(|_| ()).and(kept))?;
+        let moments = std::mem::take(&mut finished.moments);
         let n_finished = finished.answers.len();
         if n_finished == 0 {
             return Err(Error::Cancelled { done: 0, total: self.n_repeats });
         }
-        let result = |(m, scorer): (usize, &Scorer<'_>)| {
-            let mut importance = self.summarize(&finished, m, shuffles, scorer)?;
+        let result = |(m, (scorer, moments)): (usize, (&Scorer<'_>, Moments))| {
+            let replicates = replicates(&finished, m, n_players);
+            let mut importance = self.summarize(replicates, moments, shuffles, scorer)?;
             importance.seed = Some(run.seed());
             importance.n_evaluations = shuffles.rows.nrows() * (1 + n_players * n_finished);
             if n_finished < self.n_repeats && !converged {
@@ -412,20 +415,19 @@ impl Permutation {
             }
             Ok(importance)
         };
-        scorers.iter().enumerate().map(result).collect()
+        scorers.iter().zip(moments).enumerate().map(result).collect()
     }
 
     /// The result of the finished repeats in one metric.
     fn summarize(
         &self,
-        finished: &Checkpoint,
-        m: usize,
+        replicates: Array2<f64>,
+        moments: Moments,
         shuffles: &Shuffles<'_>,
         scorer: &Scorer<'_>,
     ) -> Result<Importance> {
         let n_players = shuffles.players.len();
-        let replicates = replicates(finished, m, n_players);
-        let noise = finished.moments[m].total();
+        let noise = moments.into_total();
         let errors: Option<Vec<(f64, usize)>> = (0..n_players)
             .map(|player| {
                 let noise = Noise::of_player(noise.as_ref()?, player, n_players)?;

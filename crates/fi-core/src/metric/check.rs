@@ -14,6 +14,10 @@ pub(super) fn rows_that_count(weights: Option<&[f64]>) -> Option<Vec<usize>> {
 pub(super) fn check_predictions(predictions: ArrayView2<'_, f64>, target: &Target) -> Result<()> {
     check_target(target)?;
     require_shape("the prediction", &[target.len(), predictions.ncols()], predictions.shape())?;
+    check_finite(predictions)
+}
+
+pub(super) fn check_finite(predictions: ArrayView2<'_, f64>) -> Result<()> {
     if predictions.as_slice().is_some_and(all_finite) {
         return Ok(());
     }

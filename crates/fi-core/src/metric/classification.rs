@@ -2,6 +2,7 @@
 
 use ndarray::ArrayView2;
 
+use super::check::check_finite;
 use super::{Average, Classes, Metric};
 use crate::error::{Error, Result, require_shape};
 use crate::model::Output;
@@ -20,12 +21,25 @@ pub(super) fn losses(
     let rows = predictions.rows().into_iter().zip(classes.labels);
     match metric {
         Metric::LogLoss => {
-            check_probabilities(metric, predictions, output, classes)?;
+            check_output(metric, predictions, output, classes)?;
             let loss = |p: f64| -p.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln();
             if let Some(all) = predictions.as_slice() {
+                // A processor looks at the next row while it waits for a logarithm.
+                let mut fine = true;
+                let mut of = |row: &[f64], label: usize| {
+                    fine &= is_distribution(row);
+                    loss(row[label])
+                };
                 let rows = all.chunks_exact(predictions.ncols().max(1)).zip(classes.labels);
-                return Ok(rows.map(|(row, &label)| loss(row[label])).collect());
+                let losses = match predictions.ncols() {
+                    2 => rows.map(|(row, &label)| of(&[row[0], row[1]], label)).collect(),
+                    _ => rows.map(|(row, &label)| of(row, label)).collect(),
+                };
+                if fine {
+                    return Ok(losses);
+                }
             }
+            check_probabilities(metric, predictions, output, classes)?;
             Ok(rows.map(|(row, &label)| loss(row[label])).collect())
         }
         Metric::Brier => {
@@ -182,7 +196,8 @@ pub(super) fn check_columns(
     require_shape("the prediction", &[classes.labels.len(), n_columns], predictions.shape())
 }
 
-fn check_probabilities(
+/// Whether there are probabilities at all, one for each class.
+fn check_output(
     metric: &Metric,
     predictions: ArrayView2<'_, f64>,
     output: Output,
@@ -191,19 +206,26 @@ fn check_probabilities(
     if !matches!(output, Output::Probabilities) {
         return Err(metric.refuse_output("probabilities", output));
     }
-    check_columns(metric, predictions, output, classes)?;
-    let possible = -TOLERANCE..=1.0 + TOLERANCE;
+    check_columns(metric, predictions, output, classes)
+}
+
+fn check_probabilities(
+    metric: &Metric,
+    predictions: ArrayView2<'_, f64>,
+    output: Output,
+    classes: Classes<'_>,
+) -> Result<()> {
+    check_output(metric, predictions, output, classes)?;
     // All rows at once, without a branch for each; what is wrong is looked for when something is.
-    if let Some(all) = predictions.as_slice() {
-        let fine = all.chunks_exact(predictions.ncols().max(1)).fold(true, |fine, values| {
-            let inside = values.iter().fold(true, |all, p| all & possible.contains(p));
-            let sum: f64 = values.iter().sum();
-            fine & inside & ((sum - 1.0).abs() <= TOLERANCE)
-        });
-        if fine {
-            return Ok(());
-        }
+    let fine = predictions.as_slice().is_some_and(|all| {
+        let rows = all.chunks_exact(predictions.ncols().max(1));
+        rows.fold(true, |fine, row| fine & is_distribution(row))
+    });
+    if fine {
+        return Ok(());
     }
+    check_finite(predictions).map_err(|error| error.with_row(|row| classes.first + row))?;
+    let possible = -TOLERANCE..=1.0 + TOLERANCE;
     for (row, values) in (classes.first..).zip(predictions.rows()) {
         if let Some(class) = values.iter().position(|p| !possible.contains(p)) {
             return Err(Error::Data(format!(
@@ -219,4 +241,11 @@ fn check_probabilities(
         }
     }
     Ok(())
+}
+
+/// Whether these are probabilities that sum to 1; none that is not finite is.
+fn is_distribution(values: &[f64]) -> bool {
+    let inside = |p: f64| (p >= -TOLERANCE) & (p <= 1.0 + TOLERANCE);
+    let all_inside = values.iter().fold(true, |all, &p| all & inside(p));
+    all_inside & ((values.iter().sum::<f64>() - 1.0).abs() <= TOLERANCE)
 }

@@ -24,9 +24,9 @@ use std::sync::Arc;
 use ndarray::{ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use self::check::{check_predictions, check_weights, rows_that_count};
+use self::check::{check_finite, check_predictions, check_weights, rows_that_count};
 use crate::dataset::Target;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require_shape};
 use crate::model::Output;
 
 /// Which way a metric is better.
@@ -314,10 +314,12 @@ impl Metric {
         output: Output,
         target: &Target,
     ) -> Result<Option<Vec<f64>>> {
-        self.row_losses_from(predictions, output, target, 0)
+        check_predictions(predictions, target)?;
+        self.losses(predictions, output, target, 0)
     }
 
-    /// [`Metric::row_losses`] of some rows of a table, of which the first has this number.
+    /// [`Metric::row_losses`] of some rows of a [`Dataset`](crate::Dataset), which has looked at
+    /// the target; the first of them has this number.
     pub(crate) fn row_losses_from(
         &self,
         predictions: ArrayView2<'_, f64>,
@@ -325,7 +327,13 @@ impl Metric {
         target: &Target,
         first: usize,
     ) -> Result<Option<Vec<f64>>> {
-        check_predictions(predictions, target).map_err(|e| e.with_row(|row| first + row))?;
+        let shape = [target.len(), predictions.ncols()];
+        require_shape("the prediction", &shape, predictions.shape())?;
+        // What is looked at as probabilities is looked at once.
+        let probabilities = matches!(output, Output::Probabilities);
+        if !(probabilities && matches!(self, Self::LogLoss | Self::Brier)) {
+            check_finite(predictions).map_err(|e| e.with_row(|row| first + row))?;
+        }
         self.losses(predictions, output, target, first)
     }
 

@@ -1,14 +1,14 @@
 //! Shuffled rows of any model: made in a block that a cache holds, and predicted.
 //!
-//! The block holds rows of the table. A shuffle overwrites its player's columns, is predicted, and
-//! its columns are put back: the other columns are never copied. Rows that a shuffle leaves as they
+//! The block holds rows of the table. A shuffle overwrites its player's columns and is predicted, and
+//! the next shuffle puts them back: the other columns are never copied. Rows that a shuffle leaves as they
 //! are have the prediction that is known of them. And of rows that several shuffles of a call make
 //! alike, which a column of few values does, one is predicted.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, concatenate, s};
 
 use super::shuffles::{Shuffle, Shuffled, TASKS_AT_ONCE};
 use crate::error::{Error, Result};
@@ -87,6 +87,9 @@ impl Shuffled for PredictAgain<'_> {
     }
 }
 
+/// Takes a shuffle's predictions and its place among the answers.
+type Take<'a> = dyn FnMut(usize, ArrayView2<'_, f64>) + 'a;
+
 /// Some rows of a table, and what is known of them.
 struct Asked<'a> {
     table: ArrayView2<'a, f64>,
@@ -104,6 +107,18 @@ impl PredictAgain<'_> {
     fn answers(&self, asked: &Asked<'_>, shuffles: &[Shuffle<'_>]) -> Result<Array2<f64>> {
         let n_rows = asked.part.len();
         let mut answers = Array2::zeros((shuffles.len() * n_rows, self.model.n_outputs()));
+        self.each(asked, shuffles, &mut |place, said| {
+            let mut to = answers.slice_mut(s![place * n_rows..(place + 1) * n_rows, ..]);
+            match (to.as_slice_mut(), said.as_slice()) {
+                (Some(to), Some(said)) => to.copy_from_slice(said),
+                _ => to.assign(&said),
+            }
+        })?;
+        Ok(answers)
+    }
+
+    /// Predicts all shuffles, and hands each one's predictions over with its place, in any order.
+    fn each(&self, asked: &Asked<'_>, shuffles: &[Shuffle<'_>], take: &mut Take<'_>) -> Result<()> {
         let mut rest: Vec<usize> = (0..shuffles.len()).collect();
         if let (Some(untouched), Replace::FromDonor) = (asked.untouched, &self.replace) {
             // Places of the shuffles of single columns.
@@ -118,23 +133,22 @@ impl PredictAgain<'_> {
                 if let Some(values) = few {
                     let of: Vec<(usize, &Shuffle<'_>)> =
                         places.iter().map(|&place| (place, &shuffles[place])).collect();
-                    self.each_once(asked, untouched, column, &values, &of, &mut answers)?;
+                    self.each_once(asked, untouched, column, &values, &of, take)?;
                     rest.retain(|place| places.binary_search(place).is_err());
                 }
             }
         }
         let of: Vec<(usize, &Shuffle<'_>)> =
             rest.iter().map(|&place| (place, &shuffles[place])).collect();
-        self.swap(asked, &of, &mut answers)?;
-        Ok(answers)
+        self.swap(asked, &of, take)
     }
 
-    /// Predicts shuffles, each with its place among the answers, by overwriting their columns.
+    /// Predicts shuffles, each with its place, by overwriting their columns.
     fn swap(
         &self,
         asked: &Asked<'_>,
         shuffles: &[(usize, &Shuffle<'_>)],
-        answers: &mut Array2<f64>,
+        take: &mut Take<'_>,
     ) -> Result<()> {
         let rows = asked.rows();
         let (n_rows, n_features) = rows.dim();
@@ -145,81 +159,117 @@ impl PredictAgain<'_> {
         // A block holds a part of a large table, or a small one several times.
         let part = n_rows.div_ceil(n_rows.div_ceil(n_batch));
         let copies = (n_batch / part).clamp(1, shuffles.len());
-        let mut block = Array2::zeros((copies * part, n_features));
+        // Shuffles of a table in parts are whole after the last of them.
+        let n_waiting = if part < n_rows { shuffles.len() * n_rows } else { 0 };
+        let mut waiting = Array2::zeros((n_waiting, self.model.n_outputs()));
+        let mut block = Vec::with_capacity(copies * part * n_features);
         for first in (0..n_rows).step_by(part) {
             let part = rows.slice(s![first..(first + part).min(n_rows), ..]);
-            let len = part.nrows();
-            for copy in 0..copies {
-                block.slice_mut(s![copy * len..(copy + 1) * len, ..]).assign(&part);
-            }
-            for shuffles in shuffles.chunks(copies) {
-                for (copy, (_, shuffle)) in shuffles.iter().enumerate() {
-                    let into = block.slice_mut(s![copy * len..(copy + 1) * len, ..]);
-                    self.write(shuffle, asked, first, into)
+            let (len, cells) = (part.nrows(), part.len());
+            fill(&mut block, part, copies);
+            let mut overwritten = vec![Overwritten::default(); copies];
+            for (chunk, shuffles) in shuffles.chunks(copies).enumerate() {
+                let mut kept = 0;
+                let of_copies = block.chunks_exact_mut(cells).zip(&mut overwritten);
+                for ((_, shuffle), (into, before)) in shuffles.iter().zip(of_copies) {
+                    kept += self
+                        .write(shuffle, asked, first, before, into)
                         .map_err(|error| error.in_task(shuffle.task()))?;
                 }
                 let n_made = shuffles.len() * len;
-                let kept =
-                    if asked.untouched.is_some() { n_kept(&block, part, shuffles) } else { 0 };
-                if let Some(untouched) =
-                    asked.untouched.filter(|_| kept * WORTH_LEAVING_OUT >= n_made)
-                {
-                    let known = untouched.slice(s![first..first + len, ..]);
-                    for &(place, _) in shuffles {
-                        let from = place * n_rows + first;
-                        answers.slice_mut(s![from..from + len, ..]).assign(&known);
-                    }
+                let stacked = |made: usize| shuffles[made / len].0 * n_rows + first + made % len;
+                let beside = asked.untouched.filter(|_| kept * WORTH_LEAVING_OUT >= n_made);
+                let said = if let Some(untouched) = beside {
                     let changed = to_the_front(&mut block, part, shuffles);
-                    let stacked = |at: usize| {
-                        let made = changed[at];
-                        shuffles[made / len].0 * n_rows + first + made % len
-                    };
-                    let made = block.slice(s![..changed.len(), ..]);
-                    let said = self.ask(made, shuffles[0].1, stacked)?;
-                    for (at, said) in said.outer_iter().enumerate() {
-                        answers.row_mut(stacked(at)).assign(&said);
+                    let made = &block[..changed.len() * n_features];
+                    let said =
+                        self.ask(made, n_features, shuffles[0].1, |at| stacked(changed[at]))?;
+                    let known = untouched.slice(s![first..first + len, ..]);
+                    let mut all = concatenate(Axis(0), &vec![known; shuffles.len()])
+                        .map_err(|error| Error::Data(error.to_string()))?;
+                    for (&made, said) in changed.iter().zip(said.outer_iter()) {
+                        all.row_mut(made).assign(&said);
                     }
-                    for copy in 0..shuffles.len() {
-                        block.slice_mut(s![copy * len..(copy + 1) * len, ..]).assign(&part);
-                    }
-                    continue;
-                }
-                let said = self.ask(block.slice(s![..n_made, ..]), shuffles[0].1, |row| {
-                    shuffles[row / len].0 * n_rows + first + row % len
-                })?;
-                for (copy, (place, shuffle)) in shuffles.iter().enumerate() {
-                    let copy = s![copy * len..(copy + 1) * len, ..];
-                    let from = place * n_rows + first;
-                    answers.slice_mut(s![from..from + len, ..]).assign(&said.slice(copy));
-                    let mut block = block.slice_mut(copy);
-                    for &column in shuffle.members {
-                        put(block.view_mut(), column, part.column(column).iter().copied());
+                    fill(&mut block, part, copies);
+                    overwritten.iter_mut().for_each(|copy| copy.members = &[]);
+                    all
+                } else {
+                    self.ask(&block[..n_made * n_features], n_features, shuffles[0].1, stacked)?
+                };
+                for (copy, said) in said.axis_chunks_iter(Axis(0), len).enumerate() {
+                    if len == n_rows {
+                        take(shuffles[copy].0, said);
+                    } else {
+                        let from = (chunk * copies + copy) * n_rows + first;
+                        waiting.slice_mut(s![from..from + len, ..]).assign(&said);
                     }
                 }
             }
         }
+        let waiting = waiting.axis_chunks_iter(Axis(0), n_rows).zip(shuffles);
+        waiting.for_each(|(said, (place, _))| take(*place, said));
         Ok(())
     }
 
-    /// Writes a shuffle's values into a copy of the asked rows from `first` on.
-    fn write(
+    /// Puts back the columns that the shuffle before has overwritten in a copy of the asked rows
+    /// from `first` on, and writes a shuffle's values; answers how many rows stay as they are.
+    fn write<'s>(
         &self,
-        shuffle: &Shuffle<'_>,
+        shuffle: &Shuffle<'s>,
         asked: &Asked<'_>,
         first: usize,
-        mut into: ArrayViewMut2<'_, f64>,
-    ) -> Result<()> {
+        before: &mut Overwritten<'s>,
+        into: &mut [f64],
+    ) -> Result<usize> {
+        let n_features = asked.table.ncols();
+        let part = asked.rows().slice_move(s![first..first + into.len() / n_features, ..]);
+        let back = std::mem::replace(&mut before.members, shuffle.members);
+        if let (Replace::FromDonor, &[column]) = (&self.replace, shuffle.members) {
+            // What most shuffles are: columns are read before any is written.
+            let Overwritten { own, of_back, given, .. } = before;
+            std::mem::swap(own, of_back);
+            own.clear();
+            own.extend(part.column(column));
+            let donors = &shuffle.donors[first..first + own.len()];
+            given.clear();
+            if own.len() == asked.table.nrows() {
+                given.extend(donors.iter().map(|&donor| own[donor]));
+            } else {
+                given.extend(donors.iter().map(|&donor| asked.table[[donor, column]]));
+            }
+            if let &[back] = back {
+                let rows = into.chunks_exact_mut(n_features).zip(of_back).zip(&*given);
+                for ((row, own), given) in rows {
+                    row[back] = *own;
+                    row[column] = *given;
+                }
+            } else {
+                put_back(into, part, back);
+                put(into, n_features, column, given.iter().copied());
+            }
+            let same = own.iter().zip(given).map(|(a, b)| a.to_bits() == b.to_bits());
+            return Ok(same.filter(|same| *same).count());
+        }
+        put_back(into, part, back);
         match self.replace {
-            Replace::By(write) => write(shuffle, asked.table, asked.part.start + first, into),
+            Replace::By(write) => {
+                let into = ArrayViewMut2::from_shape(part.dim(), &mut *into)
+                    .map_err(|error| Error::Data(error.to_string()))?;
+                write(shuffle, asked.table, asked.part.start + first, into)?;
+            }
             Replace::FromDonor => {
-                let donors = &shuffle.donors[first..first + into.nrows()];
                 for &column in shuffle.members {
                     let values = asked.table.column(column);
-                    put(into.view_mut(), column, donors.iter().map(|&donor| values[donor]));
+                    let given = shuffle.donors[first..].iter().map(|&donor| values[donor]);
+                    put(into, n_features, column, given);
                 }
-                Ok(())
             }
         }
+        // Rows that are not in order are not looked into.
+        Ok(part.as_slice().map_or(0, |own| {
+            let rows = into.chunks_exact(n_features).zip(own.chunks_exact(n_features));
+            rows.filter(|(a, b)| !differ(a, b, shuffle.members)).count()
+        }))
     }
 
     /// Predicts shuffles of one column of few values: each row with each other value at most once.
@@ -230,7 +280,7 @@ impl PredictAgain<'_> {
         column: usize,
         values: &Values,
         shuffles: &[(usize, &Shuffle<'_>)],
-        answers: &mut Array2<f64>,
+        take: &mut Take<'_>,
     ) -> Result<()> {
         let (rows, start) = (of.rows(), of.part.start);
         let (n_rows, n_features) = rows.dim();
@@ -250,19 +300,21 @@ impl PredictAgain<'_> {
                 }
             }
         }
-        let mut said = Array2::zeros((asked.len(), answers.ncols()));
+        let n_outputs = self.model.n_outputs();
+        let mut said = Array2::zeros((asked.len(), n_outputs));
         let n_batch = self.batch_rows.min(rows_at_once(n_features)).min(asked.len()).max(1);
-        let mut block = Array2::zeros((n_batch, n_features));
+        let mut block = vec![0.0; n_batch * n_features];
         for (asked, mut said) in
-            asked.chunks(n_batch).zip(said.axis_chunks_iter_mut(ndarray::Axis(0), n_batch))
+            asked.chunks(n_batch).zip(said.axis_chunks_iter_mut(Axis(0), n_batch))
         {
-            for (&(row, donor, _), mut into) in asked.iter().zip(block.outer_iter_mut()) {
-                into.assign(&rows.row(row));
+            for (&(row, donor, _), into) in asked.iter().zip(block.chunks_exact_mut(n_features)) {
+                into.iter_mut().zip(rows.row(row)).for_each(|(to, &x)| *to = x);
                 into[column] = of.table[[donor, column]];
             }
-            let block = block.slice(s![..asked.len(), ..]);
-            said.assign(&self.ask(block, shuffles[0].1, |row| asked[row].2)?);
+            let block = &block[..asked.len() * n_features];
+            said.assign(&self.ask(block, n_features, shuffles[0].1, |row| asked[row].2)?);
         }
+        let mut answer = Array2::zeros((n_rows, n_outputs));
         for &(place, shuffle) in shuffles {
             for (row, &donor) in shuffle.donors.iter().enumerate() {
                 let known = if values.of_row[start + row] == values.of_row[donor] {
@@ -270,35 +322,64 @@ impl PredictAgain<'_> {
                 } else {
                     said.row(numbers[place_of(row, donor)] as usize)
                 };
-                answers.row_mut(place * n_rows + row).assign(&known);
+                answer.row_mut(row).assign(&known);
             }
+            take(place, answer.view());
         }
         Ok(())
     }
 
-    /// Asks the model; `stacked` says which row of the answer a row of the block is.
+    /// Asks the model about rows; `stacked` says which row of the answer one of them is.
     fn ask(
         &self,
-        block: ArrayView2<'_, f64>,
+        rows: &[f64],
+        n_features: usize,
         first: &Shuffle<'_>,
         stacked: impl Fn(usize) -> usize,
     ) -> Result<Array2<f64>> {
-        if block.nrows() == 0 {
+        if rows.is_empty() {
             return Ok(Array2::zeros((0, self.model.n_outputs())));
         }
-        predict_checked(self.model, block).map_err(|error| match error {
+        let rows = ArrayView2::from_shape((rows.len() / n_features, n_features), rows)
+            .map_err(|error| Error::Data(error.to_string()))?;
+        predict_checked(self.model, rows).map_err(|error| match error {
             Error::NotFinite { .. } => error.with_row(stacked),
             error => error.in_task(first.task()),
         })
     }
 }
 
-/// Writes a column of a block that is in row order.
-fn put(mut block: ArrayViewMut2<'_, f64>, column: usize, values: impl Iterator<Item = f64>) {
-    let n_features = block.ncols();
-    if let Some(cells) = block.as_slice_mut() {
-        let rows = cells.chunks_exact_mut(n_features);
-        rows.zip(values).for_each(|(row, value)| row[column] = value);
+/// The columns of a copy that a shuffle has overwritten.
+#[derive(Clone, Default)]
+struct Overwritten<'s> {
+    members: &'s [usize],
+    /// Of a single column that was shuffled by donors, what stood in it; of the one before; and
+    /// what was written.
+    own: Vec<f64>,
+    of_back: Vec<f64>,
+    given: Vec<f64>,
+}
+
+/// Makes a block of copies of some rows.
+fn fill(block: &mut Vec<f64>, rows: ArrayView2<'_, f64>, copies: usize) {
+    block.clear();
+    for _ in 0..copies {
+        match rows.as_slice() {
+            Some(cells) => block.extend_from_slice(cells),
+            None => block.extend(&rows),
+        }
+    }
+}
+
+/// Writes a column of rows.
+fn put(rows: &mut [f64], n_features: usize, column: usize, values: impl Iterator<Item = f64>) {
+    rows.chunks_exact_mut(n_features).zip(values).for_each(|(row, value)| row[column] = value);
+}
+
+/// Writes these columns as they are.
+fn put_back(into: &mut [f64], part: ArrayView2<'_, f64>, columns: &[usize]) {
+    for &column in columns {
+        put(into, part.ncols(), column, part.column(column).iter().copied());
     }
 }
 
@@ -308,36 +389,14 @@ fn differ(a: &[f64], b: &[f64], columns: &[usize]) -> bool {
     columns.iter().any(|&column| a[column].to_bits() != b[column].to_bits())
 }
 
-/// How many rows that shuffles have made are those of this part of the table.
-fn n_kept(
-    block: &Array2<f64>,
-    part: ArrayView2<'_, f64>,
-    shuffles: &[(usize, &Shuffle<'_>)],
-) -> usize {
-    let n_features = part.ncols();
-    // Rows that are not in order are not looked into.
-    let (Some(made), Some(part)) = (block.as_slice(), part.as_slice()) else { return 0 };
-    let of_shuffle = |(made, (_, shuffle)): (&[f64], &(usize, &Shuffle<'_>))| {
-        let rows = made.chunks_exact(n_features).zip(part.chunks_exact(n_features));
-        if let &[column] = shuffle.members {
-            let kept = rows.map(|(a, b)| usize::from(a[column].to_bits() == b[column].to_bits()));
-            return kept.sum::<usize>();
-        }
-        rows.filter(|(a, b)| !differ(a, b, shuffle.members)).count()
-    };
-    made.chunks_exact(part.len().max(1)).zip(shuffles).map(of_shuffle).sum()
-}
-
 /// Moves the rows that shuffles have changed to the front, and says which they were.
 fn to_the_front(
-    block: &mut Array2<f64>,
+    made: &mut [f64],
     part: ArrayView2<'_, f64>,
     shuffles: &[(usize, &Shuffle<'_>)],
 ) -> Vec<usize> {
     let (len, n_features) = part.dim();
-    let (Some(made), Some(part)) = (block.as_slice_mut(), part.as_slice()) else {
-        return (0..shuffles.len() * len).collect();
-    };
+    let Some(part) = part.as_slice() else { return (0..shuffles.len() * len).collect() };
     let mut changed = Vec::new();
     for (copy, (_, shuffle)) in shuffles.iter().enumerate() {
         for (row, own) in part.chunks_exact(n_features).enumerate() {

@@ -46,7 +46,8 @@ pub(super) struct Begun {
     n_missing: usize,
     /// Of each metric, and in it each player.
     pub(super) increases: Vec<f64>,
-    /// The contributions of each metric's players, one after another; `None` once one is not known.
+    /// The contributions of each metric's players, one after another as they come, which is in
+    /// order; `None` once one is not known.
     pub(super) draws: Vec<Option<Vec<f64>>>,
 }
 
@@ -55,7 +56,7 @@ impl Begun {
         Self {
             n_missing: n_players,
             increases: vec![0.0; n_players * lens.len()],
-            draws: lens.iter().map(|&len| Some(vec![0.0; len])).collect(),
+            draws: lens.iter().map(|&len| Some(Vec::with_capacity(len))).collect(),
         }
     }
 
@@ -65,8 +66,8 @@ impl Begun {
         for (m, (answer, draws)) in answers.into_iter().zip(&mut self.draws).enumerate() {
             self.increases[m * n_players + player] = answer.increase;
             match (draws.as_mut(), answer.contributions) {
-                (Some(all), Some(own)) if own.len() * n_players == all.len() => {
-                    all[player * own.len()..][..own.len()].copy_from_slice(&own);
+                (Some(all), Some(own)) if own.len() * player == all.len() => {
+                    all.extend_from_slice(&own);
                 }
                 _ => *draws = None,
             }

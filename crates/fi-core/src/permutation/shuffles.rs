@@ -196,7 +196,7 @@ impl Source {
         match self {
             // Values that are drawn come from no row.
             Self::Listed(donors) => donors.get(rows).unwrap_or_default().into(),
-            Self::Keyed(donors) => rows.map(|row| donors.of(row)).collect(),
+            Self::Keyed(donors) => donors.of_rows(rows).into(),
         }
     }
 }

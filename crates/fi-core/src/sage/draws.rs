@@ -25,12 +25,13 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 
+use super::block::{Asked, Block, Members};
 use super::loss_game::LossGame;
 use crate::donor::Donors;
 use crate::error::{Error, Result};
 use crate::game::{Game, Removal};
 use crate::metric::Metric;
-use crate::model::{predict_checked, rows_at_once};
+use crate::model::predict_checked;
 use crate::run::Run;
 
 /// As how many more background rows nobody's prediction counts where there are corrections. For log
@@ -52,8 +53,8 @@ struct Background<'a> {
     predictions: Option<Array2<f64>>,
 }
 
-/// A share of the positions in a list of background rows, as how many more nobody's prediction
-/// counts in their mean, and what its loss counts.
+/// Some of the positions in a list of background rows, the share of nobody's prediction in their
+/// mean, and what its loss counts.
 #[derive(Debug, Clone, PartialEq)]
 struct Term {
     positions: Range<usize>,
@@ -61,11 +62,29 @@ struct Term {
     factor: f64,
 }
 
+impl Term {
+    /// A mean of which nobody's prediction has its share.
+    fn beside(&self, mean: f64, nobody: f64) -> f64 {
+        if self.nobody > 0.0 { mean + self.nobody * (nobody - mean) } else { mean }
+    }
+
+    /// What [`Means::set`] does, of two outputs.
+    fn mean_of_two(&self, said: &[f64], nobody: [f64; 2]) -> [f64; 2] {
+        let (first, n) = ([said[0], said[1]], self.positions.len() as f64);
+        let mut sum = [0.0; 2];
+        for said in said.chunks_exact(2) {
+            sum = [sum[0] + (said[0] - first[0]), sum[1] + (said[1] - first[1])];
+        }
+        [0, 1].map(|i| self.beside(first[i] + sum[i] / n, nobody[i]))
+    }
+}
+
 /// Draws of a game, or its corrections.
 pub(super) struct Draws<'a> {
     game: &'a LossGame<'a>,
     run: Run<'static>,
     background: Option<Background<'a>>,
+    members: Members,
     /// How many of the background rows a draw takes.
     n_taken: usize,
     /// How many there are.
@@ -113,7 +132,8 @@ impl<'a> Draws<'a> {
                 background.predictions = Some(predict_checked(game.model, background.rows)?);
             }
             let (corrects, all) = (terms.len() > 3, game.all.clone());
-            Ok(Self { game, run, background, n_taken, n_all, terms, corrects, all })
+            let members = Members::new(game.players);
+            Ok(Self { game, run, background, members, n_taken, n_all, terms, corrects, all })
         };
         let whole = |factor| Term { positions: 0..n_all, nobody: 0.0, factor };
         let weighted = matches!(game.removal, Removal::Marginal { weights: Some(_), .. });
@@ -130,9 +150,9 @@ impl<'a> Draws<'a> {
         if is_exact {
             return Ok((draws, None));
         }
-        let mut means = Means::default();
+        let mut means = Means::new(&draws, (0..game.shares.len()).collect());
         for (row, prediction) in game.predictions.outer_iter().enumerate() {
-            means.add(&draws, None, row, &prediction.to_vec().repeat(n_taken));
+            means.set(&draws, None, row, &prediction.to_vec().repeat(n_taken));
         }
         draws.all = means.losses(&draws)?;
         let n_blocks = n_all / n_taken;
@@ -195,19 +215,56 @@ impl<'a> Draws<'a> {
         let key = self.run.split(BACKGROUND).split((k / n_blocks) as u64).seed();
         let donors = Donors::new(self.n_all, key);
         let first = k % n_blocks * self.n_taken;
-        (first..first + self.n_taken).map(|i| donors.of(i)).collect()
+        donors.of_rows(first..first + self.n_taken)
     }
 
     /// The losses `(1 + n_coalitions, n_metrics)` of each draw, first that with no player;
     /// draw number `i` is draw `first + i`.
     pub(super) fn losses(&self, first: usize, draws: &[Draw]) -> Result<Vec<Array2<f64>>> {
         let Some(background) = &self.background else { return self.conditional_losses(draws) };
-        let mut block = Block::new(self, background);
-        for (i, draw) in draws.iter().enumerate() {
-            let taken = self.taken(first + i);
-            block.add(draw, &taken)?;
+        let game = self.game;
+        let taken: Vec<usize> = (first..first + draws.len()).flat_map(|k| self.taken(k)).collect();
+        let rows = || draws.iter().map(|draw| draw.row);
+        let mut nobody =
+            Means::new(self, if self.is_whole() { Vec::new() } else { rows().collect() });
+        if let (false, Some(predictions)) = (self.is_whole(), &background.predictions) {
+            for (i, taken) in taken.chunks_exact(self.n_taken).enumerate() {
+                let said: Vec<f64> =
+                    taken.iter().flat_map(|&b| predictions.row(b)).copied().collect();
+                nobody.set(self, None, i, &said);
+            }
         }
-        block.finish(draws)
+        let of_coalitions = draws.iter().flat_map(|draw| vec![draw.row; draw.coalitions.nrows()]);
+        let mut somebody = Means::new(self, of_coalitions.collect());
+        let asks_nobody = !self.is_whole() && background.predictions.is_none();
+        let mut asked: Vec<Asked<'_>> = Vec::with_capacity(somebody.rows.len());
+        let mut n_somebody = 0;
+        for (draw, of) in draws.iter().enumerate() {
+            if asks_nobody {
+                asked.push(Asked { draw, coalition: None, place: draw });
+            }
+            for coalition in of.coalitions.outer_iter().map(Some) {
+                asked.push(Asked { draw, coalition, place: n_somebody });
+                n_somebody += 1;
+            }
+        }
+        let block = Block::new(game, &self.members, &background.rows, self.n_taken, &taken);
+        block.predict(draws, &asked, |of, said| {
+            let means = if of.coalition.is_none() { &mut nobody } else { &mut somebody };
+            means.set(self, background.weights, of.place, said);
+        })?;
+        let (nobody, somebody) = (nobody.losses(self)?, somebody.losses(self)?);
+        let mut first = 0;
+        let of_draw = |(i, draw): (usize, &Draw)| {
+            let n = draw.coalitions.nrows();
+            let mut losses = Array2::zeros((1 + n, game.n_outputs()));
+            let known = if self.is_whole() { game.none.row(draw.row) } else { nobody.row(i) };
+            losses.row_mut(0).assign(&known);
+            losses.slice_mut(s![1.., ..]).assign(&somebody.slice(s![first..first + n, ..]));
+            first += n;
+            losses
+        };
+        Ok(draws.iter().enumerate().map(of_draw).collect())
     }
 
     fn conditional_losses(&self, draws: &[Draw]) -> Result<Vec<Array2<f64>>> {
@@ -227,69 +284,75 @@ impl<'a> Draws<'a> {
     }
 }
 
-/// The loss of `n` of `n_all` background rows from `first` on, extrapolated to all of them.
+/// The loss of `n` of `n_all` background rows from `first` on, extrapolated to all of them, where
+/// nobody's prediction counts as `nobody` more rows.
 fn extrapolated(first: usize, n: usize, n_all: usize, nobody: f64, factor: f64) -> Vec<Term> {
     let a = 1.0 - n as f64 / n_all as f64;
     let (middle, end) = (first + n / 2, first + n);
-    let term = |positions, share: f64| Term { positions, nobody, factor: factor * share };
+    let term = |positions: Range<usize>, share: f64| {
+        let nobody = nobody / (positions.len() as f64 + nobody);
+        Term { positions, nobody, factor: factor * share }
+    };
     vec![term(first..end, 1.0 + a), term(first..middle, -a / 2.0), term(middle..end, -a / 2.0)]
 }
 
-/// Mean predictions, and the row of data that each is about.
-#[derive(Default)]
+/// Mean predictions, one of each term, and the row of data that each coalition is about.
 struct Means {
     means: Vec<f64>,
     rows: Vec<usize>,
 }
 
 impl Means {
-    /// Adds each term's mean of these predictions, `n_outputs` numbers for each synthetic row.
-    fn add(&mut self, draws: &Draws<'_>, weights: Option<&[f64]>, row: usize, said: &[f64]) {
-        let n_outputs = draws.game.model.n_outputs();
-        for term in &draws.terms {
-            let from = self.means.len();
-            self.means.resize(from + n_outputs, 0.0);
-            let mean = &mut self.means[from..];
+    fn new(draws: &Draws<'_>, rows: Vec<usize>) -> Self {
+        let n_means = rows.len() * draws.terms.len();
+        Self { means: vec![0.0; n_means * draws.game.model.n_outputs()], rows }
+    }
+
+    /// Takes the means of these predictions, `n_outputs` numbers for each synthetic row of
+    /// coalition `at`.
+    fn set(&mut self, draws: &Draws<'_>, weights: Option<&[f64]>, at: usize, said: &[f64]) {
+        let (n_outputs, n_terms) = (draws.game.model.n_outputs(), draws.terms.len());
+        let nobody = draws.game.nobody.row(self.rows[at]);
+        let len = n_terms * n_outputs;
+        let means = self.means[at * len..(at + 1) * len].chunks_exact_mut(n_outputs);
+        for (term, mean) in draws.terms.iter().zip(means) {
             let said = &said[term.positions.start * n_outputs..term.positions.end * n_outputs];
+            // Two classes are the most usual.
+            if let (None, [a, b]) = (weights, &mut *mean) {
+                [*a, *b] = term.mean_of_two(said, [nobody[0], nobody[1]]);
+                continue;
+            }
             // About the first prediction: the mean of equal ones is that to the bit.
             let first = &said[..n_outputs];
-            let total = match weights {
-                None => {
-                    add_differences(mean, said, first);
-                    term.positions.len() as f64
-                }
-                Some(weights) => {
-                    let weights = &weights[term.positions.clone()];
-                    for (weight, said) in weights.iter().zip(said.chunks_exact(n_outputs)) {
-                        let each = mean.iter_mut().zip(said).zip(first);
-                        each.for_each(|((mean, p), first)| *mean += weight * (p - first));
-                    }
-                    weights.iter().sum()
-                }
-            };
-            mean.iter_mut().zip(first).for_each(|(mean, first)| *mean = first + *mean / total);
-            if term.nobody > 0.0 {
-                let share = term.nobody / (total + term.nobody);
-                let nobody = draws.game.nobody.row(row);
-                mean.iter_mut().zip(nobody).for_each(|(mean, p)| *mean += share * (p - *mean));
+            let weights = weights.map(|weights| &weights[term.positions.clone()]);
+            for (i, said) in said.chunks_exact(n_outputs).enumerate() {
+                let weight = weights.map_or(1.0, |weights| weights[i]);
+                let each = mean.iter_mut().zip(said).zip(first);
+                each.for_each(|((mean, p), first)| *mean += weight * (p - first));
             }
-            self.rows.push(row);
+            let n = term.positions.len() as f64;
+            let total = weights.map_or(n, |weights| weights.iter().sum());
+            for ((mean, first), nobody) in mean.iter_mut().zip(first).zip(nobody) {
+                *mean = term.beside(first + *mean / total, *nobody);
+            }
         }
     }
 
     /// The loss of each coalition `(n_coalitions, n_metrics)`, its terms added up.
     fn losses(&self, draws: &Draws<'_>) -> Result<Array2<f64>> {
-        let shape = (self.rows.len(), draws.game.model.n_outputs());
+        let n_terms = draws.terms.len();
         if self.rows.is_empty() {
             return Ok(Array2::zeros((0, draws.game.n_outputs())));
         }
+        let rows: Vec<usize> =
+            self.rows.iter().flat_map(|&row| std::iter::repeat_n(row, n_terms)).collect();
+        let shape = (rows.len(), draws.game.model.n_outputs());
         let means = ArrayView2::from_shape(shape, &self.means)
             .map_err(|error| Error::Data(error.to_string()))?;
-        let losses = draws.game.losses(&self.rows, means)?;
-        let n_terms = draws.terms.len();
+        let losses = draws.game.losses(&rows, means)?;
         // The loss counts once, a correction not at all.
         let factors = if draws.corrects { 0.0 } else { 1.0 };
-        let shape = (self.rows.len() / n_terms, losses.ncols());
+        let shape = (self.rows.len(), losses.ncols());
         Ok(Array2::from_shape_fn(shape, |(coalition, metric)| {
             // About the first, again: terms of equal losses are worth one of them, or nothing.
             let first = losses[[coalition * n_terms, metric]];
@@ -298,173 +361,6 @@ impl Means {
                 sum + term.factor * (losses[[coalition * n_terms + i, metric]] - first)
             })
         }))
-    }
-}
-
-/// Adds how far predictions are from the first.
-fn add_differences(mean: &mut [f64], said: &[f64], first: &[f64]) {
-    // Two classes are the most usual.
-    if let ([a, b], &[first_a, first_b]) = (&mut *mean, first) {
-        for said in said.chunks_exact(2) {
-            *a += said[0] - first_a;
-            *b += said[1] - first_b;
-        }
-        return;
-    }
-    for said in said.chunks_exact(mean.len()) {
-        let each = mean.iter_mut().zip(said).zip(first);
-        each.for_each(|((mean, p), first)| *mean += p - first);
-    }
-}
-
-/// A coalition whose synthetic rows wait to be predicted.
-struct Waiting {
-    row: usize,
-    n_rows: usize,
-    nobody: bool,
-}
-
-/// Synthetic rows that wait to be predicted, and the mean predictions of those that were.
-struct Block<'b, 'a> {
-    draws: &'b Draws<'a>,
-    background: &'b Background<'a>,
-    n_features: usize,
-    cells: Vec<f64>,
-    waiting: Vec<Waiting>,
-    nobody: Means,
-    somebody: Means,
-    present: Vec<bool>,
-    shown: Vec<bool>,
-}
-
-impl<'b, 'a> Block<'b, 'a> {
-    fn new(draws: &'b Draws<'a>, background: &'b Background<'a>) -> Self {
-        let n_features = draws.game.data.n_features();
-        Self {
-            draws,
-            background,
-            n_features,
-            cells: Vec::new(),
-            waiting: Vec::new(),
-            nobody: Means::default(),
-            somebody: Means::default(),
-            present: vec![false; n_features],
-            shown: vec![false; n_features],
-        }
-    }
-
-    /// Adds nobody and the coalitions of a draw that takes these background rows.
-    fn add(&mut self, draw: &Draw, taken: &[usize]) -> Result<()> {
-        let nobody = if self.draws.is_whole() {
-            None
-        } else if let Some(predictions) = &self.background.predictions {
-            let said: Vec<f64> = taken.iter().flat_map(|&b| predictions.row(b)).copied().collect();
-            self.nobody.add(self.draws, None, draw.row, &said);
-            None
-        } else {
-            Some(None)
-        };
-        let len = taken.len() * self.n_features;
-        let most = rows_at_once(self.n_features) * self.n_features;
-        let mut before = None;
-        for coalition in nobody.into_iter().chain(draw.coalitions.outer_iter().map(Some)) {
-            if self.cells.len() + len > most {
-                self.flush()?;
-                before = None;
-            }
-            self.present.copy_from_slice(&self.draws.game.always);
-            // Who is there is as good as random: a branch would be mistaken half of the time.
-            for (player, &present) in coalition.iter().flatten().enumerate() {
-                for &feature in self.draws.game.players.members(player) {
-                    self.present[feature] |= present;
-                }
-            }
-            self.write(draw.row, taken, before);
-            let waiting =
-                Waiting { row: draw.row, n_rows: taken.len(), nobody: coalition.is_none() };
-            self.waiting.push(waiting);
-            before = Some(self.cells.len() - len);
-        }
-        Ok(())
-    }
-
-    /// Writes the synthetic rows of the features present: the rows before it, in which only the
-    /// columns that change are written.
-    fn write(&mut self, row: usize, taken: &[usize], before: Option<usize>) {
-        let (n_features, start) = (self.n_features, self.cells.len());
-        if let Some(before) = before {
-            self.cells.extend_from_within(before..before + taken.len() * n_features);
-        } else {
-            self.shown.fill(false);
-            for &b in taken {
-                self.cells.extend(self.background.rows.row(b));
-            }
-        }
-        let (data, cells) = (self.draws.game.data.rows(), &mut self.cells[start..]);
-        for feature in (0..n_features).filter(|&f| self.present[f] != self.shown[f]) {
-            let rows = cells.chunks_exact_mut(n_features);
-            if self.present[feature] {
-                let value = data[[row, feature]];
-                rows.for_each(|row| row[feature] = value);
-            } else {
-                let removed = self.background.rows.column(feature);
-                rows.zip(taken).for_each(|(row, &b)| row[feature] = removed[b]);
-            }
-        }
-        self.shown.copy_from_slice(&self.present);
-    }
-
-    /// Predicts what waits.
-    fn flush(&mut self) -> Result<()> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        let game = self.draws.game;
-        let shape = (self.cells.len() / self.n_features, self.n_features);
-        let table = ArrayView2::from_shape(shape, &self.cells)
-            .map_err(|error| Error::Data(error.to_string()))?;
-        let waiting = std::mem::take(&mut self.waiting);
-        let predictions = predict_checked(game.model, table).map_err(|error| {
-            let Error::NotFinite { row, .. } = error else { return error };
-            let mut end = 0;
-            let of = waiting.iter().find(|of| {
-                end += of.n_rows;
-                row < end
-            });
-            game.in_row(of.map_or(0, |of| of.row), error)
-        })?;
-        let n_outputs = predictions.ncols();
-        let predictions = predictions.as_standard_layout();
-        let predictions = predictions.as_slice().unwrap_or_default();
-        let mut first = 0;
-        for Waiting { row, n_rows, nobody } in waiting {
-            let said = &predictions[first * n_outputs..(first + n_rows) * n_outputs];
-            let means = if nobody { &mut self.nobody } else { &mut self.somebody };
-            means.add(self.draws, self.background.weights, row, said);
-            first += n_rows;
-        }
-        self.cells.clear();
-        Ok(())
-    }
-
-    /// The losses of each draw, first that of nobody.
-    fn finish(mut self, draws: &[Draw]) -> Result<Vec<Array2<f64>>> {
-        self.flush()?;
-        let game = self.draws.game;
-        let (nobody, somebody) =
-            (self.nobody.losses(self.draws)?, self.somebody.losses(self.draws)?);
-        let mut first = 0;
-        let of_draw = |(i, draw): (usize, &Draw)| {
-            let n = draw.coalitions.nrows();
-            let mut losses = Array2::zeros((1 + n, game.n_outputs()));
-            let whole = self.draws.is_whole();
-            let known = if whole { game.none.row(draw.row) } else { nobody.row(i) };
-            losses.row_mut(0).assign(&known);
-            losses.slice_mut(s![1.., ..]).assign(&somebody.slice(s![first..first + n, ..]));
-            first += n;
-            losses
-        };
-        Ok(draws.iter().enumerate().map(of_draw).collect())
     }
 }
 

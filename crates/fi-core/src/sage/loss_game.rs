@@ -180,7 +180,7 @@ impl<'a> LossGame<'a> {
         let target = self.data.target().select(rows);
         let mut losses = Array2::zeros((rows.len(), self.metrics.len()));
         for (metric, mut column) in self.metrics.iter().zip(losses.columns_mut()) {
-            let of_rows = metric.row_losses(predictions, self.model.output(), &target)?;
+            let of_rows = metric.row_losses_from(predictions, self.model.output(), &target, 0)?;
             let of_rows = of_rows.ok_or_else(|| Error::Metric {
                 metric: metric.name(),
                 needs: "to be a mean over rows, such as MSE, MAE, log loss or Brier score"

@@ -5,6 +5,7 @@
 //! [`shapley::Exact`](crate::shapley::Exact) on it the exact values, at `2ⁿ · n_rows · n_background`
 //! predicted rows. [`Sage`] draws rows, orders and background rows instead.
 
+mod block;
 mod draws;
 mod kernel;
 mod loss_game;

@@ -220,14 +220,19 @@ impl<'a> Tally<'a> {
         [1, 0].map(|other| [on_total, self.folds[other].slopes(player)[1]])
     }
 
-    /// The mean of a row's draws, less what their controls explain.
-    fn residual(&self, row: usize, player: usize, slopes: Slopes) -> f64 {
-        let (sums, visits) = (self.sums.row(row), self.visits[row]);
-        let explained = |fold: usize| {
-            let [b, c] = slopes[fold];
-            visits[fold] as f64 * b * self.totals[row] + c * sums[self.n_players() + fold]
-        };
-        (sums[player] - explained(0) - explained(1)) / self.n_visits(row) as f64
+    /// The mean of a row's draws, less what their controls explain, player after player.
+    fn residuals<'s>(&'s self, row: usize, slopes: &'s [Slopes]) -> impl Iterator<Item = f64> + 's {
+        let sums = self.sums.row(row).to_slice().unwrap_or_default();
+        let (sums, errors) = sums.split_at(self.n_players());
+        let (total, n) = (self.totals[row], self.n_visits(row) as f64);
+        let visits = self.visits[row].map(|visits| visits as f64);
+        sums.iter().zip(slopes).map(move |(sum, slopes)| {
+            let explained = |fold: usize| {
+                let [b, c] = slopes[fold];
+                visits[fold] * b * total + c * errors[fold]
+            };
+            (sum - explained(0) - explained(1)) / n
+        })
     }
 
     fn n_visits(&self, row: usize) -> usize {
@@ -290,9 +295,8 @@ impl<'a> Tally<'a> {
     fn sums_of_residuals(&self, slopes: &[Slopes], of: impl Fn(usize, f64) -> f64) -> Vec<f64> {
         let mut all = vec![0.0; slopes.len()];
         for row in self.visited() {
-            for (player, (sum, &slopes)) in all.iter_mut().zip(slopes).enumerate() {
-                *sum += of(row, self.residual(row, player, slopes));
-            }
+            let residuals = self.residuals(row, slopes);
+            all.iter_mut().zip(residuals).for_each(|(sum, residual)| *sum += of(row, residual));
         }
         all
     }
@@ -337,15 +341,17 @@ impl<'a> Tally<'a> {
         weights: Option<&[f64]>,
     ) -> Option<Vec<(f64, usize)>> {
         let share = self.visited_share();
-        let n_visited = self.visited().count();
+        let slopes: Vec<Slopes> = (0..self.n_players()).map(|player| self.slopes(player)).collect();
+        let of_rows = self.visited().map(|row| (row, self.residuals(row, &slopes).collect()));
+        let residuals: Vec<(usize, Vec<f64>)> = of_rows.collect();
+        let n_visited = residuals.len();
         let of_player = |player: usize| {
-            let slopes = self.slopes(player);
-            let mean_slopes = self.mean_slopes(slopes);
-            let residual = |row: usize| self.residual(row, player, slopes);
+            let mean_slopes = self.mean_slopes(slopes[player]);
+            let residuals = || residuals.iter().map(|(row, of_row)| (*row, of_row[player]));
             let mean =
-                self.visited().map(|row| self.shares[row] * residual(row)).sum::<f64>() / share;
+                residuals().map(|(row, residual)| self.shares[row] * residual).sum::<f64>() / share;
             let mut influence: Vec<f64> = self.totals.iter().map(|t| mean_slopes[0] * t).collect();
-            self.visited().for_each(|row| influence[row] += (residual(row) - mean) / share);
+            residuals().for_each(|(row, residual)| influence[row] += (residual - mean) / share);
             let mut noise = Noise::default();
             noise.add(&units.contributions(&influence, weights, None));
             let rows = noise.standard_error(&[])?;

@@ -1,16 +1,19 @@
 //! The permutation estimator: an order of joining, walked forwards and backwards.
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 /// The coalitions between none and all on both walks.
 pub(super) fn coalitions(order: &[usize]) -> Array2<bool> {
     let n = order.len();
     let mut coalitions = Array2::from_elem((2 * (n - 1), n), false);
-    for step in 0..n - 1 {
-        for place in 0..=step {
-            coalitions[[step, order[place]]] = true;
-            coalitions[[n - 1 + step, order[n - 1 - place]]] = true;
+    let mut members = Array1::from_elem(n, false);
+    for (step, mut coalition) in coalitions.outer_iter_mut().enumerate() {
+        let place = step % (n - 1);
+        if place == 0 {
+            members.fill(false);
         }
+        members[if step < n - 1 { order[place] } else { order[n - 1 - place] }] = true;
+        coalition.assign(&members);
     }
     coalitions
 }

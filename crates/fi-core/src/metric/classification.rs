@@ -245,7 +245,7 @@ fn check_probabilities(
 
 /// Whether these are probabilities that sum to 1; none that is not finite is.
 fn is_distribution(values: &[f64]) -> bool {
-    let inside = |p: f64| (p >= -TOLERANCE) & (p <= 1.0 + TOLERANCE);
-    let all_inside = values.iter().fold(true, |all, &p| all & inside(p));
+    let possible = -TOLERANCE..=1.0 + TOLERANCE;
+    let all_inside = values.iter().fold(true, |all, p| all & possible.contains(p));
     all_inside & ((values.iter().sum::<f64>() - 1.0).abs() <= TOLERANCE)
 }

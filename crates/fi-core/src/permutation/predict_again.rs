@@ -191,7 +191,9 @@ impl PredictAgain<'_> {
                         all.row_mut(made).assign(&said);
                     }
                     fill(&mut block, part, copies);
-                    overwritten.iter_mut().for_each(|copy| copy.members = &[]);
+                    for copy in &mut overwritten {
+                        copy.members = &[];
+                    }
                     all
                 } else {
                     self.ask(&block[..n_made * n_features], n_features, shuffles[0].1, stacked)?

@@ -48,16 +48,24 @@ fn what_a_library_panics_with_is_one_sentence() {
     }
 }
 
-/// What a fuzzer found: tract counts from this axis to the last for as long as it takes.
+/// What a fuzzer found: tract counts on from an axis that a tensor does not have.
 #[test]
 fn an_axis_that_no_tensor_has_is_refused() {
     let desk = desk();
-    let found = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/onnx/axis.onnx");
-    std::fs::copy(found, desk.path("a.onnx")).unwrap();
-    let (code, said) = desk.fails("inspect a.onnx");
-    let sentence = "fi: `a.onnx` cannot be used as a model of ONNX: it is damaged: its \
-                    LayerNormalization has no axis -72057594037927937";
-    assert_eq!((code, said.trim_end()), (1, sentence));
+    for (file, why) in [
+        ("axis.onnx", "it is damaged: its LayerNormalization has no axis -72057594037927937"),
+        (
+            "few-axes.onnx",
+            "its operators do not fit together as tract reads them: LayerNormalization names axis \
+             -10 of 2",
+        ),
+    ] {
+        let found = format!("{}/../../fuzz/corpus/onnx/{file}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::copy(found, desk.path(file)).unwrap();
+        let (code, said) = desk.fails(&format!("inspect {file}"));
+        let sentence = format!("fi: `{file}` cannot be used as a model of ONNX: {why}");
+        assert_eq!((code, said.trim_end()), (1, sentence.as_str()));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Any other graph as a black box, computed by tract.
 
 mod graph;
+mod layer_norm;
 mod operator;
 mod operators;
 mod rewrite;
@@ -186,6 +187,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Stored, Problem> {
     for name in KNOWN {
         known.op_register.insert(name, operator::build);
     }
+    known.op_register.insert(layer_norm::NAME, layer_norm::build);
     let is_known = |name: &str| known.op_register.0.contains_key(name) || name == "ZipMap";
     let operators = graph::prune(&mut proto, &input, &chosen.name, &is_known)?;
     // Attributes are read once before tract does, for their sentences.

@@ -30,7 +30,7 @@ fn estimators(criterion: &mut Criterion) {
         let Ok(removal) = Removal::marginal(normal(rng, 20, n_features)) else { return };
         let rows = normal(rng, 4, n_features);
         let permutation = Permutation { n_permutations: 8, tolerance: None };
-        let (kernel, sampling) = (Kernel { n_coalitions: 1024 }, Sampling { n_samples: 50 });
+        let (kernel, sampling) = (Kernel::new(1024), Sampling { n_samples: 50 });
         let all: [&dyn Estimator; 4] = [&permutation, &kernel, &sampling, &Exact];
         for estimator in &all[..if n_features > 10 { 3 } else { 4 }] {
             let id = BenchmarkId::new(estimator.name(), n_features);

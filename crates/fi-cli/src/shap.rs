@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use fi_core::shapley::{
-    self, Estimator, ExactInteractions, Index, InteractionEstimator, KernelInteractions, Structure,
+    self, Estimator, ExactInteractions, Index, InteractionEstimator, KernelInteractions, Rates,
+    Structure,
 };
 use fi_core::{
     Attribution, Cost, Hierarchy, Importance, Interactions, Linkage, Model as _, Output, Players,
@@ -74,6 +75,15 @@ enum PrecisionArg {
     F32,
 }
 
+/// Which players KernelSHAP thinks interact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RatesArg {
+    /// Those that a row's answers speak for: the fewest coalitions for the same error
+    Learned,
+    /// All alike: the least work beside the model, and linear in it
+    Equal,
+}
+
 /// Options of SHAP.
 #[derive(Args, Default)]
 pub(crate) struct ShapArgs {
@@ -84,6 +94,9 @@ pub(crate) struct ShapArgs {
     /// 32; owen is exact]; sampling: how many draws for each feature
     #[arg(long, value_name = "N")]
     shap_samples: Option<usize>,
+    /// kernel: how often players are thought to interact [default: learned]
+    #[arg(long, value_enum)]
+    rates: Option<RatesArg>,
     /// What a missing feature is replaced by [default: interventional if --background is given]
     #[arg(long, value_enum)]
     perturbation: Option<PerturbationArg>,
@@ -103,6 +116,7 @@ impl ShapArgs {
     pub(crate) fn settings(&self) -> Vec<(String, Cell)> {
         let texts = [
             ("algorithm", name_of(Some(self.algorithm()))),
+            ("rates", name_of(self.rates)),
             ("perturbation", name_of(self.perturbation)),
             ("output_scale", name_of(self.output_scale)),
             ("precision", name_of(self.precision)),
@@ -117,6 +131,7 @@ impl ShapArgs {
         let options = [
             (self.algorithm.is_some(), "algorithm"),
             (self.shap_samples.is_some(), "shap-samples"),
+            (self.rates.is_some(), "rates"),
             (self.perturbation.is_some(), "perturbation"),
             (self.output_scale.is_some(), "output-scale"),
             (self.precision.is_some(), "precision"),
@@ -163,6 +178,9 @@ impl ShapArgs {
 
     /// The trees, if the tree algorithm is to explain them.
     pub(crate) fn trees<'a>(&self, model: &'a Stored) -> Done<Option<&'a Trees>> {
+        if self.rates.is_some() && self.algorithm() != Algorithm::Kernel {
+            return Failure::call("--rates is for --algorithm kernel: leave it out");
+        }
         match (self.algorithm(), &model.model, &model.scaler) {
             (Algorithm::Auto | Algorithm::Tree, Fitted::Trees(trees), None) => Ok(Some(trees)),
             (Algorithm::Tree, ..) => {
@@ -386,7 +404,11 @@ impl ShapArgs {
             }
             _ => {
                 let base = shapley::Kernel::default();
-                Box::new(shapley::Kernel { n_coalitions: n.unwrap_or(base.n_coalitions) })
+                let rates = match self.rates {
+                    None | Some(RatesArg::Learned) => Rates::Learned,
+                    Some(RatesArg::Equal) => Rates::Equal,
+                };
+                Box::new(shapley::Kernel { n_coalitions: n.unwrap_or(base.n_coalitions), rates })
             }
         })
     }
@@ -401,6 +423,9 @@ impl ShapArgs {
         rows: Array2<f64>,
         index: Index,
     ) -> Done<Interactions> {
+        if self.rates.is_some() {
+            return Failure::call("--rates has no meaning for interactions");
+        }
         self.check_scale(model)?;
         let background = self.needed_background(session, model, data)?;
         let (exact, kernel);

@@ -15,7 +15,7 @@
 //!     # fn unused(_ in 0..1) {}
 //!     // In a test module, put #[test] here.
 //!     fn kernel_shap_is_efficient(game in invariants::games(1..=6, 1..=3), seed in 0_u64..100) {
-//!         let kernel = Kernel { n_coalitions: 40 };
+//!         let kernel = Kernel::new(40);
 //!         invariants::efficiency(&Run::new(seed), &kernel, &game, 1e-9)?;
 //!     }
 //! }

@@ -191,7 +191,7 @@ pub(super) fn permutation_shap(fit: &Fit<'_>, level: &Level) -> Result<Option<Fo
 
 pub(super) fn kernel_shap(fit: &Fit<'_>, level: &Level) -> Result<Option<Found>> {
     let n_coalitions = fit.effort.kernel_coalitions.max(2 * level.players.len() + 2);
-    shap(fit, level, &shapley::Kernel { n_coalitions })
+    shap(fit, level, &shapley::Kernel::new(n_coalitions))
 }
 
 fn shap(fit: &Fit<'_>, level: &Level, estimator: &dyn Estimator) -> Result<Option<Found>> {

@@ -199,6 +199,7 @@ fn every_algorithm_of_shap_adds_up() {
         "tree",
         "exact",
         "kernel --shap-samples 8",
+        "kernel --rates equal --shap-samples 12",
         "permutation --shap-samples 4",
         "sampling --shap-samples 500",
         "owen",
@@ -218,6 +219,13 @@ fn every_algorithm_of_shap_adds_up() {
         (code, said.as_str()),
         (2, "fi: --algorithm linear is for linear models: leave it out")
     );
+    for (call, why) in [
+        ("explain shap", "--rates is for --algorithm kernel: leave it out"),
+        ("interactions shap --algorithm kernel", "--rates has no meaning for interactions"),
+    ] {
+        let (code, said) = desk.fails(&format!("{call} {on} --rates equal"));
+        assert_eq!((code, said), (2, format!("fi: {why}")));
+    }
     let (code, said) = desk.fails("explain shap --model m.fi --data test.csv --algorithm exact");
     assert_eq!(code, 2, "{said}");
     assert!(said.ends_with("for background rows: give --background"), "{said}");

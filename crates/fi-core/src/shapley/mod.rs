@@ -16,11 +16,11 @@
 //! |---|---|---|---|---|---|
 //! | [`Exact`] | nothing, `2ⁿ` coalitions | to rounding | to rounding | to the bit | to rounding |
 //! | [`Permutation`] | orders of joining | to rounding | in expectation | to the bit | to rounding |
-//! | [`Kernel`] | coalitions | to rounding | in the limit¹ | in the limit¹ | in the limit¹ |
+//! | [`Kernel`] | coalitions | to rounding | in the limit¹ | in the limit¹ | in the limit¹ ² |
 //! | [`Sampling`] | orders and completions | in expectation | in expectation | to the bit | to rounding |
 //!
 //! ¹ To rounding when the budget covers all coalitions, and for games without interactions of
-//! three or more players.
+//! three or more players. ² With [`Rates::Equal`] to rounding.
 //!
 //! [`Owen`] values are for players in unions, which join one after the other and not mixed;
 //! [`interactions`] are for pairs.
@@ -40,7 +40,7 @@ pub use interactions::{
     ExactInteractions, Index, InteractionEstimate, InteractionEstimator, KernelInteractions,
     PreparedInteractions, interactions,
 };
-pub use kernel::Kernel;
+pub use kernel::{Kernel, Rates};
 pub use owen::Owen;
 pub use permutation::Permutation;
 pub use sampling::Sampling;

@@ -22,7 +22,7 @@ impl<F: Fn(ArrayView1<'_, bool>) -> f64 + Sync> Game for Worth<F> {
 #[test]
 fn glove_game() {
     let gloves = Worth(3, |s: ArrayView1<'_, bool>| f64::from(s[0] && (s[1] || s[2])));
-    let all = Kernel { n_coalitions: 8 };
+    let all = Kernel::new(8);
     for estimator in [&Exact as &dyn Estimator, &all] {
         let values = estimator.estimate(&Run::new(0), &gloves).unwrap().values;
         let expected = array![[2.0 / 3.0, 1.0 / 6.0, 1.0 / 6.0]];
@@ -45,7 +45,7 @@ fn airport_game() {
         expected.push(sum);
     }
     let airport = Worth(needs.len(), longest);
-    let all = Kernel { n_coalitions: 1000 };
+    let all = Kernel::new(1000);
     for estimator in [&Exact as &dyn Estimator, &all] {
         let estimate = estimator.estimate(&Run::new(0), &airport).unwrap();
         assert_eq!(estimate.n_coalitions, 256);
@@ -59,9 +59,9 @@ fn airport_game() {
 fn pairwise() -> [Box<dyn Estimator>; 4] {
     [
         Box::new(Permutation { n_permutations: 2, tolerance: None }),
-        Box::new(Kernel { n_coalitions: 400 }),
-        Box::new(Kernel { n_coalitions: 402 }),
-        Box::new(Kernel { n_coalitions: 4500 }),
+        Box::new(Kernel::new(400)),
+        Box::new(Kernel::new(402)),
+        Box::new(Kernel::new(4500)),
     ]
 }
 
@@ -110,7 +110,7 @@ fn kernel_shap_of_more_coalitions_than_its_covariances_take_is_nearer() {
     let errors = |n_coalitions| {
         let (mut square, mut said) = (0.0, 0.0);
         for seed in 0..3 {
-            let estimate = Kernel { n_coalitions }.estimate(&Run::new(seed), &game).unwrap();
+            let estimate = Kernel::new(n_coalitions).estimate(&Run::new(seed), &game).unwrap();
             assert!((estimate.values.sum() - expected.sum()).abs() < 1e-9);
             square += (&estimate.values.row(0) - &expected).mapv(|gap| gap * gap).sum();
             said += estimate.std_error.unwrap().mapv(|error| error * error).sum();

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use fi_core::shapley::{Estimator, Exact, Kernel, Permutation, Sampling, explain};
+use fi_core::shapley::{Estimator, Exact, Kernel, Permutation, Rates, Sampling, explain};
 use fi_core::{Function, Game, Players, Progress, Removal, Result, Run};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, array};
 
@@ -65,22 +65,30 @@ fn a_single_player_gets_everything() {
 fn hundreds_of_players_share_alike() {
     // The game is symmetric and cubic: each of 300 gets 30³ / 300 = 90.
     let game = Count { n_players: 300, power: 3 };
-    let kernel = Kernel { n_coalitions: 3000 };
+    let learned = Kernel::new(3000);
+    let equal = Kernel { rates: Rates::Equal, ..learned };
     let permutation = Permutation { n_permutations: 100, tolerance: None };
     let sampling = Sampling { n_samples: 50 };
-    for estimator in [&kernel as &dyn Estimator, &permutation, &sampling] {
+    // How far values are off by the standard errors, and how large these are.
+    let check = |estimator: &dyn Estimator| {
         let estimate = estimator.estimate(&Run::new(1), &game).unwrap();
         let std_error = estimate.std_error.unwrap();
-        let relative = (&estimate.values - 90.0) / &std_error;
-        let spread = relative.mapv(|z| z * z).mean().unwrap().sqrt();
-        // KernelSHAP takes the unit of its standard errors from coalitions of one player, too,
-        // whose interactions are far larger in this game.
-        let least = if estimator.name() == "KernelSHAP" { 0.2 } else { 0.6 };
-        assert!((least..1.5).contains(&spread), "{} {spread}", estimator.name());
         if estimator.name() != sampling.name() {
             assert!((estimate.values.sum() - 27_000.0).abs() < 1e-6, "{}", estimator.name());
         }
+        let size = |table: &Array2<f64>| table.mapv(|x| x * x).mean().unwrap().sqrt();
+        let spread = size(&((&estimate.values - 90.0) / &std_error));
+        assert!(spread < 1.5, "{} {spread}", estimator.name());
+        (spread, size(&std_error))
+    };
+    let of_equal = check(&equal);
+    for (spread, _) in [of_equal, check(&permutation), check(&sampling)] {
+        assert!(spread > 0.6, "{spread}");
     }
+    // That players are alike is learned: values are nearer than the unit of standard errors knows,
+    // which coalitions of one player make large in this game.
+    let of_learned = check(&learned);
+    assert!(of_learned.1 < of_equal.1, "{of_learned:?} {of_equal:?}");
 }
 
 #[test]
@@ -114,7 +122,7 @@ fn a_tolerance_stops_early_and_says_whether_it_was_reached() {
 #[test]
 fn standard_errors_shrink_with_the_draws_and_vanish_with_none() {
     let game = Count { n_players: 9, power: 5 };
-    let kernel = |n_coalitions| Kernel { n_coalitions }.estimate(&Run::new(0), &game).unwrap();
+    let kernel = |n_coalitions| Kernel::new(n_coalitions).estimate(&Run::new(0), &game).unwrap();
     // 20 coalitions are those of one player; with 22, one pair is drawn.
     assert_eq!(kernel(20).std_error.unwrap().sum(), 0.0);
     assert_eq!(kernel(22).std_error, None);
@@ -159,12 +167,12 @@ fn each_bad_setting_gets_its_own_sentence() {
         "`n_permutations` is `2`, it must be at least 4 with a tolerance, to have standard errors"
     );
     assert_eq!(
-        text(&Kernel { n_coalitions: 201 }, 100),
+        text(&Kernel::new(201), 100),
         "`n_coalitions` is `201`, it must be at least 202 with 100 players, to ask for each of \
          them and its complement"
     );
     assert_eq!(
-        text(&Kernel { n_coalitions: 3 }, 2),
+        text(&Kernel::new(3), 2),
         "`n_coalitions` is `3`, it must be at least 4 with 2 players, to ask for each of them \
          and its complement"
     );

@@ -74,7 +74,7 @@ fn exact_and_kernel_shap_equal_shap() {
     let (background, rows) = (table(&golden, "background"), table(&golden, "rows"));
     let removal = Removal::marginal(background.clone()).unwrap();
     let weighted = Removal::weighted_marginal(background, list(&golden, "weights")).unwrap();
-    let kernel = Kernel { n_coalitions: 256 };
+    let kernel = Kernel::new(256);
     for estimator in [&Exact as &dyn Estimator, &kernel] {
         let values = |removal: &Removal| {
             explain(&Run::new(0), estimator, &network, rows.view(), &players, removal).unwrap()

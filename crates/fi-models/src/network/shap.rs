@@ -304,7 +304,7 @@ mod tests {
         ];
         let estimators: [&dyn Estimator; 4] = [
             &Exact,
-            &Kernel { n_coalitions: 64 },
+            &Kernel::new(64),
             &Permutation { n_permutations: 4, tolerance: None },
             &Sampling { n_samples: 20 },
         ];

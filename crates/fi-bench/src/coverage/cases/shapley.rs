@@ -35,7 +35,7 @@ pub(super) fn all() -> Result<Vec<Case>> {
             about,
             refits: false,
             asked: asked().collect(),
-            ask: |run| answers(run, &shapley::Kernel { n_coalitions: 128 }),
+            ask: |run| answers(run, &shapley::Kernel::new(128)),
         },
         Case {
             name: "shapley-sampling",

@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use fi_core::conditional::Gaussian;
 use fi_core::lime::Lime;
-use fi_core::shapley::{Estimator, Kernel, Permutation as Walks, explain};
+use fi_core::shapley::{Estimator, Kernel, Permutation as Walks, Rates, explain};
 use fi_core::{
     ConditionalPermutation, Conditioning, Dataset, Folds, Lofo, Metric, Model, Permutation,
     Players, Removal, Run, Sage, Target,
@@ -72,7 +72,11 @@ impl BlackBoxJob {
         let (method, model) = match argument.split_once('-') {
             Some(("permutation", model)) => (Method::Permutation, model),
             Some(("kernel", model)) => {
-                (Method::Shapley(Box::new(Kernel { n_coalitions: N_COALITIONS })), model)
+                (Method::Shapley(Box::new(Kernel::new(N_COALITIONS))), model)
+            }
+            Some(("kernel_equal", model)) => {
+                let kernel = Kernel { n_coalitions: N_COALITIONS, rates: Rates::Equal };
+                (Method::Shapley(Box::new(kernel)), model)
             }
             Some(("walks", model)) => {
                 let walks = Walks { n_permutations: N_PERMUTATIONS, tolerance: None };

@@ -51,6 +51,8 @@ pub const BLACK_BOX: &[Work] = &[
         1.0,
     ),
     work("black_box:kernel-forest", "KernelSHAP, forest", 2, SHAP, 1.0),
+    work("black_box:kernel_equal-network", "KernelSHAP, equal rates, network", 10, SHAP, 1.0),
+    work("black_box:kernel_equal-forest", "KernelSHAP, equal rates, forest", 2, SHAP, 1.0),
     work(
         "black_box:walks-network",
         "permutation SHAP, 20 permutations × 100 rows, network",

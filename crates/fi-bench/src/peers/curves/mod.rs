@@ -9,7 +9,7 @@ mod games;
 mod losses;
 
 use anyhow::{Result, bail};
-use fi_core::shapley::{Estimator, Kernel, Permutation};
+use fi_core::shapley::{Estimator, Kernel, Permutation, Rates};
 use serde::{Deserialize, Serialize};
 
 use self::games::Played;
@@ -27,6 +27,8 @@ const GAMES: [(&str, &[&str]); 2] = [
 /// The numbers of coalitions at which fi is asked; peers are asked at some of them.
 const BUDGETS: [usize; 7] = [64, 128, 256, 512, 1024, 2048, 4096];
 const KERNEL: &str = "fi KernelSHAP";
+const EQUAL: &str = "fi KernelSHAP, equal rates";
+const WALKS: &str = "fi permutation SHAP";
 const SHAP: &str = "shap KernelExplainer";
 /// For the errors of shap, this share of its coalitions is to suffice; for those of the best of
 /// shapiq, as many.
@@ -85,11 +87,12 @@ impl Curves {
             let n = game.n_players();
             // Fewer are refused, and all coalitions leave no error.
             for budget in BUDGETS.into_iter().filter(|&b| b >= 2 * n + 2 && b < 1 << n) {
-                let kernel = Kernel { n_coalitions: budget };
+                let kernel = Kernel::new(budget);
                 let walks = (budget.saturating_sub(2) / (n - 1)) & !1;
                 let permutation = Permutation { n_permutations: walks.max(2), tolerance: None };
-                let estimators: [(&str, &dyn Estimator); 2] =
-                    [(KERNEL, &kernel), ("fi permutation SHAP", &permutation)];
+                let equal = Kernel { rates: Rates::Equal, ..kernel };
+                let estimators: [(&str, &dyn Estimator); 3] =
+                    [(KERNEL, &kernel), (EQUAL, &equal), (WALKS, &permutation)];
                 for (estimator, settings) in estimators {
                     for seed in 0..seeds {
                         self.0.push(Curve {
@@ -171,9 +174,9 @@ impl Curves {
             }
             writeln!(
                 text,
-                "\n{heading}:\n\n| game | coalitions | fi KernelSHAP | fi permutation SHAP | shap \
+                "\n{heading}:\n\n| game | coalitions | fi KernelSHAP | equal rates | fi permutation SHAP | shap \
                  KernelExplainer | share that fi needs for this error (asked for) | best of shapiq | \
-                 its error | share that fi needs (asked for) |\n|---|---|---|---|---|---|---|---|---|\n{}",
+                 its error | share that fi needs (asked for) |\n|---|---|---|---|---|---|---|---|---|---|\n{}",
                 rows.join("\n"),
             )?;
         }
@@ -197,9 +200,10 @@ impl Curves {
             let number =
                 |error: Option<f64>| error.map_or(String::new(), |error| format!("{error:.4}"));
             Some(format!(
-                "| {game} | {budget} | {} | {} | {shap:.4} | {} | {} | {} | {} |",
+                "| {game} | {budget} | {} | {} | {} | {shap:.4} | {} | {} | {} | {} |",
                 number(error(KERNEL)),
-                number(error("fi permutation SHAP")),
+                number(error(EQUAL)),
+                number(error(WALKS)),
                 share(shap, SHARES[0]),
                 best.map_or("", |(name, _)| name.trim_start_matches("shapiq ")),
                 number(best.map(|(_, error)| error)),
@@ -235,7 +239,7 @@ mod tests {
         let row = table.lines().nth(5).unwrap();
         assert_eq!(
             row,
-            "| network-14 | 128 | 0.0625 |  | 0.0833 | 0.75 (0.5, **missed**) | B | 0.0400 | \
+            "| network-14 | 128 | 0.0625 |  |  | 0.0833 | 0.75 (0.5, **missed**) | B | 0.0400 | \
              1.56 (1, **missed**) |"
         );
         curves.0.retain(|line| line.estimator != "shapiq B");

@@ -1,7 +1,7 @@
 //! Which law of interactions a game's answers speak for: empirical Bayes.
 //!
-//! The *evidence* of a law is the likelihood of the answers under it, whatever single players
-//! weigh (restricted maximum likelihood) and in whatever unit the game is. Odd and even parts of
+//! The *evidence* of a law is the likelihood of the answers under it, whatever no player is worth
+//! (restricted maximum likelihood) and in whatever unit the game is. Odd and even parts of
 //! values are independent under the law and have the same rates. So pairs of players, which cancel
 //! in Shapley values, tell which players interact. Logarithms of rates are themselves taken as
 //! normal around their mean, so a player of which little is known is like the others.
@@ -9,23 +9,34 @@
 //! Some of the pairs suffice to find the law, and it is climbed to on few of them first.
 
 use linfa_linalg::cholesky::InverseC;
-use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, s};
 
+use super::agreement::Agreement;
 use super::factor::{factorise, forward, inverse, square};
-use super::law::Law;
+use super::law::{Law, centre};
 
 /// On so many pairs, so many steps at most.
-const STAGES: [(usize, usize); 2] = [(128, 12), (256, 2)];
+const STAGES: [(usize, usize); 2] = [(128, 6), (256, 2)];
 /// How far players' logarithms of couplings are from their mean, by their law.
 const SPREAD: f64 = 1.0;
 /// How far the mean is from that of the law before anything is known.
 const MEAN_SPREAD: f64 = 1.5;
 /// How far logarithms of white noise are from that of the law before anything is known.
 const WHITE_SPREAD: f64 = 2.0;
+/// How far the logarithm of the variance of single players' weights is from what is thought of it,
+const SINGLE_SPREAD: f64 = 2.0;
+/// which is so many times what ordinary least squares says: some players stand out from the others
+/// by more than a normal law has it.
+const STAND_OUT: f64 = 10.0;
 /// Logarithms of couplings and of white noise stay in these ranges, in which covariances can be
 /// factorised.
 const LOG_COUPLINGS: [f64; 2] = [-9.0, 0.9];
 const LOG_WHITE: [f64; 2] = [-12.0, 1.0];
+/// Logarithms of the variance of single players' weights, at whose end these are as good as free.
+const LOG_SINGLE: [f64; 2] = [-9.0, 16.0];
+/// The part of the bound of the curvature that a climb begins with: the bound itself is four times
+/// the curvature in most games.
+const CAUTION: f64 = 0.25;
 /// A step that brings less is the last.
 const ENOUGH: f64 = 0.2;
 /// Rounding leaves less than this part of a square.
@@ -39,7 +50,7 @@ const ROUNDING: f64 = 1e-22;
 pub(super) fn learn(signs: ArrayView2<'_, f64>, odd: &Array2<f64>, even: &Array2<f64>) -> Law {
     let (n_pairs, n) = signs.dim();
     let start = Law::alike(n);
-    let mut at = Point::of(&start);
+    let mut at = None;
     let mut n_before = 0;
     for (most, n_steps) in STAGES {
         let used = spread(n_pairs, n, most);
@@ -51,9 +62,10 @@ pub(super) fn learn(signs: ArrayView2<'_, f64>, odd: &Array2<f64>, even: &Array2
         let Some(hill) = Hill::new(&start, of(signs), &of(odd.view()), &of(even.view())) else {
             return start;
         };
-        at = hill.climb(at, n_steps);
+        let from = at.unwrap_or_else(|| hill.before.clone());
+        at = Some(hill.climb(from, n_steps));
     }
-    at.law()
+    at.map_or(start, |at| at.law())
 }
 
 /// About `most` of the pairs, and more than half as many that are not of one player: in equal
@@ -65,21 +77,23 @@ pub(super) fn spread(n_pairs: usize, n_players: usize, most: usize) -> Vec<usize
     (0..n_players).chain(steps).chain([n_pairs - 1]).collect()
 }
 
-/// Where the climb is.
+/// Where the climb is, in logarithms.
 #[derive(Clone)]
 struct Point {
-    log_couplings: Array1<f64>,
+    couplings: Array1<f64>,
     /// Of odd parts and of even ones.
-    log_whites: [f64; 2],
+    whites: [f64; 2],
+    /// Of the variance of single players' weights.
+    single: f64,
 }
 
 impl Point {
-    fn of(law: &Law) -> Self {
-        Self { log_couplings: law.couplings.mapv(f64::ln), log_whites: [law.white.ln(); 2] }
-    }
-
     fn law(&self) -> Law {
-        Law { couplings: self.log_couplings.mapv(f64::exp), white: self.log_whites[0].exp() }
+        Law {
+            couplings: self.couplings.mapv(f64::exp),
+            white: self.whites[0].exp(),
+            single: (-self.single).exp(),
+        }
     }
 }
 
@@ -91,6 +105,8 @@ struct Slope {
     curvature: Array1<f64>,
     of_whites: [f64; 2],
     white_curvature: [f64; 2],
+    of_single: f64,
+    single_curvature: f64,
 }
 
 /// The evidence of some pairs, and what is thought of laws before it.
@@ -106,32 +122,35 @@ impl Hill {
         let ones = Array2::ones((signs.nrows(), 1));
         let odd = Part::new(0, signs.clone(), odd)?;
         let even = Part::new(1, ones, even);
-        Some(Self {
-            signs,
-            parts: std::iter::once(odd).chain(even).collect(),
-            before: Point::of(start),
-        })
+        let before = Point {
+            couplings: start.couplings.mapv(f64::ln),
+            whites: [start.white.ln(); 2],
+            single: (STAND_OUT * odd.ratio()).ln().clamp(LOG_SINGLE[0], LOG_SINGLE[1]),
+        };
+        Some(Self { signs, parts: std::iter::once(odd).chain(even).collect(), before })
     }
 
     /// Newton's steps with a bound of the curvature; one that leads down is taken back and halved.
     fn climb(&self, start: Point, n_steps: usize) -> Point {
         let Some(mut slope) = self.slope(&start) else { return start };
         let mut best = start;
-        let mut caution = 0.5;
+        let mut caution = CAUTION;
         for _ in 0..n_steps {
             let moved = |from: f64, slope: f64, curvature: f64, spread: f64, range: [f64; 2]| {
                 let step = slope / (caution * curvature + 1.0 / (spread * spread));
                 (from + step.clamp(-1.0, 1.0)).clamp(range[0], range[1])
             };
             let mut next = best.clone();
-            for (i, log) in next.log_couplings.iter_mut().enumerate() {
+            for (i, log) in next.couplings.iter_mut().enumerate() {
                 let (slope, curvature) = (slope.of_couplings[i], slope.curvature[i]);
                 *log = moved(*log, slope, curvature, SPREAD, LOG_COUPLINGS);
             }
-            for (k, log) in next.log_whites.iter_mut().enumerate() {
+            for (k, log) in next.whites.iter_mut().enumerate() {
                 let (slope, curvature) = (slope.of_whites[k], slope.white_curvature[k]);
                 *log = moved(*log, slope, curvature, WHITE_SPREAD, LOG_WHITE);
             }
+            let (of_single, curvature) = (slope.of_single, slope.single_curvature);
+            next.single = moved(next.single, of_single, curvature, SINGLE_SPREAD, LOG_SINGLE);
             match self.slope(&next) {
                 Some(found) if found.value > slope.value => {
                     let gain = found.value - slope.value;
@@ -148,27 +167,32 @@ impl Hill {
 
     /// `None` where covariances cannot be factorised.
     fn slope(&self, at: &Point) -> Option<Slope> {
-        let n = at.log_couplings.len();
-        let mean = at.log_couplings.sum() / n as f64;
-        let away = &at.log_couplings - mean;
-        let mean_away = mean - self.before.log_couplings[0];
-        let whites = [0, 1].map(|part| at.log_whites[part] - self.before.log_whites[part]);
-        let [narrow, wide, of_white] =
-            [SPREAD, MEAN_SPREAD, WHITE_SPREAD].map(|spread| 1.0 / (spread * spread));
+        let n = at.couplings.len();
+        let mean = at.couplings.sum() / n as f64;
+        let away = &at.couplings - mean;
+        let mean_away = mean - self.before.couplings[0];
+        let whites = [0, 1].map(|part| at.whites[part] - self.before.whites[part]);
+        let single = at.single - self.before.single;
+        let [narrow, wide, of_white, of_single] =
+            [SPREAD, MEAN_SPREAD, WHITE_SPREAD, SINGLE_SPREAD]
+                .map(|spread| 1.0 / (spread * spread));
         let square = narrow * away.dot(&away)
             + wide * mean_away * mean_away
-            + of_white * (whites[0] * whites[0] + whites[1] * whites[1]);
+            + of_white * (whites[0] * whites[0] + whites[1] * whites[1])
+            + of_single * single * single;
         let mut slope = Slope {
             value: -0.5 * square,
             of_couplings: away * -narrow - wide * mean_away / n as f64,
             curvature: Array1::zeros(n),
             of_whites: whites.map(|white| -of_white * white),
             white_curvature: [0.0; 2],
+            of_single: -of_single * single,
+            single_curvature: 0.0,
         };
         let law = at.law();
         let shapes = Shapes::new(&law, &self.signs);
         for part in &self.parts {
-            let white = at.log_whites[part.parity].exp();
+            let white = at.whites[part.parity].exp();
             part.add(&law, &shapes, white, &self.signs, &mut slope)?;
         }
         slope.value.is_finite().then_some(slope)
@@ -180,13 +204,17 @@ struct Shapes([Array2<f64>; 2]);
 
 impl Shapes {
     fn new(law: &Law, signs: &Array2<f64>) -> Self {
-        let total = law.couplings.sum();
-        let mut odd = (signs * &law.couplings).dot(&signs.t());
-        let mut even = odd.clone();
-        Zip::from(&mut odd).and(&mut even).for_each(|odd, even| {
-            [*odd, *even] = Law::split(*odd, total);
-        });
-        Self([odd, even])
+        let agreement = Agreement::new(law, signs.view());
+        let n = signs.nrows();
+        let [mut odd, mut even, mut rates] = [0; 3].map(|_| vec![0.0; n]);
+        let mut shapes = [0; 2].map(|_| Array2::zeros((n, n)));
+        for pair in 0..n {
+            agreement.with(signs.slice(s![pair..=pair, ..]), [&mut odd, &mut even, &mut rates]);
+            for (shape, row) in shapes.iter_mut().zip([&odd, &even]) {
+                shape.row_mut(pair).assign(&ArrayView1::from(row));
+            }
+        }
+        Self(shapes)
     }
 }
 
@@ -195,20 +223,27 @@ struct Part {
     parity: usize,
     /// `(n_pairs, n_free)`: what has free weights.
     free: Array2<f64>,
-    /// `(n_pairs, n_outputs)`: what is left of them by ordinary least squares on the former.
-    values: Array2<f64>,
+    /// `(n_free, n_outputs)`: their ordinary least squares fit,
+    weights: Array2<f64>,
+    /// `(n_pairs, n_outputs)`: and what that leaves over.
+    left: Array2<f64>,
 }
 
-/// `P = K⁻¹ − K⁻¹ F (Fᵀ K⁻¹ F)⁻¹ Fᵀ K⁻¹`, which looks away from what is free, and half the
-/// logarithm of the determinants of `K` and `Fᵀ K⁻¹ F`.
+/// `P = K⁻¹ − K⁻¹ F N⁻¹ Fᵀ K⁻¹` with `N = Fᵀ K⁻¹ F + p C`, where `C` takes the mean off: it looks away
+/// from what is free, all of `F` if `p = 0`, and else its mean.
 struct Projection {
     matrix: Array2<f64>,
+    /// The factor `M` of `N = M Mᵀ`.
+    normal: Array2<f64>,
+    /// `(n_free, n_pairs)`: `M⁻¹ Fᵀ K⁻¹`.
+    looked_at: Array2<f64>,
+    /// Half the logarithm of the determinants of `K` and `N`.
     half_log: f64,
 }
 
 impl Projection {
     /// Of covariances of which the lower triangle is given.
-    fn new(mut covariance: Array2<f64>, free: &Array2<f64>) -> Option<Self> {
+    fn new(mut covariance: Array2<f64>, free: &Array2<f64>, precision: f64) -> Option<Self> {
         let half_log = |factor: &Array2<f64>| factor.diag().mapv(f64::ln).sum();
         if !factorise(covariance.view_mut()) {
             return None;
@@ -216,6 +251,9 @@ impl Projection {
         let root = inverse(covariance.view());
         let seen = root.dot(free);
         let mut normal = seen.t().dot(&seen);
+        if precision > 0.0 {
+            normal += &(centre(Array2::eye(free.ncols())) * precision);
+        }
         if !factorise(normal.view_mut()) {
             return None;
         }
@@ -224,7 +262,8 @@ impl Projection {
         let mut matrix = Array2::zeros(covariance.dim());
         square(root.view(), matrix.view_mut());
         matrix -= &looked_at.t().dot(&looked_at);
-        Some(Self { matrix, half_log: half_log(&covariance) + half_log(&normal) })
+        let half_log = half_log(&covariance) + half_log(&normal);
+        Some(Self { matrix, normal, looked_at, half_log })
     }
 }
 
@@ -233,9 +272,12 @@ impl Part {
     fn new(parity: usize, free: Array2<f64>, values: &Array2<f64>) -> Option<Self> {
         let normal = free.t().dot(&free).invc().ok()?;
         let mut left = values.clone();
+        let mut weights = Array2::zeros((free.ncols(), values.ncols()));
         // The second time takes off what rounding has cost.
         for _ in 0..2 {
-            left -= &free.dot(&normal.dot(&free.t().dot(&left)));
+            let more = normal.dot(&free.t().dot(&left));
+            left -= &free.dot(&more);
+            weights += &more;
         }
         let square = |values: &Array2<f64>| (values * values).sum_axis(Axis(0));
         let (of_left, of_values) = (square(&left), square(values));
@@ -243,7 +285,18 @@ impl Part {
             .filter(|&output| of_left[output] > ROUNDING * of_values[output])
             .collect();
         let known = !outputs.is_empty() && free.nrows() > free.ncols();
-        known.then(|| Self { parity, free, values: left.select(Axis(1), &outputs) })
+        let of = |table: &Array2<f64>| table.select(Axis(1), &outputs);
+        known.then(|| Self { parity, weights: of(&weights), left: of(&left), free })
+    }
+
+    /// The mean square of a weight, around their mean, over that of what is left: a mean of logarithms
+    /// over outputs.
+    fn ratio(&self) -> f64 {
+        let (n_pairs, n_free) = self.free.dim();
+        let of = |table: &Array2<f64>, n: usize| (table * table).sum_axis(Axis(0)) / n as f64;
+        let weights = centre(self.weights.clone());
+        let ratios = of(&weights, n_free) / of(&self.left, n_pairs - n_free);
+        ratios.mapv(|ratio| ratio.max(f64::MIN_POSITIVE).ln()).mean().unwrap_or(0.0).exp()
     }
 
     /// Covariances with white noise, in units of a variance without it.
@@ -269,36 +322,62 @@ impl Part {
         signs: &Array2<f64>,
         slope: &mut Slope,
     ) -> Option<()> {
-        let (n_pairs, n_outputs) = self.values.dim();
+        let (n_pairs, n_outputs) = self.left.dim();
+        let precision = if self.parity == 0 { law.single } else { 0.0 };
         let units = law.units();
         let unit = units.variances()[self.parity];
         let (own, other) = (&shapes.0[self.parity], &shapes.0[1 - self.parity]);
-        let Projection { matrix: projection, half_log } =
-            Projection::new(self.covariance(law, shapes, white), &self.free)?;
-        let n_left = (n_pairs - self.free.ncols()) as f64;
-        let mut solved = projection.dot(&self.values);
+        let Projection { matrix: projection, normal, looked_at, half_log } =
+            Projection::new(self.covariance(law, shapes, white), &self.free, precision)?;
+        // P F = K⁻¹ F N⁻¹ p C, which is small where weights are nearly free.
+        let mut of_weights = centre(self.weights.clone()) * precision;
+        forward(normal.view(), of_weights.view_mut());
+        let mut solved = projection.dot(&self.left) + looked_at.t().dot(&of_weights);
+        let of_free = self.free.t().dot(&solved);
+        let n_free = if precision > 0.0 { 1 } else { self.free.ncols() };
+        let n_left = (n_pairs - n_free) as f64;
         slope.value -= half_log;
-        for (mut solved, values) in solved.columns_mut().into_iter().zip(self.values.columns()) {
-            let square = values.dot(&solved);
+        // What the answers have of single players, and what the law expects.
+        let mut singles = [0; 2].map(|_| Array1::<f64>::zeros(units.rates.len()));
+        for (output, mut solved) in solved.columns_mut().into_iter().enumerate() {
+            let of_free = of_free.column(output);
+            let square =
+                self.left.column(output).dot(&solved) + self.weights.column(output).dot(&of_free);
             slope.value -= 0.5 * n_left * square.ln() / n_outputs as f64;
-            solved *= (n_left / (square * n_outputs as f64)).sqrt();
+            let scale = n_left / (square * n_outputs as f64);
+            solved *= scale.sqrt();
+            if precision > 0.0 {
+                singles[0] += &of_free.mapv(|of_free| scale * of_free * of_free);
+            }
         }
+        if precision > 0.0 {
+            // Fᵀ P F = p C − p² C N⁻¹ C.
+            let root = centre(inverse(normal.view()).reversed_axes());
+            let spread = root.map_axis(Axis(1), |row| row.dot(&row));
+            let n = spread.len() as f64;
+            singles[1] = spread.mapv(|spread| precision * (1.0 - 1.0 / n - precision * spread));
+            let [found, expected] = [0, 1].map(|k| 0.5 * singles[k].sum() / precision);
+            slope.value += 0.5 * (n - 1.0) * precision.ln();
+            slope.of_single += found - expected;
+            slope.single_curvature += found + expected;
+        }
+        let of_single = units.rates.mapv(|rate| units.empty * (1.0 - rate * rate));
         // What the answers have, and what the law expects.
         let found = solved.dot(&solved.t());
-        let of_shape = [&found, &projection].map(|matrix| {
-            let sum = Zip::from(matrix).and(own).fold(0.0, |sum, a, b| sum + a * b);
-            let by_player = ((matrix * other).dot(signs) * signs).sum_axis(Axis(0));
-            let sums = by_player - &(&units.rates * sum);
-            (sum / unit, sums * &law.couplings / unit)
-        });
+        let of_shape =
+            [(&found, &singles[0]), (&projection, &singles[1])].map(|(matrix, single)| {
+                let sum = Zip::from(matrix).and(own).fold(0.0, |sum, a, b| sum + a * b);
+                let by_player = ((matrix * other).dot(signs) * signs).sum_axis(Axis(0));
+                let sums = by_player - &(&units.rates * sum) - &of_single * single;
+                let sum = sum - units.empty * units.rates.dot(single);
+                (sum / unit, sums * &law.couplings / unit)
+            });
         let [(found_sum, found_sums), (expected_sum, expected_sums)] = of_shape;
         // The unit changes, too.
         let parts = units.parts();
-        let single = match self.parity {
-            0 => units.rates.mapv(|rate| units.empty * (1.0 - rate * rate)),
-            _ => Array1::zeros(units.rates.len()),
-        };
-        let of_unit = (&units.rates * -parts[self.parity] + parts[1 - self.parity] - single)
+        let without = if self.parity == 0 { 1.0 } else { 0.0 };
+        let of_unit = (&units.rates * -parts[self.parity] + parts[1 - self.parity]
+            - of_single * without)
             * &law.couplings
             / unit;
         slope.of_couplings +=
@@ -314,8 +393,6 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::ArrayView1;
-
     use super::*;
     use crate::rng::Rng;
 
@@ -344,8 +421,8 @@ mod tests {
     }
 
     fn point() -> Point {
-        let log_couplings = Array1::from_iter([-2.0, -0.5, -1.0, 0.3, -3.0, -1.5]);
-        Point { log_couplings, log_whites: [-2.0, -3.5] }
+        let couplings = Array1::from_iter([-2.0, -0.5, -1.0, 0.3, -3.0, -1.5]);
+        Point { couplings, whites: [-2.0, -3.5], single: -0.7 }
     }
 
     #[test]
@@ -363,11 +440,13 @@ mod tests {
         };
         for player in 0..N {
             let found = slope.of_couplings[player];
-            let expected = by_difference(&|point, by| point.log_couplings[player] += by);
+            let expected = by_difference(&|point, by| point.couplings[player] += by);
             assert!((found - expected).abs() < 1e-6, "{player}: {found} {expected}");
         }
+        let expected = by_difference(&|point, by| point.single += by);
+        assert!((slope.of_single - expected).abs() < 1e-6, "{} {expected}", slope.of_single);
         for part in 0..2 {
-            let expected = by_difference(&|point, by| point.log_whites[part] += by);
+            let expected = by_difference(&|point, by| point.whites[part] += by);
             let found = slope.of_whites[part];
             assert!((found - expected).abs() < 1e-6, "{part}: {found} {expected}");
         }
@@ -414,27 +493,40 @@ mod tests {
             let k = Array2::from_shape_fn((m, m), |(a, b)| {
                 let term = |i: usize| rates[i] * hill.signs[[a, i]] * hill.signs[[b, i]];
                 let sum: f64 = sets.iter().map(|&set| product(set, &term)).sum();
-                sum / unit + if a == b { point.log_whites[part.parity].exp() } else { 0.0 }
+                sum / unit + if a == b { point.whites[part.parity].exp() } else { 0.0 }
             });
+            let values = part.free.dot(&part.weights) + &part.left;
+            // Single players' weights are drawn, too, around a mean that is free.
+            let (k, free) = if part.parity == 0 {
+                let of_players = centre(part.free.t().to_owned()).reversed_axes();
+                let k = k + of_players.dot(&of_players.t()) * point.single.exp();
+                let mean = part.free.sum_axis(Axis(1)) / (N as f64).sqrt();
+                (k, mean.insert_axis(Axis(1)))
+            } else {
+                (k, part.free.clone())
+            };
             let (log_k, inverse) = log_determinant_and_inverse(&k);
-            let normal = part.free.t().dot(&inverse).dot(&part.free);
+            let normal = free.t().dot(&inverse).dot(&free);
             let (log_normal, normal) = log_determinant_and_inverse(&normal);
-            let seen = inverse.dot(&part.free);
+            let seen = inverse.dot(&free);
             let projection = &inverse - &seen.dot(&normal).dot(&seen.t());
             expected -= 0.5 * (log_k + log_normal);
-            for values in part.values.columns() {
+            let n_left = (m - 1) as f64;
+            for values in values.columns() {
                 let square = values.dot(&projection.dot(&values));
-                expected -= 0.25 * (m - part.free.ncols()) as f64 * square.ln();
+                expected -= 0.25 * n_left * square.ln();
             }
         }
         // What is thought beforehand: normal around the mean, which is normal around the start's.
-        let mean = point.log_couplings.mean().unwrap();
-        let squares = point.log_couplings.mapv(|log| (log - mean).powi(2)).sum();
+        let mean = point.couplings.mean().unwrap();
+        let squares = point.couplings.mapv(|log| (log - mean).powi(2)).sum();
         expected -= 0.5 * squares / SPREAD.powi(2);
         expected -= 0.5 * ((mean - RATE.atanh().ln()) / MEAN_SPREAD).powi(2);
-        for white in point.log_whites {
+        for white in point.whites {
             expected -= 0.5 * ((white - 0.01_f64.ln()) / WHITE_SPREAD).powi(2);
         }
+        let single = (point.single - hill.before.single) / SINGLE_SPREAD;
+        expected -= 0.5 * single * single;
         let found = hill.slope(&point).unwrap().value;
         assert!((found - expected).abs() < 1e-9, "{found} {expected}");
     }

@@ -6,6 +6,8 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 
 /// Blocks of this size are done one number after another.
 const SMALL: usize = 32;
+/// So few columns are solved row by row.
+const FEW: usize = 4;
 
 /// Puts the factor into the lower triangle; what is above is left as it is. `false` if the matrix
 /// is not positive definite.
@@ -79,6 +81,17 @@ fn solve_right(factor: ArrayView2<'_, f64>, mut b: ArrayViewMut2<'_, f64>) {
 /// `B ← L⁻¹ B`.
 pub(super) fn forward(factor: ArrayView2<'_, f64>, mut b: ArrayViewMut2<'_, f64>) {
     let n = factor.nrows();
+    if b.ncols() <= FEW {
+        // A product of matrices would copy the factor first.
+        let mut done = Array2::zeros((b.ncols(), n));
+        for (i, (row, mut b)) in factor.outer_iter().zip(b.outer_iter_mut()).enumerate() {
+            for (mut done, b) in done.outer_iter_mut().zip(&mut b) {
+                *b = (*b - row.slice(s![..i]).dot(&done.slice(s![..i]))) / row[i];
+                done[i] = *b;
+            }
+        }
+        return;
+    }
     if n <= SMALL {
         let solved = inverse(factor).dot(&b);
         b.assign(&solved);
@@ -179,10 +192,12 @@ mod tests {
             square(inverse.view(), squared.view_mut());
             assert_near(&squared, &inverse.t().dot(&inverse));
             let mut rng = Rng::new(6, 0);
-            let right = Array2::from_shape_simple_fn((n, 3), || rng.normal());
-            let mut solved = right.clone();
-            forward(factor.view(), solved.view_mut());
-            assert_near(&l.dot(&solved), &right);
+            for n_columns in [1, FEW, FEW + 1] {
+                let right = Array2::from_shape_simple_fn((n, n_columns), || rng.normal());
+                let mut solved = right.clone();
+                forward(factor.view(), solved.view_mut());
+                assert_near(&l.dot(&solved), &right);
+            }
         }
     }
 

@@ -11,12 +11,15 @@
 //! ```
 //!
 //! of which the odd sets `T` make the hyperbolic sine and the even ones the cosine. Weights of
-//! single players (and of no player) are free, not drawn, so their terms are taken off. A little
-//! white noise stands for what such a law cannot say.
+//! single players (and of no player) have no part in that, so their terms are taken off: they are
+//! free, or normal around their mean with a variance of their own. A little white noise stands for what such a law
+//! cannot say.
 
 use std::f64::consts::PI;
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
+use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, s};
+
+use super::agreement::Agreement;
 
 /// If nothing is known, weights of three players come to the same part of the whole however many
 /// players there are,
@@ -25,17 +28,27 @@ const RATE: f64 = 2.8;
 const MOST_RATE: f64 = 0.5;
 /// If nothing is known, the share of white noise.
 const WHITE: f64 = 0.01;
-/// A rule of so many nodes is exact for polynomials of degree 31, and to rounding for what more
+/// A rule of so many nodes is exact for even polynomials of degree 62, and to rounding for what more
 /// players make.
 const MOST_NODES: usize = 16;
 
-/// The law's two settings; both in units of a value's variance without white noise.
+/// The law's settings; variances in units of an odd part's without single players and white noise.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Law {
     /// Per player `cᵢ = artanh ρᵢ`.
     pub(super) couplings: Array1<f64>,
     /// The variance of white noise on odd parts of values.
     pub(super) white: f64,
+    /// One over the variance of single players' weights around their mean, which is free: 0 if they
+    /// are free, too.
+    pub(super) single: f64,
+}
+
+/// Takes the mean of the players off each column of `(n_players, n_columns)`.
+pub(super) fn centre(mut table: Array2<f64>) -> Array2<f64> {
+    let sums = table.sum_axis(Axis(0));
+    table -= &(sums / table.nrows() as f64);
+    table
 }
 
 /// What all covariances share, in units of `Πᵢ (1 + ρᵢ)`, the variance of a value.
@@ -64,20 +77,13 @@ impl Law {
     /// The law before anything is known of a game: all players are alike.
     pub(super) fn alike(n_players: usize) -> Self {
         let rate = (RATE / n_players as f64).min(MOST_RATE);
-        Self { couplings: Array1::from_elem(n_players, rate.atanh()), white: WHITE }
+        Self { couplings: Array1::from_elem(n_players, rate.atanh()), white: WHITE, single: 0.0 }
     }
 
     pub(super) fn units(&self) -> Units {
         let rates = self.couplings.mapv(f64::tanh);
         let empty = (-rates.mapv(f64::ln_1p).sum()).exp();
         Units { rates, empty, opposite: 0.5 * (-2.0 * self.couplings.sum()).exp() }
-    }
-
-    /// The parts of a covariance that odd sets have, and that even ones have, in the units: from
-    /// `Σᵢ cᵢ zᵢ z'ᵢ` and `Σᵢ cᵢ`.
-    pub(super) fn split(agreement: f64, total: f64) -> [f64; 2] {
-        let [same, opposite] = [agreement, -agreement].map(|sum| 0.5 * (sum - total).exp());
-        [same - opposite, same + opposite]
     }
 
     /// The covariances `(n_pairs, n_pairs)` of odd parts, on and below the diagonal, of
@@ -105,14 +111,16 @@ impl Law {
         n_columns: impl Fn(usize) -> usize,
     ) -> Array2<f64> {
         let units = self.units();
-        let (total, unit) = (self.couplings.sum(), units.variances()[0]);
-        let agreements = (&rows * &self.couplings).dot(&columns.t());
-        let mut covariances = (&rows * &(&units.rates * -units.empty)).dot(&columns.t());
-        for (pair, (mut row, agreements)) in
-            covariances.outer_iter_mut().zip(agreements.outer_iter()).enumerate()
-        {
-            for (to, &agreement) in row.iter_mut().zip(agreements).take(n_columns(pair)) {
-                *to = (*to + Self::split(agreement, total)[0]) / unit;
+        let (empty, unit) = (units.empty, 1.0 / units.variances()[0]);
+        let agreement = Agreement::new(self, columns);
+        let [mut odd, mut even, mut rates] = [0; 3].map(|_| vec![0.0; columns.nrows()]);
+        let mut covariances = Array2::zeros((rows.nrows(), columns.nrows()));
+        for (pair, row) in covariances.outer_iter_mut().enumerate() {
+            let n = n_columns(pair);
+            let parts = [&mut odd[..n], &mut even[..n], &mut rates[..n]];
+            agreement.with(rows.slice(s![pair..=pair, ..]), parts);
+            for ((to, odd), rates) in row.into_iter().zip(&odd[..n]).zip(&rates) {
+                *to = (odd - empty * rates) * unit;
             }
         }
         covariances
@@ -132,8 +140,9 @@ impl Law {
             let [plus, minus] =
                 [t, -t].map(|t| signed.map_axis(Axis(1), |rates| product(rates, t)));
             Zip::indexed(&mut integrals).and(&signed).for_each(|(pair, _), integral, &rate| {
-                let others = plus[pair] / (1.0 + t * rate) + minus[pair] / (1.0 - t * rate);
-                *integral += weight * (0.5 * others - 1.0);
+                let share = t * rate;
+                let others = plus[pair] * (1.0 - share) + minus[pair] * (1.0 + share);
+                *integral += weight * (0.5 * others / (1.0 - share * share) - 1.0);
             });
         }
         let mut covariances = integrals * signed * scale;
@@ -186,10 +195,11 @@ fn noise_weights(n: usize) -> Vec<f64> {
     weights
 }
 
-/// Nodes and weights of Gauss and Legendre on `[0, 1]`, exact for polynomials of degree `n − 1`
-/// with few players.
+/// Nodes and weights of Gauss and Legendre on `[0, 1]`, exact for even polynomials of degree `n − 1`
+/// with few players: the upper half of the nodes on `[−1, 1]`.
 fn rule(n_players: usize) -> Vec<(f64, f64)> {
-    let n = n_players.div_ceil(2).clamp(1, MOST_NODES);
+    let n_nodes = n_players.div_ceil(4).clamp(1, MOST_NODES);
+    let n = 2 * n_nodes;
     let at = |k: usize| {
         let mut x = (PI * (k as f64 + 0.75) / (n as f64 + 0.5)).cos();
         let mut slope = 1.0;
@@ -203,9 +213,9 @@ fn rule(n_players: usize) -> Vec<(f64, f64)> {
             slope = n as f64 * (before - x * value) / (1.0 - x * x);
             x -= value / slope;
         }
-        (0.5 * (1.0 + x), 1.0 / ((1.0 - x * x) * slope * slope))
+        (x, 2.0 / ((1.0 - x * x) * slope * slope))
     };
-    (0..n).map(at).collect()
+    (0..n_nodes).map(at).collect()
 }
 
 #[cfg(test)]
@@ -217,7 +227,7 @@ mod tests {
     fn covariances_are_sums_over_odd_sets() {
         for n in [4, 5, 7] {
             let couplings = Array1::from_shape_fn(n, |i| 0.05 + 0.25 * i as f64);
-            let law = Law { couplings, white: 0.3 };
+            let law = Law { couplings, white: 0.3, single: 0.0 };
             let rates = law.couplings.mapv(f64::tanh);
             let signs =
                 Array2::from_shape_fn(
@@ -274,10 +284,10 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_integrates_polynomials() {
+    fn the_rule_integrates_even_polynomials() {
         for n in [1, 2, 3, 8, 30, 500] {
             let rule = rule(n);
-            for power in 0..n.min(2 * MOST_NODES) {
+            for power in (0..n.min(4 * MOST_NODES)).step_by(2) {
                 let sum: f64 = rule.iter().map(|(x, weight)| weight * x.powi(power as i32)).sum();
                 let expected = 1.0 / (power as f64 + 1.0);
                 assert!((sum - expected).abs() < 1e-14, "{n} {power}: {sum}");
@@ -287,7 +297,7 @@ mod tests {
 
     #[test]
     fn many_players_do_not_overflow() {
-        let law = Law { couplings: Array1::from_elem(1500, 0.9), white: 0.01 };
+        let law = Law { couplings: Array1::from_elem(1500, 0.9), white: 0.01, single: 0.0 };
         let mut signs = Array2::from_elem((3, 1500), 1.0);
         signs.row_mut(1).fill(-1.0);
         signs[[2, 7]] = -1.0;

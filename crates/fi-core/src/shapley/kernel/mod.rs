@@ -1,16 +1,20 @@
 //! KernelSHAP: Shapley values as a weighted linear regression on coalitions.
 
+mod agreement;
 mod evidence;
 mod factor;
 mod fit;
 mod law;
 pub(super) mod pairs;
 
+use std::ops::Range;
+
 use linfa_linalg::cholesky::InverseC;
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, Axis, s};
 
 use self::evidence::{learn, spread};
-use self::fit::{Fit, Smooth};
+use self::fit::{Fit, Smoother};
+use self::law::Law;
 use self::pairs::{Pairs, choose};
 use super::{Estimate, Estimator, Prepared, ends, evaluate, require_players};
 use crate::error::{Error, Result, require, require_shape};
@@ -46,15 +50,18 @@ const SMOOTH_PAIRS: usize = 1024;
 /// alike for coalitions that are alike. So drawn coalitions are solved by *generalised* least
 /// squares, with the covariances of a Gaussian law of interactions. Under the law a player has a
 /// rate, and the variance of an interaction is the product of its players' rates; interactions of
-/// one player are free, and those of two, four, … cancel in a pair:
+/// two, four, … players cancel in a pair:
 ///
 /// ```text
 /// cov(½ [v(S) − v(S')], ½ [v(R) − v(R')])  ∝  sinh Σᵢ ± artanh ρᵢ       + if S and R agree on i
 /// ```
 ///
-/// The rates `ρ` come from the game's own answers, by maximal evidence (empirical Bayes), from up
-/// to 256 pairs: players that interact much are told from those that do not. What cancels in Shapley
-/// values, `½ [v(S) + v(S')]`, helps to tell them. The constraint holds to rounding.
+/// What a player brings alone is normal around the mean of all players, so with few coalitions
+/// values are drawn to an equal split. The rates `ρ` and that variance come from the game's own
+/// answers, by maximal evidence (empirical Bayes), from up to 256 pairs: players that interact much
+/// are told from those that do not. What cancels in Shapley values, `½ [v(S) + v(S')]`, helps to
+/// tell them. With [`Rates::Equal`] all players have one rate, the same for every game, and may
+/// bring alone whatever they do. The constraint holds to rounding.
 ///
 /// With more than 4096 coalitions, about 2048 of them are fitted so. The fit is a smooth game with
 /// known Shapley values, and the first regression is on what it leaves over (regression with a
@@ -68,36 +75,44 @@ const SMOOTH_PAIRS: usize = 1024;
 /// # Units
 ///
 /// Those of the game. In another unit, or with a constant added to the game, it is the same
-/// estimate; but it is not linear, as the values of a sum of games have a law of their own. All
-/// outputs share a law.
+/// estimate; but with learned rates it is not linear, as the values of a sum of games have a law of
+/// their own. All outputs share a law. With equal rates it is linear.
 ///
 /// # Cost
 ///
-/// `n_coalitions` coalitions, never more than `2ⁿ`. Each game's covariances are factorised:
-/// `n_coalitions³ / 24` multiplications, and up to a billion for the rates (30 players with 2048
-/// coalitions: 0.05 seconds; hundreds of players: half a second and more). Memory: about
+/// `n_coalitions` coalitions, never more than `2ⁿ`. Covariances are factorised, those of learned
+/// rates for each game, those of equal ones once for all: `n_coalitions³ / 24` multiplications.
+/// Learning takes up to half a billion. 30 players with 2048 coalitions: 0.03 seconds a game, and
+/// with equal rates 0.02 once and 0.001 a game; 300 players: 0.4 seconds. Memory: about
 /// `n_coalitions²` numbers. Beyond 4096 coalitions that of 2048, and `n_coalitions · (n + 512)`
 /// exponentials and multiplications; memory: `n_coalitions · n`.
 ///
+/// Learned rates are worth it where the coalitions that they save take longer than the learning: in
+/// the project's recorded curves, equal rates were 1.2 to 3.9 times as far off with 2048 coalitions,
+/// or as far off as learned ones with a third to four fifths of them.
+///
 /// # Standard errors
 ///
-/// The law's, in the larger of two units: the one in which the law fits all answers, and the one
-/// in which each drawn pair (each of 512, if more are drawn) is as far from what the others say of
-/// it as the law has it (leave-one-out). They count what the law pulls towards 0, too, but not
-/// that rates are estimates. Beyond 4096 coalitions they come from 32 batches of drawn pairs,
+/// The law's, in the unit in which each drawn pair (each of 256, if more are drawn) is as far from
+/// what the others say of it as the law has it (leave-one-out); with learned rates, in the one in
+/// which the law fits all answers, if that is larger. They count what the law pulls towards 0, too,
+/// but not that rates are estimates. Beyond 4096 coalitions they come from 32 batches of drawn pairs,
 /// stratified by size. They are 0 if nothing was drawn, and `None` below 8 drawn pairs.
 ///
 /// # When it misleads
 ///
 /// It inherits the game's removal: see [`Removal`](crate::Removal). The law pulls what the
-/// coalitions leave open towards 0: a bias that is some per cent of the mean squared error, more
-/// with few coalitions. Of a game with jumps at high orders that few coalitions show, a law that
-/// did not see them is too sure: standard errors are right on average, but one of two hundred
-/// values was off by five of them. They are far too large, by up to four times, where
-/// interactions are largest among the smallest coalitions. With 4500 coalitions an estimate was up
-/// to 1.7 times as far off as with 4096, with 10,000 nearer. With many players and a budget of few
-/// coalitions per size, a player's error hangs on a few drawn coalitions. A player that adds
-/// nothing is exactly 0 only where the estimate is exact.
+/// coalitions leave open towards 0, and learned rates pull values to an equal split: a bias that is
+/// some per cent of the mean squared error, more with few coalitions, and most for a player that
+/// stands out from the others. A learned law is surer of a player that stands out, or of one whose
+/// jumps few coalitions show, than it should be: standard errors are right on average, but with 64
+/// coalitions one value of a hundred, with 512 up to three of a thousand were off by five of them.
+/// They are too large, by many times, where
+/// interactions are largest among the smallest coalitions and players are alike. Equal rates have
+/// none of these faults, but are farther off. With 4500 coalitions an estimate was up to 1.7 times as
+/// far off as with 4096, with 10,000 nearer. With many players and a budget of few coalitions per
+/// size, a player's error hangs on a few drawn coalitions. A player that adds nothing is exactly 0
+/// only where the estimate is exact.
 ///
 /// # Errors
 ///
@@ -118,7 +133,7 @@ const SMOOTH_PAIRS: usize = 1024;
 /// let players = Players::features((0..12).map(|i| format!("x{i}")))?;
 /// let zeros = Removal::baseline(vec![0.0; 12])?;
 /// let row = Array1::range(0.0, 12.0, 1.0).insert_axis(Axis(0));
-/// let kernel = shapley::Kernel { n_coalitions: 200 };
+/// let kernel = shapley::Kernel::new(200);
 ///
 /// let shap = shapley::explain(&Run::new(0), &kernel, &model, row.view(), &players, &zeros)?;
 /// // Half of 4·5 and half of 5·6.
@@ -152,11 +167,33 @@ pub struct Kernel {
     /// How many coalitions are evaluated, none and all included; at least `2 · n_players + 2`,
     /// or `2ⁿ` if that is less. An odd one is left out. Default 2048.
     pub n_coalitions: usize,
+    /// Whose interactions are thought to be how large. Default [`Rates::Learned`].
+    pub rates: Rates,
+}
+
+/// The rates of [`Kernel`]'s law of interactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rates {
+    /// Each game's answers say which players interact: the fewest coalitions for the same error.
+    #[default]
+    Learned,
+    /// All players are alike, whatever a game answers, so games share a factorisation, and the
+    /// estimate is linear in the game: for models that are so fast that learning costs more than
+    /// it saves.
+    Equal,
+}
+
+impl Kernel {
+    /// With so many coalitions, and rates that are learned.
+    #[must_use]
+    pub fn new(n_coalitions: usize) -> Self {
+        Self { n_coalitions, rates: Rates::Learned }
+    }
 }
 
 impl Default for Kernel {
     fn default() -> Self {
-        Self { n_coalitions: 2048 }
+        Self::new(2048)
     }
 }
 
@@ -189,10 +226,10 @@ impl Estimator for Kernel {
         let budget = (self.n_coalitions.min(everything) - 2) / 2;
         let pairs = choose(n_players, budget, &mut run.rng(0));
         if !pairs.strata.is_empty() && pairs.weights.len() < MOST_PAIRS {
-            let signs = pairs.signs();
-            return Ok(Box::new(move |run, game| solve(run, game, &pairs, signs.view())));
+            let whole = Whole::new(pairs, self.rates)?;
+            return Ok(Box::new(move |run, game| whole.solve(run, game)));
         }
-        let regression = Regression::new(pairs)?;
+        let regression = Regression::new(pairs, self.rates)?;
         Ok(Box::new(move |run, game| regression.solve(run, game)))
     }
 }
@@ -233,31 +270,49 @@ fn ask(run: &Run<'_>, game: &dyn Game, pairs: &Pairs) -> Result<Answers> {
     Ok(Answers { total: all - &none, none, odd, even })
 }
 
-/// The generalised least squares fit, under the law that the answers speak for.
-fn solve(
-    run: &Run<'_>,
-    game: &dyn Game,
-    pairs: &Pairs,
-    signs: ArrayView2<'_, f64>,
-) -> Result<Estimate> {
-    let Answers { none, total, odd, even } = ask(run, game, pairs)?;
-    let n_pairs = pairs.weights.len();
-    let law = learn(signs, &odd, &even);
-    let drawn = pairs.strata.first().map_or(n_pairs, |stratum| stratum.start)..n_pairs;
-    let fit = Fit::new(signs, &odd, drawn.clone(), &law)?;
-    let mut values = fit.values.reversed_axes();
-    // It adds up but for rounding.
-    let missing = (&total - &values.sum_axis(Axis(1))) / values.ncols() as f64;
-    values += &missing.insert_axis(Axis(1));
-    let n_coalitions = 2 * n_pairs + 2;
-    Ok(Estimate {
-        values,
-        base_values: none.to_vec(),
-        std_error: (drawn.len() >= MIN_SAMPLED).then(|| fit.std_error.reversed_axes()),
-        n_coalitions,
-        n_evaluations: n_coalitions * game.cost(),
-        converged: None,
-    })
+/// The generalised least squares fit of all pairs.
+struct Whole {
+    pairs: Pairs,
+    signs: Array2<f64>,
+    /// The pairs that were drawn.
+    drawn: Range<usize>,
+    /// Under the law of equal rates; if it is to be learned, each game has its own.
+    equal: Option<Fit>,
+}
+
+impl Whole {
+    fn new(pairs: Pairs, rates: Rates) -> Result<Self> {
+        let (n_pairs, n) = pairs.coalitions.dim();
+        let signs = pairs.signs();
+        let drawn = pairs.strata.first().map_or(n_pairs, |stratum| stratum.start)..n_pairs;
+        let equal = match rates {
+            Rates::Equal => Some(Fit::new(signs.view(), drawn.clone(), &Law::alike(n), rates)?),
+            Rates::Learned => None,
+        };
+        Ok(Self { pairs, signs, drawn, equal })
+    }
+
+    fn solve(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate> {
+        let Answers { none, total, odd, even } = ask(run, game, &self.pairs)?;
+        let [mut values, std_error] = if let Some(fit) = &self.equal {
+            fit.solve(&odd)
+        } else {
+            let law = learn(self.signs.view(), &odd, &even);
+            Fit::new(self.signs.view(), self.drawn.clone(), &law, Rates::Learned)?.solve(&odd)
+        };
+        // It adds up but for rounding.
+        let missing = (&total - &values.sum_axis(Axis(1))) / values.ncols() as f64;
+        values += &missing.insert_axis(Axis(1));
+        let n_coalitions = 2 * self.pairs.weights.len() + 2;
+        Ok(Estimate {
+            values,
+            base_values: none.to_vec(),
+            std_error: (self.drawn.len() >= MIN_SAMPLED).then_some(std_error),
+            n_coalitions,
+            n_evaluations: n_coalitions * game.cost(),
+            converged: None,
+        })
+    }
 }
 
 /// The pairs of coalitions and the factorised normal equations.
@@ -274,8 +329,11 @@ fn solve(
 struct Regression {
     n_players: usize,
     pairs: Pairs,
+    signs: Array2<f64>,
     /// The pairs that make the smooth game, and none and all; empty if none were drawn.
-    smooth: Vec<usize>,
+    some: Vec<usize>,
+    /// What makes it under the law of equal rates; if it is to be learned, each game has its own.
+    equal: Option<Smoother>,
     /// `(n_pairs, n − 1)`: `zᵢ − zₙ`.
     rows: Array2<f64>,
     /// The inverse of the normal equations' matrix. Its condition number is about `n`.
@@ -285,9 +343,9 @@ struct Regression {
 }
 
 impl Regression {
-    fn new(pairs: Pairs) -> Result<Self> {
+    fn new(pairs: Pairs, rates: Rates) -> Result<Self> {
         let (n_pairs, n_players) = pairs.coalitions.dim();
-        let (pairs, smooth) = if pairs.strata.is_empty() {
+        let (pairs, some) = if pairs.strata.is_empty() {
             (pairs, Vec::new())
         } else {
             let mut some = spread(n_pairs + 1, n_players, SMOOTH_PAIRS);
@@ -295,6 +353,13 @@ impl Regression {
             let (pairs, mut at) = pairs.set_apart(&some);
             at.push(n_pairs);
             (pairs, at)
+        };
+        let signs = pairs.signs();
+        let equal = match rates {
+            Rates::Equal if !some.is_empty() => {
+                Some(Smoother::new(signs.select(Axis(0), &some), Law::alike(n_players))?)
+            }
+            _ => None,
         };
         let last = n_players - 1;
         let rows = Array2::from_shape_fn((pairs.coalitions.nrows(), last), |(pair, player)| {
@@ -322,7 +387,7 @@ impl Regression {
                 pairs.weights[pair] * unbiased
             })
             .collect();
-        Ok(Self { n_players, pairs, smooth, rows, inverse, spread })
+        Ok(Self { n_players, pairs, signs, some, equal, rows, inverse, spread })
     }
 
     fn solve(&self, run: &Run<'_>, game: &dyn Game) -> Result<Estimate> {
@@ -330,13 +395,20 @@ impl Regression {
         let Answers { none, total: whole, mut odd, even } = ask(run, game, &self.pairs)?;
         let n_pairs = self.pairs.weights.len();
         let mut known = Array2::zeros((n, whole.len()));
-        if !self.smooth.is_empty() {
-            let signs = self.pairs.signs();
-            let some = |table: &Array2<f64>| table.select(Axis(0), &self.smooth);
-            let (of_some, odd_of_some) = (some(&signs), some(&odd));
-            let law = learn(of_some.view(), &odd_of_some, &some(&even));
-            let smooth = Smooth::new(of_some.view(), &odd_of_some, &law)?;
-            odd -= &smooth.odd(signs.view());
+        if !self.some.is_empty() {
+            let of_some = |table: &Array2<f64>| table.select(Axis(0), &self.some);
+            let odd_of_some = of_some(&odd);
+            let learned;
+            let smoother = if let Some(equal) = &self.equal {
+                equal
+            } else {
+                let signs = of_some(&self.signs);
+                let law = learn(signs.view(), &odd_of_some, &of_some(&even));
+                learned = Smoother::new(signs, law)?;
+                &learned
+            };
+            let smooth = smoother.smooth(&odd_of_some);
+            odd -= &smooth.odd(self.signs.view());
             known = smooth.values();
         }
         let total = &odd.row(n_pairs) * 2.0;

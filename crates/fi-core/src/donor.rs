@@ -34,8 +34,8 @@ const SIDE_BY_SIDE: usize = 8;
 ///
 /// # Cost
 ///
-/// Some 50 ns for a row alone, a third of that for rows that are asked for together, and no memory;
-/// `a·b < n + a`, so walks are rare.
+/// Some 50 ns a row, less for rows that are asked for together, and no memory; `a·b < n + a`, so
+/// walks are rare.
 ///
 /// # Example
 ///

@@ -16,6 +16,7 @@ mod synthetic;
 
 pub use removal::Removal;
 use removal::Rest;
+pub(crate) use synthetic::write_changes;
 
 /// A pure function from coalitions to values.
 ///

@@ -232,6 +232,28 @@ fn every_algorithm_of_shap_adds_up() {
 }
 
 #[test]
+fn rates_of_kernel_shap_are_learned_unless_they_are_said_to_be_equal() {
+    let desk = desk();
+    // Eight features, of which three matter together.
+    let line = |i: usize| {
+        let bits: Vec<usize> = (0..8).map(|k| (i * (2 * k + 3) / 7) % 2).collect();
+        let cells: Vec<String> = bits.iter().map(ToString::to_string).collect();
+        format!("{},{}\n", cells.join(","), bits[0] * bits[3] * bits[6] + i % 3)
+    };
+    let lines: String = (0..60).map(line).collect();
+    desk.write("e.csv", &format!("a,b,c,d,e,f,g,h,y\n{lines}"));
+    desk.done("train forest --data e.csv --target y --task regression --output e.fi");
+    let values = |rates: &str| {
+        let call = "explain shap --model e.fi --data e.csv --background e.csv --algorithm kernel";
+        desk.done(&format!("{call} --shap-samples 60 {rates} --output s.npy"));
+        fi_io::read_npy_2d(desk.path("s.npy")).unwrap()
+    };
+    let (learned, equal) = (values("--rates learned"), values("--rates equal"));
+    assert_eq!(values(""), learned);
+    assert!((learned - equal).iter().any(|gap| gap.abs() > 1e-6));
+}
+
+#[test]
 fn linear_models_are_trained_read_and_explained_exactly() {
     let desk = desk();
     let on = "--data train.csv --target y --drop site --output";

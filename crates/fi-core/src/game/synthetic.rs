@@ -176,23 +176,15 @@ impl Table<'_, '_, '_> {
     /// Writes what changes from the features that a slot shows to those of a coalition.
     fn write(&self, set: usize, chunk: ArrayView2<'_, f64>, cells: &mut [f64], before: &mut [u64]) {
         let n_features = self.game.row.len();
-        for (word, (before, &now)) in before.iter_mut().zip(self.shown.get(set)).enumerate() {
-            let mut changed = *before ^ now;
-            while changed != 0 {
-                let bit = changed.trailing_zeros() as usize;
-                changed &= changed - 1;
-                let feature = 64 * word + bit;
-                let rows = cells.chunks_exact_mut(n_features);
-                if now >> bit & 1 == 1 {
-                    let value = self.game.row[feature];
-                    rows.for_each(|row| row[feature] = value);
-                } else if let Some(chunk) = chunk.as_slice() {
-                    let removed = chunk.chunks_exact(n_features);
-                    rows.zip(removed).for_each(|(row, removed)| row[feature] = removed[feature]);
-                }
-            }
-            *before = now;
-        }
+        let removed = chunk.as_slice().unwrap_or_default();
+        let removed = || removed.chunks_exact(n_features);
+        write_changes(
+            before,
+            self.shown.get(set),
+            |feature| self.game.row[feature],
+            removed,
+            cells,
+        );
     }
 
     /// As [`Table::all`], to the bit, where each different synthetic row is predicted once; `None`
@@ -276,6 +268,34 @@ fn add_weighted(
         to[1] += b;
     } else {
         to += &weights.dot(&said);
+    }
+}
+
+/// Writes the columns of synthetic rows, one for each background row, that change from the features
+/// that they show to those that are present, and remembers these.
+pub(crate) fn write_changes<'r, R: Iterator<Item = &'r [f64]>>(
+    shown: &mut [u64],
+    present: &[u64],
+    own: impl Fn(usize) -> f64,
+    removed: impl Fn() -> R,
+    cells: &mut [f64],
+) {
+    let Some(n_features) = removed().next().map(<[f64]>::len) else { return };
+    for (word, (shown, &present)) in shown.iter_mut().zip(present).enumerate() {
+        let mut changed = *shown ^ present;
+        while changed != 0 {
+            let bit = changed.trailing_zeros() as usize;
+            changed &= changed - 1;
+            let feature = 64 * word + bit;
+            let rows = cells.chunks_exact_mut(n_features);
+            if present >> bit & 1 == 1 {
+                let value = own(feature);
+                rows.for_each(|row| row[feature] = value);
+            } else {
+                rows.zip(removed()).for_each(|(row, removed)| row[feature] = removed[feature]);
+            }
+        }
+        *shown = present;
     }
 }
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, concatenate, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 
 use super::shuffles::{Shuffle, Shuffled, TASKS_AT_ONCE};
 use crate::error::{Error, Result};
@@ -87,9 +87,6 @@ impl Shuffled for PredictAgain<'_> {
     }
 }
 
-/// Takes a shuffle's predictions and its place among the answers.
-type Take<'a> = dyn FnMut(usize, ArrayView2<'_, f64>) + 'a;
-
 /// Some rows of a table, and what is known of them.
 struct Asked<'a> {
     table: ArrayView2<'a, f64>,
@@ -107,18 +104,6 @@ impl PredictAgain<'_> {
     fn answers(&self, asked: &Asked<'_>, shuffles: &[Shuffle<'_>]) -> Result<Array2<f64>> {
         let n_rows = asked.part.len();
         let mut answers = Array2::zeros((shuffles.len() * n_rows, self.model.n_outputs()));
-        self.each(asked, shuffles, &mut |place, said| {
-            let mut to = answers.slice_mut(s![place * n_rows..(place + 1) * n_rows, ..]);
-            match (to.as_slice_mut(), said.as_slice()) {
-                (Some(to), Some(said)) => to.copy_from_slice(said),
-                _ => to.assign(&said),
-            }
-        })?;
-        Ok(answers)
-    }
-
-    /// Predicts all shuffles, and hands each one's predictions over with its place, in any order.
-    fn each(&self, asked: &Asked<'_>, shuffles: &[Shuffle<'_>], take: &mut Take<'_>) -> Result<()> {
         let mut rest: Vec<usize> = (0..shuffles.len()).collect();
         if let (Some(untouched), Replace::FromDonor) = (asked.untouched, &self.replace) {
             // Places of the shuffles of single columns.
@@ -133,22 +118,23 @@ impl PredictAgain<'_> {
                 if let Some(values) = few {
                     let of: Vec<(usize, &Shuffle<'_>)> =
                         places.iter().map(|&place| (place, &shuffles[place])).collect();
-                    self.each_once(asked, untouched, column, &values, &of, take)?;
+                    self.each_once(asked, untouched, column, &values, &of, &mut answers)?;
                     rest.retain(|place| places.binary_search(place).is_err());
                 }
             }
         }
         let of: Vec<(usize, &Shuffle<'_>)> =
             rest.iter().map(|&place| (place, &shuffles[place])).collect();
-        self.swap(asked, &of, take)
+        self.swap(asked, &of, &mut answers)?;
+        Ok(answers)
     }
 
-    /// Predicts shuffles, each with its place, by overwriting their columns.
+    /// Predicts shuffles, each with its place among the answers, by overwriting their columns.
     fn swap(
         &self,
         asked: &Asked<'_>,
         shuffles: &[(usize, &Shuffle<'_>)],
-        take: &mut Take<'_>,
+        answers: &mut Array2<f64>,
     ) -> Result<()> {
         let rows = asked.rows();
         let (n_rows, n_features) = rows.dim();
@@ -159,16 +145,13 @@ impl PredictAgain<'_> {
         // A block holds a part of a large table, or a small one several times.
         let part = n_rows.div_ceil(n_rows.div_ceil(n_batch));
         let copies = (n_batch / part).clamp(1, shuffles.len());
-        // Shuffles of a table in parts are whole after the last of them.
-        let n_waiting = if part < n_rows { shuffles.len() * n_rows } else { 0 };
-        let mut waiting = Array2::zeros((n_waiting, self.model.n_outputs()));
         let mut block = Vec::with_capacity(copies * part * n_features);
         for first in (0..n_rows).step_by(part) {
             let part = rows.slice(s![first..(first + part).min(n_rows), ..]);
             let (len, cells) = (part.nrows(), part.len());
             fill(&mut block, part, copies);
             let mut overwritten = vec![Overwritten::default(); copies];
-            for (chunk, shuffles) in shuffles.chunks(copies).enumerate() {
+            for shuffles in shuffles.chunks(copies) {
                 let mut kept = 0;
                 let of_copies = block.chunks_exact_mut(cells).zip(&mut overwritten);
                 for ((_, shuffle), (into, before)) in shuffles.iter().zip(of_copies) {
@@ -179,37 +162,35 @@ impl PredictAgain<'_> {
                 let n_made = shuffles.len() * len;
                 let stacked = |made: usize| shuffles[made / len].0 * n_rows + first + made % len;
                 let beside = asked.untouched.filter(|_| kept * WORTH_LEAVING_OUT >= n_made);
-                let said = if let Some(untouched) = beside {
-                    let changed = to_the_front(&mut block, part, shuffles);
-                    let made = &block[..changed.len() * n_features];
-                    let said =
-                        self.ask(made, n_features, shuffles[0].1, |at| stacked(changed[at]))?;
+                let changed = beside.map(|_| to_the_front(&mut block, part, shuffles));
+                let n_asked = changed.as_ref().map_or(n_made, Vec::len);
+                let made = &block[..n_asked * n_features];
+                let said = self.ask(made, n_features, shuffles[0].1, |at| {
+                    stacked(changed.as_ref().map_or(at, |changed| changed[at]))
+                })?;
+                let of_copies = |copy: usize| {
+                    let from = stacked(copy * len);
+                    s![from..from + len, ..]
+                };
+                if let (Some(untouched), Some(changed)) = (beside, changed) {
                     let known = untouched.slice(s![first..first + len, ..]);
-                    let mut all = concatenate(Axis(0), &vec![known; shuffles.len()])
-                        .map_err(|error| Error::Data(error.to_string()))?;
+                    for copy in 0..shuffles.len() {
+                        answers.slice_mut(of_copies(copy)).assign(&known);
+                    }
                     for (&made, said) in changed.iter().zip(said.outer_iter()) {
-                        all.row_mut(made).assign(&said);
+                        answers.row_mut(stacked(made)).assign(&said);
                     }
                     fill(&mut block, part, copies);
                     for copy in &mut overwritten {
                         copy.members = &[];
                     }
-                    all
                 } else {
-                    self.ask(&block[..n_made * n_features], n_features, shuffles[0].1, stacked)?
-                };
-                for (copy, said) in said.axis_chunks_iter(Axis(0), len).enumerate() {
-                    if len == n_rows {
-                        take(shuffles[copy].0, said);
-                    } else {
-                        let from = (chunk * copies + copy) * n_rows + first;
-                        waiting.slice_mut(s![from..from + len, ..]).assign(&said);
+                    for (copy, said) in said.axis_chunks_iter(Axis(0), len).enumerate() {
+                        answers.slice_mut(of_copies(copy)).assign(&said);
                     }
                 }
             }
         }
-        let waiting = waiting.axis_chunks_iter(Axis(0), n_rows).zip(shuffles);
-        waiting.for_each(|(said, (place, _))| take(*place, said));
         Ok(())
     }
 
@@ -282,7 +263,7 @@ impl PredictAgain<'_> {
         column: usize,
         values: &Values,
         shuffles: &[(usize, &Shuffle<'_>)],
-        take: &mut Take<'_>,
+        answers: &mut Array2<f64>,
     ) -> Result<()> {
         let (rows, start) = (of.rows(), of.part.start);
         let (n_rows, n_features) = rows.dim();
@@ -302,8 +283,7 @@ impl PredictAgain<'_> {
                 }
             }
         }
-        let n_outputs = self.model.n_outputs();
-        let mut said = Array2::zeros((asked.len(), n_outputs));
+        let mut said = Array2::zeros((asked.len(), answers.ncols()));
         let n_batch = self.batch_rows.min(rows_at_once(n_features)).min(asked.len()).max(1);
         let mut block = vec![0.0; n_batch * n_features];
         for (asked, mut said) in
@@ -316,7 +296,6 @@ impl PredictAgain<'_> {
             let block = &block[..asked.len() * n_features];
             said.assign(&self.ask(block, n_features, shuffles[0].1, |row| asked[row].2)?);
         }
-        let mut answer = Array2::zeros((n_rows, n_outputs));
         for &(place, shuffle) in shuffles {
             for (row, &donor) in shuffle.donors.iter().enumerate() {
                 let known = if values.of_row[start + row] == values.of_row[donor] {
@@ -324,9 +303,8 @@ impl PredictAgain<'_> {
                 } else {
                     said.row(numbers[place_of(row, donor)] as usize)
                 };
-                answer.row_mut(row).assign(&known);
+                answers.row_mut(place * n_rows + row).assign(&known);
             }
-            take(place, answer.view());
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use ndarray::{ArrayView1, ArrayView2, CowArray, Ix2};
 use super::draws::Draw;
 use super::loss_game::LossGame;
 use crate::error::{Error, Result};
+use crate::game::write_changes;
 use crate::model::{predict_checked, rows_at_once};
 use crate::players::Players;
 
@@ -94,6 +95,7 @@ impl<'b> Block<'b> {
         let mut cells = Vec::with_capacity(n_rows * n_features);
         let mut present = vec![0; self.members.n_words];
         let mut shown = present.clone();
+        let data = self.game.data.rows();
         for asked in asked.chunks(at_once) {
             cells.clear();
             let mut before = None;
@@ -101,7 +103,8 @@ impl<'b> Block<'b> {
                 self.members.of(of.coalition, &mut present);
                 self.begin(before == Some(of.draw), of.draw, &present, &mut shown, &mut cells);
                 let start = cells.len() - self.n_taken * n_features;
-                self.write(of.draw, draws, &present, &mut shown, &mut cells[start..]);
+                let (own, removed) = (data.row(draws[of.draw].row), || self.removed(of.draw));
+                write_changes(&mut shown, &present, |f| own[f], removed, &mut cells[start..]);
                 before = Some(of.draw);
             }
             let made = ArrayView2::from_shape((asked.len() * self.n_taken, n_features), &cells)
@@ -142,36 +145,6 @@ impl<'b> Block<'b> {
         let (cells, n_features) = (self.rows.as_slice().unwrap_or_default(), self.rows.ncols());
         let taken = &self.taken[draw * self.n_taken..(draw + 1) * self.n_taken];
         taken.iter().map(move |&b| &cells[b * n_features..(b + 1) * n_features])
-    }
-
-    /// Writes the columns that change from the features shown to those present.
-    fn write(
-        &self,
-        draw: usize,
-        draws: &[Draw],
-        present: &[u64],
-        shown: &mut [u64],
-        cells: &mut [f64],
-    ) {
-        let (n_features, row) = (self.rows.ncols(), draws[draw].row);
-        let data = self.game.data.rows();
-        for (word, (shown, &present)) in shown.iter_mut().zip(present).enumerate() {
-            let mut changed = *shown ^ present;
-            while changed != 0 {
-                let bit = changed.trailing_zeros() as usize;
-                changed &= changed - 1;
-                let feature = 64 * word + bit;
-                let rows = cells.chunks_exact_mut(n_features);
-                if present >> bit & 1 == 1 {
-                    let value = data[[row, feature]];
-                    rows.for_each(|row| row[feature] = value);
-                } else {
-                    let removed = self.removed(draw);
-                    rows.zip(removed).for_each(|(row, removed)| row[feature] = removed[feature]);
-                }
-            }
-            *shown = present;
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a law makes of the players on which coalitions agree: eight players are a byte, and what
 //! they bring stands in tables of all bytes.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2};
 
 use super::law::Law;
 
@@ -40,7 +40,8 @@ impl Agreement {
                     sums[differ] += rate;
                 }
             }
-            Eight { present: bytes(signs, first), products, sums }
+            let present = signs.outer_iter().map(|signs| byte(signs, first)).collect();
+            Eight { present, products, sums }
         });
         Self { eights: eights.collect(), opposite: (-2.0 * law.couplings.sum()).exp() }
     }
@@ -48,11 +49,11 @@ impl Agreement {
     /// The parts of a coalition's covariances with the first of these that odd sets have, that even
     /// ones have, and `Σᵢ ± ρᵢ` over players, `+` where they agree; all in units of a value's
     /// variance. As many as there is room for.
-    pub(super) fn with(&self, signs: ArrayView2<'_, f64>, [odd, even, rates]: [&mut [f64]; 3]) {
+    pub(super) fn with(&self, signs: ArrayView1<'_, f64>, [odd, even, rates]: [&mut [f64]; 3]) {
         even.fill(1.0);
         rates.fill(0.0);
         for (k, eight) in self.eights.iter().enumerate() {
-            let own = bytes(signs, k * EIGHT).first().copied().unwrap_or(0);
+            let own = byte(signs, k * EIGHT);
             let to = even.iter_mut().zip(rates.iter_mut()).zip(&eight.present);
             for ((product, sum), &present) in to {
                 let differ = usize::from(own ^ present);
@@ -69,18 +70,15 @@ impl Agreement {
     }
 }
 
-/// Eight players from the first one, coalition by coalition.
-fn bytes(signs: ArrayView2<'_, f64>, first: usize) -> Vec<u8> {
-    let byte = |signs: ndarray::ArrayView1<'_, f64>| {
-        let players = signs.into_iter().skip(first).take(EIGHT).enumerate();
-        players.fold(0, |byte, (bit, &sign)| byte | u8::from(sign < 0.0) << bit)
-    };
-    signs.outer_iter().map(byte).collect()
+/// Which of eight players from the first one are present.
+fn byte(signs: ArrayView1<'_, f64>, first: usize) -> u8 {
+    let players = signs.into_iter().skip(first).take(EIGHT).enumerate();
+    players.fold(0, |byte, (bit, &sign)| byte | u8::from(sign < 0.0) << bit)
 }
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array1, Array2, s};
+    use ndarray::{Array1, Array2};
 
     use super::*;
     use crate::rng::Rng;
@@ -97,8 +95,7 @@ mod tests {
             let agreement = Agreement::new(&law, signs.view());
             for a in 0..20 {
                 let [mut odd, mut even, mut rates] = [[0.0; 20]; 3];
-                let row = signs.slice(s![a..=a, ..]);
-                agreement.with(row, [&mut odd, &mut even, &mut rates]);
+                agreement.with(signs.row(a), [&mut odd, &mut even, &mut rates]);
                 for b in 0..20 {
                     let agree = &signs.row(a) * &signs.row(b);
                     let sum = agree.dot(&law.couplings);

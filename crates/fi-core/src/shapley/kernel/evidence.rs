@@ -9,7 +9,7 @@
 //! Some of the pairs suffice to find the law, and it is climbed to on few of them first.
 
 use linfa_linalg::cholesky::InverseC;
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 
 use super::agreement::Agreement;
 use super::factor::{factorise, forward, inverse, square};
@@ -34,8 +34,7 @@ const LOG_COUPLINGS: [f64; 2] = [-9.0, 0.9];
 const LOG_WHITE: [f64; 2] = [-12.0, 1.0];
 /// Logarithms of the variance of single players' weights, at whose end these are as good as free.
 const LOG_SINGLE: [f64; 2] = [-9.0, 16.0];
-/// The part of the bound of the curvature that a climb begins with: the bound itself is four times
-/// the curvature in most games.
+/// The part of the bound of the curvature that a climb begins with: with all of it steps are short.
 const CAUTION: f64 = 0.25;
 /// A step that brings less is the last.
 const ENOUGH: f64 = 0.2;
@@ -209,7 +208,7 @@ impl Shapes {
         let [mut odd, mut even, mut rates] = [0; 3].map(|_| vec![0.0; n]);
         let mut shapes = [0; 2].map(|_| Array2::zeros((n, n)));
         for pair in 0..n {
-            agreement.with(signs.slice(s![pair..=pair, ..]), [&mut odd, &mut even, &mut rates]);
+            agreement.with(signs.row(pair), [&mut odd, &mut even, &mut rates]);
             for (shape, row) in shapes.iter_mut().zip([&odd, &even]) {
                 shape.row_mut(pair).assign(&ArrayView1::from(row));
             }

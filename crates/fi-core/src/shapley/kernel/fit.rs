@@ -8,8 +8,8 @@
 //! ½ [v(S) − v(S')] = Σ_{|T| odd} w_T χ_T(S),      φᵢ = −2 Σ_{T ∋ i, |T| odd} w_T / |T|
 //! ```
 //!
-//! The weights of single players are free, those of three, five, … follow a [`Law`] that makes
-//! values covary. So the best linear estimate of `φ` is a generalised least squares fit (in the
+//! The weights of single players are free, or normal around their mean; those of three, five, …
+//! follow a [`Law`] that makes values covary. So the best linear estimate of `φ` is a generalised least squares fit (in the
 //! words of geostatistics, universal kriging).
 
 use std::ops::Range;
@@ -119,6 +119,7 @@ impl Fit {
 /// law expects.
 pub(super) struct Smoother {
     law: Law,
+    signs: Array2<f64>,
     squares: LeastSquares,
     /// `L⁻¹`.
     root: Array2<f64>,
@@ -136,9 +137,9 @@ pub(super) struct Smooth<'a> {
 impl Smoother {
     /// From signs as [`Fit::new`].
     pub(super) fn new(signs: Array2<f64>, law: Law) -> Result<Self> {
-        let squares = LeastSquares::new(signs, &law)?;
+        let squares = LeastSquares::new(signs.clone(), &law)?;
         let root = inverse(squares.factor.view());
-        Ok(Self { law, squares, root })
+        Ok(Self { law, signs, squares, root })
     }
 
     /// From `(n_pairs, n_outputs)` odd parts.
@@ -151,20 +152,20 @@ impl Smoother {
 impl Smooth<'_> {
     /// Its odd parts `(n_others, n_outputs)`.
     pub(super) fn odd(&self, others: ArrayView2<'_, f64>) -> Array2<f64> {
-        let Smoother { law, squares, .. } = self.smoother;
+        let Smoother { law, signs, .. } = self.smoother;
         let mut odd = others.dot(&self.main);
         let blocks = odd.axis_chunks_iter_mut(Axis(0), BLOCK);
         for (mut odd, others) in blocks.zip(others.axis_chunks_iter(Axis(0), BLOCK)) {
-            odd += &law.between(others, squares.signs.view()).dot(&self.weights);
+            odd += &law.between(others, signs.view()).dot(&self.weights);
         }
         odd
     }
 
     /// Its Shapley values `(n_players, n_outputs)`.
     pub(super) fn values(&self) -> Array2<f64> {
-        let Smoother { law, squares, .. } = self.smoother;
+        let Smoother { law, signs, .. } = self.smoother;
         let law = Law { white: 0.0, ..law.clone() };
-        &self.main * -2.0 + law.with_values(squares.signs.view()).dot(&self.weights)
+        &self.main * -2.0 + law.with_values(signs.view()).dot(&self.weights)
     }
 }
 
@@ -173,7 +174,6 @@ impl Smooth<'_> {
 struct LeastSquares {
     /// The law's.
     single: f64,
-    signs: Array2<f64>,
     factor: Array2<f64>,
     /// `(n_pairs, n_players)`: `L⁻¹` times the signs.
     of_signs: Array2<f64>,
@@ -188,12 +188,12 @@ impl LeastSquares {
         if !factorise(factor.view_mut()) {
             return Err(unsolvable(n_pairs, "its covariances are not positive definite"));
         }
-        let mut of_signs = signs.clone();
+        let mut of_signs = signs;
         forward(factor.view(), of_signs.view_mut());
         let normal = of_signs.t().dot(&of_signs) + centre(Array2::eye(n)) * law.single;
         let spread = normal.invc();
         let spread = spread.map_err(|error| unsolvable(n, &error.to_string()))?;
-        Ok(Self { single: law.single, signs, factor, of_signs, spread })
+        Ok(Self { single: law.single, factor, of_signs, spread })
     }
 
     /// The weights `(n_players, n_outputs)` of single players, and `L⁻¹` times what they leave over
@@ -201,7 +201,7 @@ impl LeastSquares {
     fn solve(&self, odd: &Array2<f64>) -> (Array2<f64>, Array2<f64>) {
         let mut left = odd.clone();
         forward(self.factor.view(), left.view_mut());
-        let mut main = Array2::<f64>::zeros((self.signs.ncols(), odd.ncols()));
+        let mut main = Array2::<f64>::zeros((self.spread.nrows(), odd.ncols()));
         // The second time takes off what rounding has cost.
         for _ in 0..2 {
             let of_single = centre(main.clone()) * self.single;
@@ -226,8 +226,8 @@ mod tests {
 
     const N: usize = 5;
 
-    /// One weight per odd set, and those of single players nearly free: the posterior mean and
-    /// variance of Shapley values.
+    /// One weight per odd set, and those of single players nearly free, or around a mean that is:
+    /// the posterior mean and variance of Shapley values.
     #[test]
     fn the_fit_is_the_posterior_under_the_law() {
         let n_larger = [0.0, 0.8].map(is_the_posterior);

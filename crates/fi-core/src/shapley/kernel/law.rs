@@ -17,7 +17,7 @@
 
 use std::f64::consts::PI;
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
 
 use super::agreement::Agreement;
 
@@ -118,7 +118,7 @@ impl Law {
         for (pair, row) in covariances.outer_iter_mut().enumerate() {
             let n = n_columns(pair);
             let parts = [&mut odd[..n], &mut even[..n], &mut rates[..n]];
-            agreement.with(rows.slice(s![pair..=pair, ..]), parts);
+            agreement.with(rows.row(pair), parts);
             for ((to, odd), rates) in row.into_iter().zip(&odd[..n]).zip(&rates) {
                 *to = (odd - empty * rates) * unit;
             }

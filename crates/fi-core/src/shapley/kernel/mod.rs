@@ -82,14 +82,13 @@ const SMOOTH_PAIRS: usize = 1024;
 ///
 /// `n_coalitions` coalitions, never more than `2ⁿ`. Covariances are factorised, those of learned
 /// rates for each game, those of equal ones once for all: `n_coalitions³ / 24` multiplications.
-/// Learning takes up to half a billion. 30 players with 2048 coalitions: 0.03 seconds a game, and
-/// with equal rates 0.02 once and 0.001 a game; 300 players: 0.4 seconds. Memory: about
-/// `n_coalitions²` numbers. Beyond 4096 coalitions that of 2048, and `n_coalitions · (n + 512)`
-/// exponentials and multiplications; memory: `n_coalitions · n`.
+/// Learning takes several of 256 × 256 (in the project's recorded benchmark, 30 players with 2048
+/// coalitions spend 0.03 seconds a game beside the model, and 0.005 with equal rates, of ten
+/// games). Memory: about `n_coalitions²` numbers. Beyond 4096 coalitions that of 2048, and
+/// `64 · n_coalitions · n` multiplications; memory: `n_coalitions · n`.
 ///
 /// Learned rates are worth it where the coalitions that they save take longer than the learning: in
-/// the project's recorded curves, equal rates were 1.2 to 3.9 times as far off with 2048 coalitions,
-/// or as far off as learned ones with a third to four fifths of them.
+/// the project's recorded curves, equal rates were 1.2 to 3.9 times as far off with 2048 coalitions.
 ///
 /// # Standard errors
 ///
@@ -104,11 +103,9 @@ const SMOOTH_PAIRS: usize = 1024;
 /// It inherits the game's removal: see [`Removal`](crate::Removal). The law pulls what the
 /// coalitions leave open towards 0, and learned rates pull values to an equal split: a bias that is
 /// some per cent of the mean squared error, more with few coalitions, and most for a player that
-/// stands out from the others. A learned law is surer of a player that stands out, or of one whose
-/// jumps few coalitions show, than it should be: standard errors are right on average, but with 64
-/// coalitions one value of a hundred, with 512 up to three of a thousand were off by five of them.
-/// They are too large, by many times, where
-/// interactions are largest among the smallest coalitions and players are alike. Equal rates have
+/// stands out from the others. Of such a player, or of one whose jumps few coalitions show, a
+/// learned law can be too sure, though standard errors are right on average. They are far too large
+/// where interactions are largest among the smallest coalitions and players are alike. Equal rates have
 /// none of these faults, but are farther off. With 4500 coalitions an estimate was up to 1.7 times as
 /// far off as with 4096, with 10,000 nearer. With many players and a budget of few coalitions per
 /// size, a player's error hangs on a few drawn coalitions. A player that adds nothing is exactly 0

@@ -91,7 +91,8 @@ pub struct GradientBoosting {
     pub max_depth: Option<usize>,
     /// At least so many rows on each side of a split, at least 1. Default 20.
     pub min_samples_leaf: usize,
-    /// At least so large a sum of Hessians on each side of a split, positive. Default 0.001.
+    /// At least so large a sum of Hessians on each side of a split, positive. Default 0.001. A tree
+    /// whose root has less takes no step.
     pub min_sum_hessian: f64,
     /// A split must gain more than this, at least 0. Default 0.
     pub min_gain_to_split: f64,

@@ -102,7 +102,8 @@ impl<const N: usize> Finder<'_, N> {
         best
     }
 
-    /// Tries all cuts between neighbouring cells, of which the first `start` lie on the left.
+    /// Tries all cuts between neighbouring cells with rows on both sides, besides those of `start`
+    /// on the left: the cut between `start` and all others is one of another scan.
     fn scan<'c>(
         &self,
         cells: impl Iterator<Item = &'c Cell<N>>,
@@ -112,11 +113,12 @@ impl<const N: usize> Finder<'_, N> {
     ) {
         let Limits { min_samples_leaf, min_sum_hessian, l2, .. } = *self.limits;
         let total = self.scale.sums(&self.total);
+        let fewest_left = min_samples_leaf.max(self.scale.count(&start) + 1);
         let mut left = start;
         for (index, cell) in cells.enumerate() {
             left = plus(&left, cell);
             let low = self.scale.sums(&left);
-            if low.count < min_samples_leaf {
+            if low.count < fewest_left {
                 continue;
             }
             if total.count - low.count < min_samples_leaf {
@@ -145,10 +147,14 @@ impl<const N: usize> Finder<'_, N> {
         Best { numerator, denominator, end: 0, missing_left: false, left: [0; N] }
     }
 
-    /// The gain of a cut, if it is enough.
+    /// The gain of a cut, if it is enough: the same bits whichever side is called left.
     fn gain(&self, best: &Best<N>) -> Option<f64> {
         let none = self.none();
-        let score = best.numerator / best.denominator;
+        let score = |side: &Cell<N>| {
+            let sums = self.scale.sums(side);
+            sums.gradient * sums.gradient / (sums.hessian + self.limits.l2)
+        };
+        let score = score(&best.left) + score(&minus(&self.total, &best.left));
         let gain = score - none.numerator / none.denominator;
         let enough = best.end > 0
             && gain > self.limits.min_gain_to_split

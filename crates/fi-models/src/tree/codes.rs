@@ -106,7 +106,7 @@ pub(super) struct Ranks<'a> {
     cuts: Vec<Cut>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Feature {
     /// Ascending, each once.
     thresholds: Vec<f64>,
@@ -118,26 +118,12 @@ struct Feature {
 
 impl<'a> Ranks<'a> {
     pub(super) fn new(ensemble: &'a Ensemble) -> Self {
-        let mut features = vec![Feature::default(); ensemble.n_features()];
-        let splits = || {
-            ensemble.trees().flat_map(|tree| {
-                (0..tree.n_nodes()).filter(move |&n| !tree.is_leaf(n)).map(move |n| (tree, n))
-            })
-        };
-        for (tree, node) in splits() {
-            if tree.set[node] == NUMERIC {
-                features[tree.feature(node)].thresholds.push(tree.threshold(node));
-            }
-        }
-        for feature in &mut features {
-            feature.thresholds.sort_unstable_by(f64::total_cmp);
-            // −0 and 0 are one threshold.
-            feature.thresholds.dedup_by(|a, b| a == b);
-        }
+        let feature = |thresholds| Feature { thresholds, ..Feature::default() };
+        let features = ensemble.thresholds().into_iter().map(feature).collect();
         let cuts = vec![Cut::default(); ensemble.n_nodes()];
         let mut ranks = Self { ensemble, features, of_column: Vec::new(), cuts };
         let mut sets = BTreeMap::new();
-        for (tree, node) in splits() {
+        for (tree, node) in ensemble.splits() {
             ranks.cuts[tree.start + node] = ranks.cut(tree, node, &mut sets);
         }
         ranks

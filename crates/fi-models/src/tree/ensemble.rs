@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::builder::{EnsembleBuilder, check_tree};
 use super::predict::{Kept, compile};
-use super::split::{CategorySets, Comparison, Precision};
+use super::split::{CategorySets, Comparison, NUMERIC, Precision};
 use super::tree::Tree;
 
 /// Marks a leaf in the arrays of children.
@@ -225,6 +225,25 @@ impl Ensemble {
     /// The trees, in order.
     pub fn trees(&self) -> impl ExactSizeIterator<Item = Tree<'_>> {
         (0..self.n_trees()).map(|tree| self.tree(tree))
+    }
+
+    /// All splits, each a tree and a node of it.
+    pub(super) fn splits(&self) -> impl Iterator<Item = (Tree<'_>, usize)> {
+        self.trees().flat_map(|tree| tree.splits().map(move |node| (tree, node)))
+    }
+
+    /// The thresholds on each feature, ascending, each once.
+    pub(super) fn thresholds(&self) -> Vec<Vec<f64>> {
+        let mut thresholds = vec![Vec::new(); self.n_features()];
+        for (tree, node) in self.splits().filter(|(tree, node)| tree.set[*node] == NUMERIC) {
+            thresholds[tree.feature(node)].push(tree.threshold(node));
+        }
+        for thresholds in &mut thresholds {
+            thresholds.sort_unstable_by(f64::total_cmp);
+            // −0 and 0 are one threshold.
+            thresholds.dedup_by(|a, b| a == b);
+        }
+        thresholds
     }
 
     /// The leaf `(n_rows, n_trees)` that each row falls into, numbered within its tree.

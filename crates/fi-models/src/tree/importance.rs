@@ -136,10 +136,7 @@ pub fn impurity(ensemble: &Ensemble, features: &[String]) -> Result<Importance> 
 pub fn split_count(ensemble: &Ensemble, features: &[String]) -> Result<Importance> {
     check_names(ensemble, features)?;
     let mut counts = vec![0_usize; features.len()];
-    for tree in ensemble.trees() {
-        let splits = (0..tree.n_nodes()).filter(|&node| !tree.is_leaf(node));
-        splits.for_each(|node| counts[tree.feature(node)] += 1);
-    }
+    ensemble.splits().for_each(|(tree, node)| counts[tree.feature(node)] += 1);
     let counts = counts.into_iter().map(|count| count as f64).collect();
     Importance::new("split_count", features, counts)
 }
@@ -151,7 +148,7 @@ fn check_names(ensemble: &Ensemble, features: &[String]) -> Result<()> {
 /// The cover-weighted decrease of impurity at the splits on each feature.
 fn impurity_decreases(tree: Tree<'_>, n_features: usize) -> Vec<f64> {
     let mut decreases = vec![0.0; n_features];
-    for node in (0..tree.n_nodes()).filter(|&node| !tree.is_leaf(node)) {
+    for node in tree.splits() {
         decreases[tree.feature(node)] += decrease(tree, node);
     }
     decreases

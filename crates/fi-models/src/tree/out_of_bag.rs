@@ -261,8 +261,7 @@ impl Question<'_> {
         let n_rows = rows.len();
         let mut used = vec![false; data.n_features()];
         let tree = self.forest.ensemble().tree(index);
-        let splits = (0..tree.n_nodes()).filter(|&node| !tree.is_leaf(node));
-        splits.for_each(|node| used[tree.feature(node)] = true);
+        tree.splits().for_each(|node| used[tree.feature(node)] = true);
         let before = self.scores(&data, self.predict(index, &data).view())?;
         let uses = |&player: &usize| self.players.members(player).iter().any(|&f| used[f]);
         let users: Vec<usize> = (0..self.players.len()).filter(uses).collect();

@@ -70,6 +70,11 @@ impl<'a> Tree<'a> {
         self.left[node] == LEAF
     }
 
+    /// The nodes that are no leaves.
+    pub(super) fn splits(self) -> impl Iterator<Item = usize> {
+        (0..self.n_nodes()).filter(move |&node| !self.is_leaf(node))
+    }
+
     /// The left and right child; `None` for a leaf.
     pub fn children(&self, node: usize) -> Option<(usize, usize)> {
         (!self.is_leaf(node)).then(|| (self.left[node] as usize, self.right[node] as usize))

@@ -208,11 +208,9 @@ fn sums(ensemble: &Ensemble, features: &[String], what: Known) -> Result<Sums> {
         }
     };
     let mut sums = Sums { totals: vec![0.0; features.len()], counts: vec![0; features.len()] };
-    for tree in ensemble.trees() {
-        for node in (0..tree.n_nodes()).filter(|&node| !tree.is_leaf(node)) {
-            sums.totals[tree.feature(node)] += of(tree, node);
-            sums.counts[tree.feature(node)] += 1;
-        }
+    for (tree, node) in ensemble.splits() {
+        sums.totals[tree.feature(node)] += of(tree, node);
+        sums.counts[tree.feature(node)] += 1;
     }
     Ok(sums)
 }

@@ -42,7 +42,7 @@ pub(super) struct Codes {
     tests: Vec<Test>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Feature {
     /// Ascending, each once.
     thresholds: Vec<f64>,
@@ -64,22 +64,8 @@ pub(super) struct Block {
 
 impl Codes {
     pub(super) fn new(ensemble: &Ensemble) -> Self {
-        let mut features = vec![Feature::default(); ensemble.n_features()];
-        let splits = || {
-            ensemble.trees().flat_map(|tree| {
-                (0..tree.n_nodes()).filter(move |&n| !tree.is_leaf(n)).map(move |n| (tree, n))
-            })
-        };
-        for (tree, node) in splits() {
-            if tree.set[node] == NUMERIC {
-                features[tree.feature(node)].thresholds.push(tree.threshold(node));
-            }
-        }
-        for feature in &mut features {
-            feature.thresholds.sort_unstable_by(f64::total_cmp);
-            // −0 and 0 are one threshold.
-            feature.thresholds.dedup_by(|a, b| a == b);
-        }
+        let feature = |thresholds| Feature { thresholds, ..Feature::default() };
+        let features = ensemble.thresholds().into_iter().map(feature).collect();
         let mut codes = Self {
             features,
             n_columns: 0,
@@ -88,7 +74,7 @@ impl Codes {
             precision: ensemble.precision(),
             tests: vec![Test::None; ensemble.n_nodes()],
         };
-        for (tree, node) in splits() {
+        for (tree, node) in ensemble.splits() {
             codes.tests[tree.start + node] = codes.add(tree, node);
         }
         codes

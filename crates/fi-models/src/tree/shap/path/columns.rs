@@ -62,12 +62,10 @@ impl Columns {
     pub(super) fn new(ensemble: &Ensemble, ranks: bool) -> Self {
         let mut thresholds: BTreeMap<Key, Vec<f64>> = BTreeMap::new();
         let comparison = ensemble.comparison();
-        for tree in ensemble.trees() {
-            for node in (0..tree.n_nodes()).filter(|&node| !tree.is_leaf(node)) {
-                let known = thresholds.entry(key(tree, node)).or_default();
-                if let (true, Test::Threshold(threshold)) = (ranks, tree.test(node)) {
-                    known.push(last_passing(threshold, comparison));
-                }
+        for (tree, node) in ensemble.splits() {
+            let known = thresholds.entry(key(tree, node)).or_default();
+            if let (true, Test::Threshold(threshold)) = (ranks, tree.test(node)) {
+                known.push(last_passing(threshold, comparison));
             }
         }
         let (precision, index) = (ensemble.precision(), BTreeMap::new());

@@ -13,16 +13,21 @@ use crate::run::Run;
 
 /// A chain, as far as it has come.
 pub(crate) trait Chain: Send {
+    type Outcome;
+
     /// What the next step answers; numbers that have no meaning are NaN.
     fn step(&self) -> Result<Vec<f64>>;
 
     /// Goes on by an answer: `Break` if the chain is at its end before its last step.
     fn follow(&mut self, answer: &[f64]) -> Result<ControlFlow<()>>;
+
+    /// What has come of it, without the data that its steps need.
+    fn outcome(self) -> Self::Outcome;
 }
 
-/// The chains, as far as they have come, each with whether it is at its end.
-pub(crate) struct Chains<C> {
-    pub(crate) chains: Vec<(C, bool)>,
+/// What has come of the chains so far, each with whether it is at its end.
+pub(crate) struct Chains<O> {
+    pub(crate) outcomes: Vec<(O, bool)>,
     /// For a call that cannot answer with so little.
     pub(crate) cancelled: Error,
 }
@@ -38,7 +43,7 @@ pub(crate) fn work_through<C: Chain>(
     answer_len: usize,
     fingerprint: impl FnOnce() -> Fingerprint,
     begin: impl Fn(usize) -> Result<C> + Sync,
-) -> Result<Chains<C>> {
+) -> Result<Chains<C::Outcome>> {
     if run.shard().is_some() && n_chains == 1 {
         return Err(Error::Data(
             "this method has no parts for other machines, because each of its steps follows from \
@@ -90,10 +95,10 @@ pub(crate) fn work_through<C: Chain>(
             Ok(flow)
         },
     );
-    let chains = (0..n_chains)
-        .map(|chain| replay(chain).map(|(state, _, over)| (state, over)))
+    let outcomes = (0..n_chains)
+        .map(|chain| replay(chain).map(|(state, _, over)| (state.outcome(), over)))
         .collect::<Result<Vec<_>>>();
     let total = n_chains * n_steps;
     let cancelled = Error::Cancelled { done: work.close(outcome)?.answers.len(), total };
-    Ok(Chains { chains: chains?, cancelled })
+    Ok(Chains { outcomes: outcomes?, cancelled })
 }

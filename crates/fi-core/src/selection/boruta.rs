@@ -137,6 +137,8 @@ impl Rounds<'_> {
 
 /// A round answers the importance of each player, NaN if it is rejected, and the shadows' bar.
 impl Chain for Rounds<'_> {
+    type Outcome = Self;
+
     fn step(&self) -> Result<Vec<f64>> {
         let (number, alive) = (self.history.len(), self.alive());
         let parts = restrict(self.data, self.players, &alive)?;
@@ -165,6 +167,10 @@ impl Chain for Rounds<'_> {
         } else {
             ControlFlow::Break(())
         })
+    }
+
+    fn outcome(self) -> Self {
+        self
     }
 }
 
@@ -205,7 +211,7 @@ impl Selector for Boruta {
                 .with("exchange", format!("{:?}", self.exchange))
         };
         let mut worked = work_through(run, (1, self.n_rounds), n + 1, settings, begin)?;
-        match worked.chains.pop() {
+        match worked.outcomes.pop() {
             Some((rounds, over)) if over || !rounds.history.is_empty() => {
                 Ok(self.selection(run, players, rounds, over))
             }

@@ -126,9 +126,8 @@ impl Selector for Rfe {
         };
         let mut worked =
             work_through(run, (1, sizes.len() - 1), players.len() + 1, settings, begin)?;
-        let rounds = match worked.chains.pop() {
-            Some((elimination, true)) => elimination.rounds,
-            _ => return Err(worked.cancelled),
+        let Some((rounds, true)) = worked.outcomes.pop() else {
+            return Err(worked.cancelled);
         };
         let chosen = rounds.last().map_or_else(Vec::new, |round| round.players.clone());
         let mut selection = Selection::new("RFE", run, players, chosen);
@@ -163,6 +162,8 @@ pub(super) type Test<'a> = Box<dyn Fn(&[usize]) -> Result<f64> + Send + Sync + '
 /// A step answers the importance of each player, NaN if it has gone or nobody has to go, and the
 /// score of a fold, NaN without one.
 impl Chain for Elimination<'_> {
+    type Outcome = Vec<Round>;
+
     fn step(&self) -> Result<Vec<f64>> {
         let mut answer = vec![f64::NAN; self.players.len() + 1];
         let place = self.rounds.len() - 1;
@@ -199,6 +200,10 @@ impl Chain for Elimination<'_> {
             self.rounds.push(round(fold, stay));
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn outcome(self) -> Vec<Round> {
+        self.rounds
     }
 }
 

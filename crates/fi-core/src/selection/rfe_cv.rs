@@ -156,7 +156,7 @@ impl Selector for RfeCv {
         };
         let shape = (folds.len() + 1, sizes.len());
         let worked = work_through(run, shape, players.len() + 1, settings, begin)?;
-        let mut whole = worked.chains.into_iter().map(|(chain, over)| over.then_some(chain.rounds));
+        let mut whole = worked.outcomes.into_iter().map(|(rounds, over)| over.then_some(rounds));
         let all_rows = whole.next().flatten();
         let (finished, paths): (Vec<usize>, Vec<Vec<Round>>) =
             whole.enumerate().filter_map(|(fold, rounds)| Some((fold, rounds?))).unzip();

@@ -6,7 +6,7 @@
 //! only what it says beyond them is lost. The statistics are those of
 //! [`Permutation`](crate::Permutation), which does the work.
 
-use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, s};
 
 use crate::conditional::Conditional;
 use crate::dataset::Dataset;
@@ -17,7 +17,6 @@ use crate::metric::Metric;
 use crate::model::Model;
 use crate::permutation::{Exchange, Permutation, PredictAgain, Replace, Shuffle};
 use crate::players::Players;
-use crate::rng::Rng;
 use crate::run::Run;
 
 /// The streams of the subgroups, beside those of the repeats.
@@ -200,9 +199,15 @@ impl ConditionalPermutation {
                                rows: ArrayView2<'_, f64>,
                                first: usize,
                                mut into: ArrayViewMut2<'_, f64>| {
-                    (first..).zip(into.outer_iter_mut()).try_for_each(|(row, into)| {
-                        let stream = run.split(shuffle.repeat as u64).rng(row as u64);
-                        draw(sampler, shuffle.members, rows, row, stream, into)
+                    let run = run.split(shuffle.repeat as u64);
+                    let mut present = vec![true; rows.ncols()];
+                    shuffle.members.iter().for_each(|&column| present[column] = false);
+                    let part = rows.slice(s![first..first + into.nrows(), ..]);
+                    let rng = |k: usize| run.rng((first + k) as u64);
+                    let drawn = sampler.sample_each(part, &present, &rng)?;
+                    require_shape("the table of drawn rows", part.shape(), drawn.shape())?;
+                    shuffle.members.iter().try_for_each(|&column| {
+                        give(column, drawn.column(column), into.column_mut(column))
                     })
                 };
                 let predict = PredictAgain { model, batch_rows, replace: Replace::By(&replace) };
@@ -231,29 +236,13 @@ fn divide(
     })
 }
 
-/// Draws the player's values in one row given the others.
-fn draw(
-    sampler: &dyn Conditional,
-    members: &[usize],
-    rows: ArrayView2<'_, f64>,
-    row: usize,
-    mut rng: Rng,
-    mut into: ArrayViewMut1<'_, f64>,
-) -> Result<()> {
-    let mut present = vec![true; rows.ncols()];
-    for &column in members {
-        present[column] = false;
+/// Writes the values that were drawn for a column.
+fn give(column: usize, drawn: ArrayView1<'_, f64>, mut into: ArrayViewMut1<'_, f64>) -> Result<()> {
+    if let Some(value) = drawn.iter().find(|value| value.is_infinite()) {
+        return Err(Error::Data(format!(
+            "the sampler drew `{value}` for feature {column}, it must draw finite numbers"
+        )));
     }
-    let drawn = sampler.sample(rows.row(row), &present, 1, &mut rng)?;
-    require_shape("the table of drawn rows", &[1, rows.ncols()], drawn.shape())?;
-    for &column in members {
-        let value = drawn[[0, column]];
-        if value.is_infinite() {
-            return Err(Error::Data(format!(
-                "the sampler drew `{value}` for feature {column}, it must draw finite numbers"
-            )));
-        }
-        into[column] = value;
-    }
+    into.assign(&drawn);
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Features that are jointly normal: the conditional distribution in closed form.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 
-use super::factor::{Factors, semidefinite};
+use super::factor::{Factor, Factors, semidefinite};
 use super::{Conditional, checked};
 use crate::dataset::{Dataset, finite};
 use crate::error::{Error, Result, require_shape};
@@ -151,10 +151,10 @@ impl Gaussian {
         let n = self.mean.len();
         let (known, _) = checked(n, row, present, 0)?;
         let factor = self.factors.get(self.correlation.view(), &known);
-        let noise = factor.noise_of(|feature| self.standardised(feature, row[feature]));
+        let centres = factor.centres(|feature| self.standardised(feature, row[feature]));
         let (mut mean, mut covariance) = (row.to_owned(), Array2::zeros((n, n)));
         for (i, &a) in factor.order.iter().enumerate().skip(factor.n_known) {
-            mean[a] = self.mean[a] + self.std[a] * factor.dot(i, 0..factor.n_known, &noise);
+            mean[a] = self.mean[a] + self.std[a] * centres[i - factor.n_known];
             for (j, &b) in factor.order.iter().enumerate().skip(factor.n_known) {
                 let both = (factor.n_known..=i.min(j))
                     .map(|k| factor.lower[[i, k]] * factor.lower[[j, k]]);
@@ -166,6 +166,28 @@ impl Gaussian {
 
     fn standardised(&self, feature: usize, value: f64) -> f64 {
         (value - self.mean[feature]) / self.std[feature]
+    }
+
+    /// Writes what is known of a row, and what is drawn around these centres.
+    fn draw(
+        &self,
+        factor: &Factor,
+        centres: &[f64],
+        row: ArrayView1<'_, f64>,
+        rng: &mut Rng,
+        noise: &mut [f64],
+        mut into: ArrayViewMut1<'_, f64>,
+    ) {
+        let n_known = factor.n_known;
+        for &feature in &factor.order[..n_known] {
+            into[feature] = row[feature];
+        }
+        noise[n_known..].iter_mut().for_each(|e| *e = rng.normal());
+        for (k, centre) in (n_known..).zip(centres) {
+            let feature = factor.order[k];
+            let standardised = centre + factor.dot(k, n_known..k + 1, noise);
+            into[feature] = self.mean[feature] + self.std[feature] * standardised;
+        }
     }
 }
 
@@ -183,20 +205,35 @@ impl Conditional for Gaussian {
     ) -> Result<Array2<f64>> {
         let (known, mut drawn) = checked(self.mean.len(), row, present, n)?;
         let factor = self.factors.get(self.correlation.view(), &known);
-        let mut noise = factor.noise_of(|feature| self.standardised(feature, row[feature]));
-        let (given, n_known) = (noise.clone(), factor.n_known);
-        let unknown = || factor.order.iter().enumerate().skip(n_known);
-        let centres: Vec<f64> = unknown()
-            .map(|(k, &i)| self.mean[i] + self.std[i] * factor.dot(k, 0..n_known, &given))
-            .collect();
-        for mut into in drawn.outer_iter_mut() {
-            for &feature in &factor.order[..n_known] {
-                into[feature] = row[feature];
+        let centres = factor.centres(|feature| self.standardised(feature, row[feature]));
+        let mut noise = vec![0.0; factor.order.len()];
+        for into in drawn.outer_iter_mut() {
+            self.draw(&factor, &centres, row, rng, &mut noise, into);
+        }
+        Ok(drawn)
+    }
+
+    /// Rows that miss nothing share a factor.
+    fn sample_each(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        present: &[bool],
+        rng: &dyn Fn(usize) -> Rng,
+    ) -> Result<Array2<f64>> {
+        let n = self.mean.len();
+        require_shape("the table of rows", &[rows.nrows(), n], rows.shape())?;
+        require_shape("the list of present features", &[n], &[present.len()])?;
+        let factor = self.factors.get(self.correlation.view(), present);
+        let (mut noise, mut drawn) = (vec![0.0; n], Array2::zeros(rows.dim()));
+        for (i, (row, mut into)) in rows.outer_iter().zip(drawn.outer_iter_mut()).enumerate() {
+            let rng = &mut rng(i);
+            if row.iter().zip(present).any(|(x, &present)| present && !x.is_finite()) {
+                let one = self.sample(row, present, 1, rng);
+                into.assign(&one.map_err(|error| error.with_row(|_| i))?.row(0));
+                continue;
             }
-            noise[n_known..].iter_mut().for_each(|e| *e = rng.normal());
-            for ((k, &feature), centre) in unknown().zip(&centres) {
-                into[feature] = centre + self.std[feature] * factor.dot(k, n_known..k + 1, &noise);
-            }
+            let centres = factor.centres(|feature| self.standardised(feature, row[feature]));
+            self.draw(&factor, &centres, row, rng, &mut noise, into);
         }
         Ok(drawn)
     }

@@ -24,7 +24,7 @@ pub use gaussian::Gaussian;
 pub(crate) use factor::{DETERMINED, semidefinite};
 pub(crate) use gaussian::moments;
 
-use ndarray::{Array2, ArrayView1};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use crate::error::{Error, Result, require, require_shape};
 use crate::rng::Rng;
@@ -71,6 +71,28 @@ pub trait Conditional: std::fmt::Debug + Send + Sync {
         n: usize,
         rng: &mut Rng,
     ) -> Result<Array2<f64>>;
+
+    /// Draws one row `(n_rows, n_features)` for each of these rows, each by a generator of its own,
+    /// with the bits of [`Conditional::sample`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Conditional::sample`], of the first row that has any.
+    fn sample_each(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        present: &[bool],
+        rng: &dyn Fn(usize) -> Rng,
+    ) -> Result<Array2<f64>> {
+        let mut drawn = Array2::zeros(rows.dim());
+        for (i, (row, mut into)) in rows.outer_iter().zip(drawn.outer_iter_mut()).enumerate() {
+            let one = self.sample(row, present, 1, &mut rng(i));
+            let one = one.map_err(|error| error.with_row(|_| i))?;
+            require_shape("the table of drawn rows", &[1, rows.ncols()], one.shape())?;
+            into.assign(&one.row(0));
+        }
+        Ok(drawn)
+    }
 }
 
 /// A gibibyte of numbers: no honest call needs more at once.
@@ -87,7 +109,9 @@ fn checked(
     require_shape("the row", &[n_features], row.shape())?;
     require_shape("the list of present features", &[n_features], &[present.len()])?;
     let most = MAX_CELLS / n_features.max(1);
-    require(n <= most, "n", n, format!("at most {most} rows of {n_features} features"))?;
+    if n > most {
+        require(false, "n", n, format!("at most {most} rows of {n_features} features"))?;
+    }
     let mut known = present.to_vec();
     for (column, (&value, known)) in row.iter().zip(&mut known).enumerate() {
         if *known && value.is_infinite() {

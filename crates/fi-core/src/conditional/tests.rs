@@ -96,6 +96,37 @@ fn a_missing_value_is_drawn_as_if_it_were_not_present() {
 }
 
 #[test]
+fn one_row_for_each_has_the_bits_of_one_row_alone() {
+    let mut rng = Rng::new(4, 0);
+    let mut rows = Array2::from_shape_simple_fn((40, 9), || rng.normal());
+    let fitted: [Box<dyn Conditional>; 2] = [
+        Box::new(Gaussian::fit(&data(rows.clone())).unwrap()),
+        Box::new(GaussianCopula::fit(&data(rows.clone())).unwrap()),
+    ];
+    // Something is missing where it is drawn, and where it is not.
+    (rows[[1, 0]], rows[[2, 5]], rows[[2, 6]]) = (f64::NAN, f64::NAN, f64::NAN);
+    let stream = |row: usize| Rng::new(9, row as u64);
+    for sampler in &fitted {
+        for drawn in [&[0][..], &[3, 4], &[1, 2, 3, 4, 5]] {
+            let present: Vec<bool> = (0..9).map(|feature| !drawn.contains(&feature)).collect();
+            let each = sampler.sample_each(rows.view(), &present, &stream).unwrap();
+            for (row, found) in each.outer_iter().enumerate() {
+                let alone = sampler.sample(rows.row(row), &present, 1, &mut stream(row)).unwrap();
+                assert_eq!(found, alone.row(0), "{sampler:?} {row}");
+            }
+        }
+        rows[[7, 8]] = f64::INFINITY;
+        let refused = sampler.sample_each(rows.view(), &[true; 9], &stream).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the row to condition on is `inf` in row 7, column `8`, only finite numbers have a \
+             meaning there"
+        );
+        rows[[7, 8]] = 0.0;
+    }
+}
+
+#[test]
 fn weights_count_as_copies_of_rows_but_for_the_degrees_of_freedom() {
     let rows = array![[0.0, 1.0], [2.0, 5.0], [9.0, 9.0], [4.0, 0.0]];
     let weighted = data(rows.clone()).with_weights(vec![1.0, 2.0, 0.0, 1.0]).unwrap();
@@ -213,6 +244,18 @@ fn each_bad_argument_gets_its_own_sentence() {
         sample(array![0.0, f64::INFINITY, 0.0], &[true; 3], 1),
         "the row to condition on is `inf` in row 0, column `1`, only finite numbers have a \
          meaning there"
+    );
+    let each = |rows: Array2<f64>, present: &[bool]| {
+        let refused = gaussian.sample_each(rows.view(), present, &|_| Rng::new(0, 0));
+        refused.unwrap_err().to_string()
+    };
+    assert_eq!(
+        each(Array2::zeros((2, 4)), &[true; 3]),
+        "the table of rows has shape [2, 4], expected [2, 3]"
+    );
+    assert_eq!(
+        each(Array2::zeros((2, 3)), &[true; 2]),
+        "the list of present features has shape [2], expected [3]"
     );
     assert_eq!(
         sample(array![0.0, 0.0, 0.0], &[true; 3], usize::MAX),

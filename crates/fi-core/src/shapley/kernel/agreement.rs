@@ -10,70 +10,61 @@ const EIGHT: usize = 8;
 
 /// A law, and the coalitions with which others are compared.
 pub(super) struct Agreement {
-    eights: Vec<Eight>,
+    /// By the players of each eight on which two coalitions differ, bit by bit: `Π exp(−2 cᵢ)`, and
+    /// `Σ ± ρᵢ`, minus for these.
+    eights: Vec<[[f64; 2]; 256]>,
+    /// Which players are present, coalition by coalition, a byte for each eight.
+    present: Vec<u8>,
     /// `exp(−2 Σ cᵢ)`.
     opposite: f64,
-}
-
-/// What eight players bring.
-struct Eight {
-    /// Which of them are present, coalition by coalition.
-    present: Vec<u8>,
-    /// By the players on which two coalitions differ, bit by bit: `Π exp(−2 cᵢ)`,
-    products: [f64; 256],
-    /// and `Σ ± ρᵢ`, minus for these.
-    sums: [f64; 256],
 }
 
 impl Agreement {
     /// From `(n_coalitions, n_players)` signs.
     pub(super) fn new(law: &Law, signs: ArrayView2<'_, f64>) -> Self {
-        let n = signs.ncols();
-        let eights = (0..n).step_by(EIGHT).map(|first| {
-            let (mut products, mut sums) = ([1.0; 256], [0.0; 256]);
+        let eights = (0..signs.ncols()).step_by(EIGHT).map(|first| {
+            let mut eight = [[1.0, 0.0]; 256];
             for (bit, &coupling) in law.couplings.iter().skip(first).take(EIGHT).enumerate() {
                 let (apart, rate) = ((-2.0 * coupling).exp(), coupling.tanh());
                 for differ in 0..1 << bit {
-                    let with = differ | 1 << bit;
-                    products[with] = products[differ] * apart;
-                    sums[with] = sums[differ] - rate;
-                    sums[differ] += rate;
+                    let [product, sum] = eight[differ];
+                    eight[differ] = [product, sum + rate];
+                    eight[differ | 1 << bit] = [product * apart, sum - rate];
                 }
             }
-            let present = signs.outer_iter().map(|signs| byte(signs, first)).collect();
-            Eight { present, products, sums }
+            eight
         });
-        Self { eights: eights.collect(), opposite: (-2.0 * law.couplings.sum()).exp() }
+        let opposite = (-2.0 * law.couplings.sum()).exp();
+        let present = signs.outer_iter().flat_map(bytes).collect();
+        Self { eights: eights.collect(), present, opposite }
     }
 
     /// The parts of a coalition's covariances with the first of these that odd sets have, that even
     /// ones have, and `Σᵢ ± ρᵢ` over players, `+` where they agree; all in units of a value's
     /// variance. As many as there is room for.
     pub(super) fn with(&self, signs: ArrayView1<'_, f64>, [odd, even, rates]: [&mut [f64]; 3]) {
-        even.fill(1.0);
-        rates.fill(0.0);
-        for (k, eight) in self.eights.iter().enumerate() {
-            let own = byte(signs, k * EIGHT);
-            let to = even.iter_mut().zip(rates.iter_mut()).zip(&eight.present);
-            for ((product, sum), &present) in to {
-                let differ = usize::from(own ^ present);
-                *product *= eight.products[differ];
-                *sum += eight.sums[differ];
+        let own: Vec<u8> = bytes(signs).collect();
+        let to = odd.iter_mut().zip(even).zip(rates);
+        for (((odd, even), rates), present) in to.zip(self.present.chunks_exact(own.len())) {
+            let (mut same, mut sum) = (1.0, 0.0);
+            for ((eight, own), present) in self.eights.iter().zip(&own).zip(present) {
+                let [product, rates] = eight[usize::from(own ^ present)];
+                same *= product;
+                sum += rates;
             }
-        }
-        for (odd, even) in odd.iter_mut().zip(even) {
-            let same = *even;
             // What is below all numbers is 0 both ways.
             let opposite = if same > 0.0 { self.opposite / same } else { 0.0 };
-            (*odd, *even) = (0.5 * (same - opposite), 0.5 * (same + opposite));
+            (*odd, *even, *rates) = (0.5 * (same - opposite), 0.5 * (same + opposite), sum);
         }
     }
 }
 
-/// Which of eight players from the first one are present.
-fn byte(signs: ArrayView1<'_, f64>, first: usize) -> u8 {
-    let players = signs.into_iter().skip(first).take(EIGHT).enumerate();
-    players.fold(0, |byte, (bit, &sign)| byte | u8::from(sign < 0.0) << bit)
+/// Which players are present, a byte for each eight.
+fn bytes(signs: ArrayView1<'_, f64>) -> impl Iterator<Item = u8> {
+    (0..signs.len()).step_by(EIGHT).map(move |first| {
+        let players = signs.into_iter().skip(first).take(EIGHT).enumerate();
+        players.fold(0, |byte, (bit, &sign)| byte | u8::from(sign < 0.0) << bit)
+    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //! Some of the pairs suffice to find the law, and it is climbed to on few of them first.
 
 use linfa_linalg::cholesky::InverseC;
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use super::agreement::Agreement;
 use super::factor::{factorise, forward, inverse, square};
@@ -365,7 +365,7 @@ impl Part {
         let found = solved.dot(&solved.t());
         let of_shape =
             [(&found, &singles[0]), (&projection, &singles[1])].map(|(matrix, single)| {
-                let sum = Zip::from(matrix).and(own).fold(0.0, |sum, a, b| sum + a * b);
+                let sum = product(matrix, own);
                 let by_player = ((matrix * other).dot(signs) * signs).sum_axis(Axis(0));
                 let sums = by_player - &(&units.rates * sum) - &of_single * single;
                 let sum = sum - units.empty * units.rates.dot(single);
@@ -388,6 +388,11 @@ impl Part {
         slope.white_curvature[self.parity] += found + expected;
         Some(())
     }
+}
+
+/// `Σ aᵢⱼ bᵢⱼ`, of which many terms are added side by side.
+fn product(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
+    a.outer_iter().zip(b.outer_iter()).map(|(a, b)| a.dot(&b)).sum()
 }
 
 #[cfg(test)]

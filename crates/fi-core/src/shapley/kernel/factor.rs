@@ -2,12 +2,14 @@
 //! halves, so that nearly all of the work is products of matrices.
 
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, s};
 
 /// Blocks of this size are done one number after another.
 const SMALL: usize = 32;
 /// So few columns are solved row by row.
 const FEW: usize = 4;
+/// So many numbers stand side by side.
+const LANES: usize = 4;
 
 /// Puts the factor into the lower triangle; what is above is left as it is. `false` if the matrix
 /// is not positive definite.
@@ -83,13 +85,7 @@ pub(super) fn forward(factor: ArrayView2<'_, f64>, mut b: ArrayViewMut2<'_, f64>
     let n = factor.nrows();
     if b.ncols() <= FEW {
         // A product of matrices would copy the factor first.
-        let mut done = Array2::zeros((b.ncols(), n));
-        for (i, (row, mut b)) in factor.outer_iter().zip(b.outer_iter_mut()).enumerate() {
-            for (mut done, b) in done.outer_iter_mut().zip(&mut b) {
-                *b = (*b - row.slice(s![..i]).dot(&done.slice(s![..i]))) / row[i];
-                done[i] = *b;
-            }
-        }
+        b.columns_mut().into_iter().for_each(|column| forward_one(factor, column));
         return;
     }
     if n <= SMALL {
@@ -102,6 +98,35 @@ pub(super) fn forward(factor: ArrayView2<'_, f64>, mut b: ArrayViewMut2<'_, f64>
     forward(factor.slice(s![..half, ..half]), first.view_mut());
     general_mat_mul(-1.0, &factor.slice(s![half.., ..half]), &first, 1.0, &mut second);
     forward(factor.slice(s![half.., half..]), second);
+}
+
+/// `b ← L⁻¹ b`. The factor comes from memory, so several of its rows are read side by side.
+fn forward_one(factor: ArrayView2<'_, f64>, mut b: ArrayViewMut1<'_, f64>) {
+    let n = b.len();
+    let mut done = vec![0.0; n];
+    for first in (0..n).step_by(LANES) {
+        // Beyond the end the last row stands in, for nobody.
+        let rows = [0, 1, 2, 3].map(|k| factor.row((first + k).min(n - 1)));
+        let of_rows = rows.each_ref().map(|row| row.as_slice().unwrap_or_default());
+        let known = dots(of_rows, &done[..first]);
+        for (i, (row, known)) in (first..n).zip(rows.iter().zip(known)) {
+            let near: f64 = (first..i).map(|j| row[j] * done[j]).sum();
+            b[i] = (b[i] - known - near) / row[i];
+            done[i] = b[i];
+        }
+    }
+}
+
+/// The products of the beginnings of some rows with numbers, a multiple of [`LANES`] of them.
+fn dots(rows: [&[f64]; LANES], with: &[f64]) -> [f64; LANES] {
+    let rows = rows.map(|row| row.as_chunks::<LANES>().0);
+    let mut sums = [[0.0; LANES]; LANES];
+    for (i, with) in with.as_chunks::<LANES>().0.iter().enumerate() {
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            sums.iter_mut().zip(&row[i]).zip(with).for_each(|((sum, a), b)| *sum += a * b);
+        }
+    }
+    sums.map(|sums| sums.iter().sum())
 }
 
 /// `L⁻¹`, 0 above the diagonal.

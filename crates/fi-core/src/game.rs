@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, s};
 
 use crate::error::{Error, Result, require_shape};
 use crate::model::{Model, predict_checked, rows_at_once};
-use crate::players::Players;
+use crate::players::{Players, Shown, shows};
 use crate::rng::Rng;
 
 mod drawn;
@@ -120,10 +120,9 @@ pub trait Game: Sync {
 pub struct PredictionGame<'a> {
     model: &'a dyn Model,
     players: &'a Players,
+    shown: Shown<'a>,
     row: Vec<f64>,
     rest: Rest<'a>,
-    /// The features of no player: always present.
-    always: Vec<bool>,
 }
 
 impl<'a> PredictionGame<'a> {
@@ -155,16 +154,15 @@ impl<'a> PredictionGame<'a> {
             let column = Some(column.to_string());
             return Err(Error::NotFinite { what, row: 0, column, value });
         }
-        let mut always = vec![true; n_features];
-        (0..players.len()).flat_map(|i| players.members(i)).for_each(|&f| always[f] = false);
-        Ok(Self { model, players, row: row.to_vec(), rest: removal.rest(), always })
+        let shown = Shown::new(players);
+        Ok(Self { model, players, shown, row: row.to_vec(), rest: removal.rest() })
     }
 
     fn show(&self, coalition: ArrayView1<'_, bool>, present: &mut [bool]) {
-        present.copy_from_slice(&self.always);
-        for (player, _) in coalition.iter().enumerate().filter(|(_, present)| **present) {
-            self.players.members(player).iter().for_each(|&feature| present[feature] = true);
-        }
+        let mut shown = vec![0; self.shown.n_words()];
+        self.shown.by(coalition, &mut shown);
+        let features = present.iter_mut().enumerate();
+        features.for_each(|(feature, present)| *present = shows(&shown, feature));
     }
 
     fn check(&self, coalitions: ArrayView2<'_, bool>) -> Result<()> {

@@ -4,8 +4,10 @@
 
 mod lags;
 mod one_hot;
+mod shown;
 
 pub use one_hot::{OneHot, OneHotBlock};
+pub(crate) use shown::{Shown, shows};
 
 use serde::{Deserialize, Serialize};
 

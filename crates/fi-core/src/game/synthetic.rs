@@ -11,6 +11,7 @@ use super::PredictionGame;
 use super::removal::Background;
 use crate::error::Result;
 use crate::model::predict_checked;
+use crate::players::shows;
 
 /// Equal rows are left out from this share of rows that would be predicted again: one of so many.
 const WORTH_LEAVING_OUT: usize = 8;
@@ -24,16 +25,15 @@ struct Sets {
 }
 
 impl Sets {
-    fn new(n_features: usize) -> Self {
-        Self { n_words: n_features.div_ceil(64).max(1), words: Vec::new() }
+    fn new(n_words: usize) -> Self {
+        Self { n_words, words: Vec::new() }
     }
 
-    fn push(&mut self, members: impl Iterator<Item = bool>) {
+    /// One more set, to be written.
+    fn push(&mut self) -> &mut [u64] {
         let from = self.words.len();
         self.words.resize(from + self.n_words, 0);
-        for (feature, _) in members.enumerate().filter(|(_, member)| *member) {
-            self.words[from + feature / 64] |= 1 << (feature % 64);
-        }
+        &mut self.words[from..]
     }
 
     fn len(&self) -> usize {
@@ -42,10 +42,6 @@ impl Sets {
 
     fn get(&self, set: usize) -> &[u64] {
         &self.words[set * self.n_words..(set + 1) * self.n_words]
-    }
-
-    fn contains(&self, set: usize, feature: usize) -> bool {
-        self.get(set)[feature / 64] >> (feature % 64) & 1 == 1
     }
 
     fn n_members(&self) -> usize {
@@ -97,15 +93,12 @@ pub(super) fn values(
     background: &Background<'_>,
     coalitions: ArrayView2<'_, bool>,
 ) -> Result<Array2<f64>> {
-    let n_features = game.row.len();
-    let mut asked = Sets::new(n_features);
-    let mut present = vec![false; n_features];
+    let mut asked = Sets::new(game.shown.n_words());
     for coalition in coalitions.outer_iter() {
-        game.show(coalition, &mut present);
-        asked.push(present.iter().copied());
+        game.shown.by(coalition, asked.push());
     }
     let (firsts, like) = asked.distinct(&vec![0; asked.n_words]);
-    let mut shown = Sets::new(n_features);
+    let mut shown = Sets::new(asked.n_words);
     for &first in &firsts {
         shown.words.extend(asked.get(first));
     }
@@ -196,9 +189,12 @@ impl Table<'_, '_, '_> {
             return Ok(None);
         }
         let row = &self.game.row;
-        let mut agree = Sets::new(n_features);
+        let mut agree = Sets::new(self.shown.n_words);
         for other in self.rows.outer_iter() {
-            agree.push(other.iter().zip(row).map(|(a, b)| a.to_bits() == b.to_bits()));
+            let words = agree.push();
+            for (feature, (a, b)) in other.iter().zip(row).enumerate() {
+                words[feature / 64] |= u64::from(a.to_bits() == b.to_bits()) << (feature % 64);
+            }
         }
         if agree.n_members() * WORTH_LOOKING < self.rows.len() {
             return Ok(None);
@@ -216,8 +212,9 @@ impl Table<'_, '_, '_> {
         let (mut waiting, mut done) = (0, 0);
         for (b, (firsts, _)) in kinds.iter().enumerate() {
             for &set in firsts {
+                let shown = self.shown.get(set);
                 for (feature, cell) in block.row_mut(waiting).iter_mut().enumerate() {
-                    let present = self.shown.contains(set, feature);
+                    let present = shows(shown, feature);
                     *cell = if present { row[feature] } else { self.rows[[b, feature]] };
                 }
                 waiting += 1;
@@ -400,9 +397,10 @@ mod tests {
     #[test]
     fn steps_between_sets_are_short() {
         let sets_of = |all: &[&[usize]]| {
-            let mut sets = Sets::new(70);
+            let mut sets = Sets::new(2);
             for set in all {
-                sets.push((0..70).map(|i| set.contains(&i)));
+                let words = sets.push();
+                set.iter().for_each(|&i| words[i / 64] |= 1 << (i % 64));
             }
             sets
         };
@@ -418,12 +416,13 @@ mod tests {
 
     #[test]
     fn sets_are_alike_beside_what_makes_no_difference() {
-        let mut sets = Sets::new(70);
-        for members in [&[1, 69][..], &[2], &[1, 69, 3], &[2], &[]] {
-            sets.push((0..70).map(|feature| members.contains(&feature)));
+        let mut sets = Sets::new(2);
+        for members in
+            [[1 << 1, 1 << 5], [1 << 2, 0], [1 << 1 | 1 << 3, 1 << 5], [1 << 2, 0], [0; 2]]
+        {
+            sets.push().copy_from_slice(&members);
         }
         assert_eq!(sets.distinct(&[0, 0]), (vec![0, 1, 2, 4], vec![0, 1, 2, 1, 3]));
         assert_eq!(sets.distinct(&[1 << 3, 0]), (vec![0, 1, 4], vec![0, 1, 0, 1, 2]));
-        assert!(sets.contains(0, 69) && !sets.contains(1, 69));
     }
 }

@@ -11,7 +11,6 @@ use super::loss_game::LossGame;
 use crate::error::{Error, Result};
 use crate::game::write_changes;
 use crate::model::{predict_checked, rows_at_once};
-use crate::players::Players;
 
 /// A coalition of a draw, `None` for nobody, and its place among coalitions, or among nobodies.
 pub(super) struct Asked<'a> {
@@ -20,51 +19,9 @@ pub(super) struct Asked<'a> {
     pub(super) place: usize,
 }
 
-/// Which features players bring, as bits.
-pub(super) struct Members {
-    n_words: usize,
-    /// The features of each player.
-    of_players: Vec<u64>,
-    /// The features of no player: always present.
-    always: Vec<u64>,
-}
-
-impl Members {
-    pub(super) fn new(players: &Players) -> Self {
-        let n_words = players.n_features().div_ceil(64).max(1);
-        let mut of_players = vec![0; n_words * players.len()];
-        let mut always = vec![0; n_words];
-        (0..players.n_features()).for_each(|feature| always[feature / 64] |= 1 << (feature % 64));
-        for (player, words) in of_players.chunks_exact_mut(n_words).enumerate() {
-            for &feature in players.members(player) {
-                words[feature / 64] |= 1 << (feature % 64);
-                always[feature / 64] &= !words[feature / 64];
-            }
-        }
-        Self { n_words, of_players, always }
-    }
-
-    /// Writes which features are present.
-    fn of(&self, coalition: Option<ArrayView1<'_, bool>>, present: &mut [u64]) {
-        present.copy_from_slice(&self.always);
-        let Some(coalition) = coalition else { return };
-        // Who is there is as good as random: a branch would be mistaken half of the time.
-        let mask = |there: bool| u64::from(there).wrapping_neg();
-        if let (&mut [ref mut present], Some(coalition)) = (&mut *present, coalition.as_slice()) {
-            let players = self.of_players.iter().zip(coalition);
-            *present |= players.fold(0, |all, (player, &there)| all | (player & mask(there)));
-            return;
-        }
-        for (player, &there) in self.of_players.chunks_exact(self.n_words).zip(coalition) {
-            present.iter_mut().zip(player).for_each(|(all, word)| *all |= word & mask(there));
-        }
-    }
-}
-
 /// The background rows that draws take.
 pub(super) struct Block<'b> {
     game: &'b LossGame<'b>,
-    members: &'b Members,
     rows: CowArray<'b, f64, Ix2>,
     n_taken: usize,
     /// Which of the rows, `n_taken` for each draw.
@@ -74,12 +31,11 @@ pub(super) struct Block<'b> {
 impl<'b> Block<'b> {
     pub(super) fn new(
         game: &'b LossGame<'b>,
-        members: &'b Members,
         rows: &'b ArrayView2<'_, f64>,
         n_taken: usize,
         taken: &'b [usize],
     ) -> Self {
-        Self { game, members, rows: rows.as_standard_layout(), n_taken, taken }
+        Self { game, rows: rows.as_standard_layout(), n_taken, taken }
     }
 
     /// Predicts what is asked for, and hands over what the model says of the rows of each.
@@ -93,14 +49,17 @@ impl<'b> Block<'b> {
         let at_once = (rows_at_once(n_features) / self.n_taken).max(1);
         let n_rows = at_once.min(asked.len()) * self.n_taken;
         let mut cells = Vec::with_capacity(n_rows * n_features);
-        let mut present = vec![0; self.members.n_words];
+        let mut present = vec![0; self.game.shown.n_words()];
         let mut shown = present.clone();
         let data = self.game.data.rows();
         for asked in asked.chunks(at_once) {
             cells.clear();
             let mut before = None;
             for of in asked {
-                self.members.of(of.coalition, &mut present);
+                match of.coalition {
+                    Some(coalition) => self.game.shown.by(coalition, &mut present),
+                    None => self.game.shown.by_nobody(&mut present),
+                }
                 self.begin(before == Some(of.draw), of.draw, &present, &mut shown, &mut cells);
                 let start = cells.len() - self.n_taken * n_features;
                 let (own, removed) = (data.row(draws[of.draw].row), || self.removed(of.draw));
@@ -159,6 +118,7 @@ mod tests {
     use crate::game::Removal;
     use crate::metric::Metric;
     use crate::model::Function;
+    use crate::players::Players;
     use crate::rng::Rng;
 
     /// Whatever follows whatever, the model is asked for each coalition's rows.
@@ -204,9 +164,8 @@ mod tests {
                 })
                 .collect();
             made.lock().unwrap().clear();
-            let members = Members::new(&players);
             let rows = background.view();
-            let block = Block::new(&game, &members, &rows, n_taken, &taken);
+            let block = Block::new(&game, &rows, n_taken, &taken);
             let mut n_handed = 0;
             block
                 .predict(&draws, &asked, |of, said| {

@@ -25,7 +25,7 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 
-use super::block::{Asked, Block, Members};
+use super::block::{Asked, Block};
 use super::loss_game::LossGame;
 use crate::donor::Donors;
 use crate::error::{Error, Result};
@@ -84,7 +84,6 @@ pub(super) struct Draws<'a> {
     game: &'a LossGame<'a>,
     run: Run<'static>,
     background: Option<Background<'a>>,
-    members: Members,
     /// How many of the background rows a draw takes.
     n_taken: usize,
     /// How many there are.
@@ -132,8 +131,7 @@ impl<'a> Draws<'a> {
                 background.predictions = Some(predict_checked(game.model, background.rows)?);
             }
             let (corrects, all) = (terms.len() > 3, game.all.clone());
-            let members = Members::new(game.players);
-            Ok(Self { game, run, background, members, n_taken, n_all, terms, corrects, all })
+            Ok(Self { game, run, background, n_taken, n_all, terms, corrects, all })
         };
         let whole = |factor| Term { positions: 0..n_all, nobody: 0.0, factor };
         let weighted = matches!(game.removal, Removal::Marginal { weights: Some(_), .. });
@@ -248,7 +246,7 @@ impl<'a> Draws<'a> {
                 n_somebody += 1;
             }
         }
-        let block = Block::new(game, &self.members, &background.rows, self.n_taken, &taken);
+        let block = Block::new(game, &background.rows, self.n_taken, &taken);
         block.predict(draws, &asked, |of, said| {
             let means = if of.coalition.is_none() { &mut nobody } else { &mut somebody };
             means.set(self, background.weights, of.place, said);

@@ -9,7 +9,7 @@ use crate::error::{Error, Result, require_shape};
 use crate::game::{Game, PredictionGame, Removal};
 use crate::metric::Metric;
 use crate::model::{Model, Output};
-use crate::players::Players;
+use crate::players::{Players, Shown};
 use crate::scorer::{check_parts, check_score, only, predict_in_batches, rows_that_count};
 
 const BATCH_ROWS: usize = 16_384;
@@ -79,8 +79,7 @@ pub struct LossGame<'a> {
     pub(super) none: Array2<f64>,
     /// The predictions with no player.
     pub(super) nobody: Array2<f64>,
-    /// The features of no player: always present.
-    pub(super) always: Vec<bool>,
+    pub(super) shown: Shown<'a>,
     /// The untouched predictions.
     pub(super) predictions: Array2<f64>,
 }
@@ -120,8 +119,6 @@ impl<'a> LossGame<'a> {
         let share = |row: usize| data.weights().map_or(1.0, |weights| weights[row]) / total;
         let shares = (0..n_rows).map(share).collect();
         let predictions = predict_in_batches(model, data.rows(), BATCH_ROWS, &row_names)?;
-        let mut always = vec![true; players.n_features()];
-        (0..players.len()).flat_map(|i| players.members(i)).for_each(|&f| always[f] = false);
         let empty = Array2::zeros((0, 0));
         let mut game = Self {
             model,
@@ -134,7 +131,7 @@ impl<'a> LossGame<'a> {
             all: empty.clone(),
             none: empty.clone(),
             nobody: empty,
-            always,
+            shown: Shown::new(players),
             predictions,
         };
         let every: Vec<usize> = (0..n_rows).collect();
@@ -151,7 +148,7 @@ impl<'a> LossGame<'a> {
 
     /// Whether every feature has a player, so that nobody predicts the same for every row.
     pub(super) fn nobody_is_one(&self) -> bool {
-        !self.always.contains(&true)
+        !self.shown.any_always()
     }
 
     /// The rows' predictions with no player.

@@ -28,6 +28,9 @@ const fn times(repetitions: usize, work: Work) -> Work {
     Work { repetitions, ..work }
 }
 
+/// Shares are small differences of times that scatter by some per cent: medians of many.
+const MANY: usize = 25;
+
 /// How many rows the table of the breast cancer data has.
 const TABLE: usize = 569;
 
@@ -35,34 +38,52 @@ const TABLE: usize = 569;
 /// model is asked for; `first_layer` is the same from inside the network, where the model alone is
 /// not timed; `shared` is LIME with the samples of all rows drawn and predicted once.
 pub const BLACK_BOX: &[Work] = &[
-    work(
-        "black_box:permutation-network",
-        "permutation importance, 30-64-64 network",
-        TABLE,
-        SKLEARN,
-        1.0,
-    ),
-    work("black_box:permutation-forest", "permutation importance, forest", TABLE, SKLEARN, 1.0),
-    work(
-        "black_box:kernel-network",
-        "KernelSHAP, 2,048 coalitions × 100 rows, network",
-        10,
-        SHAP,
-        1.0,
-    ),
-    work("black_box:kernel-forest", "KernelSHAP, forest", 2, SHAP, 1.0),
-    work("black_box:kernel_equal-network", "KernelSHAP, equal rates, network", 10, SHAP, 1.0),
-    work("black_box:kernel_equal-forest", "KernelSHAP, equal rates, forest", 2, SHAP, 1.0),
-    work(
-        "black_box:walks-network",
-        "permutation SHAP, 20 permutations × 100 rows, network",
-        10,
-        SHAP,
-        1.0,
-    ),
-    work("black_box:walks-forest", "permutation SHAP, forest", 2, SHAP, 1.0),
     times(
-        3,
+        MANY,
+        work(
+            "black_box:permutation-network",
+            "permutation importance, 30-64-64 network",
+            TABLE,
+            SKLEARN,
+            1.0,
+        ),
+    ),
+    times(
+        MANY,
+        work("black_box:permutation-forest", "permutation importance, forest", TABLE, SKLEARN, 1.0),
+    ),
+    times(
+        MANY,
+        work(
+            "black_box:kernel-network",
+            "KernelSHAP, 2,048 coalitions × 100 rows, network",
+            10,
+            SHAP,
+            1.0,
+        ),
+    ),
+    times(MANY, work("black_box:kernel-forest", "KernelSHAP, forest", 2, SHAP, 1.0)),
+    times(
+        MANY,
+        work("black_box:kernel_equal-network", "KernelSHAP, equal rates, network", 10, SHAP, 1.0),
+    ),
+    times(
+        MANY,
+        work("black_box:kernel_equal-forest", "KernelSHAP, equal rates, forest", 2, SHAP, 1.0),
+    ),
+    times(
+        MANY,
+        work(
+            "black_box:walks-network",
+            "permutation SHAP, 20 permutations × 100 rows, network",
+            10,
+            SHAP,
+            1.0,
+        ),
+    ),
+    times(MANY, work("black_box:walks-forest", "permutation SHAP, forest", 2, SHAP, 1.0)),
+    times(
+        9,
         work(
             "black_box:sage-network",
             "SAGE to a tolerance of 0.025, 100 background rows, network",
@@ -71,7 +92,7 @@ pub const BLACK_BOX: &[Work] = &[
             1.0,
         ),
     ),
-    times(3, work("black_box:sage-forest", "SAGE, forest", TABLE, SAGE, 1.0)),
+    times(9, work("black_box:sage-forest", "SAGE, forest", TABLE, SAGE, 1.0)),
     work(
         "first_layer:permutation-network",
         "permutation importance, first layer once",

@@ -26,7 +26,8 @@ use crate::scorer::rows_that_count;
 /// # Cost
 ///
 /// `n_features³ / 3` multiplications for each new set of present features (the last ones are kept,
-/// up to 32 MiB), then `n_features²` per row and draw.
+/// up to 32 MiB), then `n_features²` per row and draw, or `n_features` for each feature that is
+/// drawn where these are an eighth of all or fewer.
 ///
 /// # When it misleads
 ///

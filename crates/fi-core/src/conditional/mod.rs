@@ -26,7 +26,7 @@ pub(crate) use gaussian::moments;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
-use crate::error::{Error, Result, require, require_shape};
+use crate::error::{Error, Result, require_shape};
 use crate::rng::Rng;
 
 /// A joint distribution of the features from which some can be drawn given the others.
@@ -110,7 +110,8 @@ fn checked(
     require_shape("the list of present features", &[n_features], &[present.len()])?;
     let most = MAX_CELLS / n_features.max(1);
     if n > most {
-        require(false, "n", n, format!("at most {most} rows of {n_features} features"))?;
+        let requirement = format!("at most {most} rows of {n_features} features");
+        return Err(Error::Parameter { name: "n", value: n.to_string(), requirement });
     }
     let mut known = present.to_vec();
     for (column, (&value, known)) in row.iter().zip(&mut known).enumerate() {

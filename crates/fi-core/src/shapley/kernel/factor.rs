@@ -106,7 +106,7 @@ fn forward_one(factor: ArrayView2<'_, f64>, mut b: ArrayViewMut1<'_, f64>) {
     let mut done = vec![0.0; n];
     for first in (0..n).step_by(LANES) {
         // Beyond the end the last row stands in, for nobody.
-        let rows = [0, 1, 2, 3].map(|k| factor.row((first + k).min(n - 1)));
+        let rows: [_; LANES] = std::array::from_fn(|k| factor.row((first + k).min(n - 1)));
         let of_rows = rows.each_ref().map(|row| row.as_slice().unwrap_or_default());
         let known = dots(of_rows, &done[..first]);
         for (i, (row, known)) in (first..n).zip(rows.iter().zip(known)) {

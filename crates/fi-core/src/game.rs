@@ -158,11 +158,11 @@ impl<'a> PredictionGame<'a> {
         Ok(Self { model, players, shown, row: row.to_vec(), rest: removal.rest() })
     }
 
-    fn show(&self, coalition: ArrayView1<'_, bool>, present: &mut [bool]) {
+    /// Which features a coalition shows, as samplers are told.
+    fn present(&self, coalition: ArrayView1<'_, bool>) -> Vec<bool> {
         let mut shown = vec![0; self.shown.n_words()];
         self.shown.by(coalition, &mut shown);
-        let features = present.iter_mut().enumerate();
-        features.for_each(|(feature, present)| *present = shows(&shown, feature));
+        (0..self.row.len()).map(|feature| shows(&shown, feature)).collect()
     }
 
     fn check(&self, coalitions: ArrayView2<'_, bool>) -> Result<()> {
@@ -230,17 +230,22 @@ impl Game for PredictionGame<'_> {
         let mut values = Array2::zeros((coalitions.nrows(), self.n_outputs()));
         let block_len = self.block().min(coalitions.nrows()).max(1);
         let mut block = Array2::zeros((block_len, self.row.len()));
-        let mut present = vec![false; self.row.len()];
+        let mut shown = vec![0; self.shown.n_words()];
         for start in (0..coalitions.nrows()).step_by(block_len) {
             let end = (start + block_len).min(coalitions.nrows());
             for (k, mut row) in (start..end).zip(block.outer_iter_mut()) {
-                self.show(coalitions.row(k), &mut present);
-                let removed = match &self.rest {
-                    Rest::Background(background) => background.rows.row(completions[k]).to_owned(),
-                    Rest::Drawn(drawn) => drawn.completion(&self.row, &present, completions[k])?,
-                };
-                for f in 0..present.len() {
-                    row[f] = if present[f] { self.row[f] } else { removed[f] };
+                let (coalition, completion) = (coalitions.row(k), completions[k]);
+                match &self.rest {
+                    Rest::Background(background) => {
+                        self.shown.by(coalition, &mut shown);
+                        row.assign(&background.rows.row(completion));
+                        let own = self.row.iter().enumerate().filter(|(f, _)| shows(&shown, *f));
+                        own.for_each(|(f, &value)| row[f] = value);
+                    }
+                    Rest::Drawn(drawn) => {
+                        let present = self.present(coalition);
+                        row.assign(&drawn.completion(&self.row, &present, completion)?);
+                    }
                 }
             }
             let predictions = predict_checked(self.model, block.slice(s![..end - start, ..]))?;

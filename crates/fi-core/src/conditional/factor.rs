@@ -28,8 +28,8 @@ pub(crate) struct Factor {
     weights: Option<Array2<f64>>,
 }
 
-/// Weights are found where so many times fewer features are unknown than there are: they take as
-/// long to find as the noise of so many rows.
+/// Weights are found where so many times fewer features are unknown than there are: those of an
+/// unknown feature take as long to find as the noise of a row.
 const FEW: usize = 8;
 
 impl Factor {

@@ -53,10 +53,8 @@ impl Drawn<'_> {
         let block_len = game.block().min(coalitions.nrows().saturating_mul(self.n_samples)).max(1);
         let mut block = Array2::zeros((block_len, game.row.len()));
         let mut coalition_of = Vec::with_capacity(block_len);
-        let mut present = vec![false; game.row.len()];
         for (k, coalition) in coalitions.outer_iter().enumerate() {
-            game.show(coalition, &mut present);
-            let drawn = self.rows(&game.row, &present)?;
+            let drawn = self.rows(&game.row, &game.present(coalition))?;
             n_drawn[k] = drawn.nrows() as f64;
             for (i, row) in drawn.outer_iter().enumerate() {
                 block.row_mut(coalition_of.len()).assign(&row);

@@ -29,7 +29,9 @@ const fn times(repetitions: usize, work: Work) -> Work {
 }
 
 /// Shares are small differences of times that scatter by some per cent: medians of many.
-const MANY: usize = 25;
+const fn share(name: &'static str, title: &'static str, rows: usize, peer: Peer) -> Work {
+    times(25, work(name, title, rows, peer, 1.0))
+}
 
 /// How many rows the table of the breast cancer data has.
 const TABLE: usize = 569;
@@ -38,50 +40,24 @@ const TABLE: usize = 569;
 /// model is asked for; `first_layer` is the same from inside the network, where the model alone is
 /// not timed; `shared` is LIME with the samples of all rows drawn and predicted once.
 pub const BLACK_BOX: &[Work] = &[
-    times(
-        MANY,
-        work(
-            "black_box:permutation-network",
-            "permutation importance, 30-64-64 network",
-            TABLE,
-            SKLEARN,
-            1.0,
-        ),
+    share(
+        "black_box:permutation-network",
+        "permutation importance, 30-64-64 network",
+        TABLE,
+        SKLEARN,
     ),
-    times(
-        MANY,
-        work("black_box:permutation-forest", "permutation importance, forest", TABLE, SKLEARN, 1.0),
+    share("black_box:permutation-forest", "permutation importance, forest", TABLE, SKLEARN),
+    share("black_box:kernel-network", "KernelSHAP, 2,048 coalitions × 100 rows, network", 10, SHAP),
+    share("black_box:kernel-forest", "KernelSHAP, forest", 2, SHAP),
+    share("black_box:kernel_equal-network", "KernelSHAP, equal rates, network", 10, SHAP),
+    share("black_box:kernel_equal-forest", "KernelSHAP, equal rates, forest", 2, SHAP),
+    share(
+        "black_box:walks-network",
+        "permutation SHAP, 20 permutations × 100 rows, network",
+        10,
+        SHAP,
     ),
-    times(
-        MANY,
-        work(
-            "black_box:kernel-network",
-            "KernelSHAP, 2,048 coalitions × 100 rows, network",
-            10,
-            SHAP,
-            1.0,
-        ),
-    ),
-    times(MANY, work("black_box:kernel-forest", "KernelSHAP, forest", 2, SHAP, 1.0)),
-    times(
-        MANY,
-        work("black_box:kernel_equal-network", "KernelSHAP, equal rates, network", 10, SHAP, 1.0),
-    ),
-    times(
-        MANY,
-        work("black_box:kernel_equal-forest", "KernelSHAP, equal rates, forest", 2, SHAP, 1.0),
-    ),
-    times(
-        MANY,
-        work(
-            "black_box:walks-network",
-            "permutation SHAP, 20 permutations × 100 rows, network",
-            10,
-            SHAP,
-            1.0,
-        ),
-    ),
-    times(MANY, work("black_box:walks-forest", "permutation SHAP, forest", 2, SHAP, 1.0)),
+    share("black_box:walks-forest", "permutation SHAP, forest", 2, SHAP),
     times(
         9,
         work(

@@ -84,7 +84,9 @@ fn solve_right(factor: ArrayView2<'_, f64>, mut b: ArrayViewMut2<'_, f64>) {
 pub(super) fn forward(factor: ArrayView2<'_, f64>, mut b: ArrayViewMut2<'_, f64>) {
     let n = factor.nrows();
     if b.ncols() <= FEW {
-        // A product of matrices would copy the factor first.
+        // A product of matrices would copy the factor first; whole ones are in order as they are.
+        let factor = factor.as_standard_layout();
+        let factor = factor.view();
         b.columns_mut().into_iter().for_each(|column| forward_one(factor, column));
         return;
     }
@@ -222,6 +224,11 @@ mod tests {
                 let mut solved = right.clone();
                 forward(factor.view(), solved.view_mut());
                 assert_near(&l.dot(&solved), &right);
+                // In the other order of memory it is the same factor.
+                let turned = factor.t().as_standard_layout().into_owned().reversed_axes();
+                let mut again = right.clone();
+                forward(turned.view(), again.view_mut());
+                assert_near(&again, &solved);
             }
         }
     }

@@ -52,8 +52,29 @@ pub(in super::super) struct Tiles<T: 'static> {
     pub(super) transpose: Transpose<T>,
 }
 
+/// Whole registers need no mask, which would take one from the sums.
 #[inline(always)]
 unsafe fn compute<V: Register, const R: usize, const W: usize>(tile: &Tile<V::Number>) {
+    // SAFETY: the caller's contract is the same.
+    unsafe {
+        if tile.last == V::LANES {
+            compute_in::<V, R, W, true>(tile);
+        } else {
+            compute_in::<V, R, W, false>(tile);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn load_last<V: Register, const WHOLE: bool>(from: *const V::Number, mask: V::Mask) -> V {
+    // SAFETY: the caller vouches for the processor and for the pointer.
+    unsafe { if WHOLE { V::load(from) } else { V::load_some(from, mask) } }
+}
+
+#[inline(always)]
+unsafe fn compute_in<V: Register, const R: usize, const W: usize, const WHOLE: bool>(
+    tile: &Tile<V::Number>,
+) {
     let &Tile { k, a, a_row, a_step, b, b_step, c, c_row, last, add } = tile;
     // SAFETY: the caller vouches for the processor, and by `Tile` for rows `0..R` and `k` terms
     // of `a`, for `k` terms and the columns of `b` and for those rows and columns of `c`. No
@@ -66,7 +87,7 @@ unsafe fn compute<V: Register, const R: usize, const W: usize>(tile: &Tile<V::Nu
                 for w in 0..W - 1 {
                     sums[i][w] = V::load(c.add(i * c_row + w * V::LANES));
                 }
-                sums[i][W - 1] = V::load_some(c.add(i * c_row + (W - 1) * V::LANES), mask);
+                sums[i][W - 1] = load_last::<V, WHOLE>(c.add(i * c_row + (W - 1) * V::LANES), mask);
             }
         }
         let (mut a, mut b) = (a, b);
@@ -75,7 +96,7 @@ unsafe fn compute<V: Register, const R: usize, const W: usize>(tile: &Tile<V::Nu
             for w in 0..W - 1 {
                 columns[w] = V::load(b.add(w * V::LANES));
             }
-            columns[W - 1] = V::load_some(b.add((W - 1) * V::LANES), mask);
+            columns[W - 1] = load_last::<V, WHOLE>(b.add((W - 1) * V::LANES), mask);
             for i in 0..R {
                 let factor = V::all(*a.add(i * a_row));
                 for w in 0..W {
@@ -90,7 +111,7 @@ unsafe fn compute<V: Register, const R: usize, const W: usize>(tile: &Tile<V::Nu
                 sums[i][w].store(c.add(i * c_row + w * V::LANES));
             }
             let to = c.add(i * c_row + (W - 1) * V::LANES);
-            if last == V::LANES {
+            if WHOLE {
                 sums[i][W - 1].store(to);
             } else {
                 sums[i][W - 1].store_some(to, mask);

@@ -1,12 +1,12 @@
 //! Features with marginal distributions of their own whose normal scores are jointly normal.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis, Zip};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::gaussian::{Gaussian, moments};
 use super::{Conditional, checked};
 use crate::dataset::Dataset;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require_shape};
 use crate::rng::Rng;
 use crate::scorer::rows_that_count;
 
@@ -122,6 +122,29 @@ impl GaussianCopula {
         }
         scores
     }
+
+    /// The scores of what is present and not missing, else NaN.
+    fn known_scores(&self, rows: ArrayView2<'_, f64>, present: &[bool]) -> Array2<f64> {
+        let mut scores = Array2::from_elem(rows.dim(), f64::NAN);
+        let columns = scores.columns_mut().into_iter().zip(rows.columns()).enumerate();
+        for (feature, (mut scores, values)) in columns.filter(|(feature, _)| present[*feature]) {
+            let marginal = &self.marginals[feature];
+            Zip::from(&mut scores).and(values).for_each(|score, &value| {
+                if !value.is_nan() {
+                    *score = marginal.standardised(value);
+                }
+            });
+        }
+        scores
+    }
+
+    /// Puts what is known of a row, and the values of the other scores, in place of drawn scores.
+    fn put_back(&self, row: ArrayView1<'_, f64>, present: &[bool], drawn: ArrayViewMut1<'_, f64>) {
+        let of_row = self.marginals.iter().zip(row).zip(present);
+        for (((marginal, &value), &present), to) in of_row.zip(drawn) {
+            *to = if present && !value.is_nan() { value } else { marginal.value(*to) };
+        }
+    }
 }
 
 impl Conditional for GaussianCopula {
@@ -136,19 +159,28 @@ impl Conditional for GaussianCopula {
         n: usize,
         rng: &mut Rng,
     ) -> Result<Array2<f64>> {
-        let (known, _) = checked(self.marginals.len(), row, present, 0)?;
-        let standardised = |(feature, marginal): (usize, &Marginal)| {
-            if known[feature] { marginal.standardised(row[feature]) } else { f64::NAN }
-        };
-        let scores: Array1<f64> = self.marginals.iter().enumerate().map(standardised).collect();
-        let mut drawn = self.scores.sample(scores.view(), &known, n, rng)?;
-        for (feature, mut column) in drawn.columns_mut().into_iter().enumerate() {
-            if known[feature] {
-                column.fill(row[feature]);
-            } else {
-                column.mapv_inplace(|score| self.marginals[feature].value(score));
-            }
+        checked(self.marginals.len(), row, present, 0)?;
+        let scores = self.known_scores(row.insert_axis(Axis(0)), present);
+        let mut drawn = self.scores.sample(scores.row(0), present, n, rng)?;
+        drawn.outer_iter_mut().for_each(|drawn| self.put_back(row, present, drawn));
+        Ok(drawn)
+    }
+
+    fn sample_each(
+        &self,
+        rows: ArrayView2<'_, f64>,
+        present: &[bool],
+        rng: &dyn Fn(usize) -> Rng,
+    ) -> Result<Array2<f64>> {
+        let n = self.marginals.len();
+        require_shape("the table of rows", &[rows.nrows(), n], rows.shape())?;
+        for (i, row) in rows.outer_iter().enumerate() {
+            checked(n, row, present, 0).map_err(|error| error.with_row(|_| i))?;
         }
+        let scores = self.known_scores(rows, present);
+        let mut drawn = self.scores.sample_each(scores.view(), present, rng)?;
+        let of_rows = rows.outer_iter().zip(drawn.outer_iter_mut());
+        of_rows.for_each(|(row, drawn)| self.put_back(row, present, drawn));
         Ok(drawn)
     }
 }
@@ -159,6 +191,8 @@ struct Marginal {
     /// The distinct values, ascending, and the share of the weight at or below each.
     values: Vec<f64>,
     up_to: Vec<f64>,
+    /// The normal score of each.
+    scores: Vec<f64>,
     /// Of the rows' scores.
     mean: f64,
     std: f64,
@@ -176,25 +210,23 @@ impl Marginal {
             values.push(all[tied[0]]);
             up_to.push(sum / total);
         }
-        (!values.is_empty()).then_some(Self { values, up_to, mean: 0.0, std: 0.0 })
+        let below = |place: usize| if place == 0 { 0.0 } else { up_to[place - 1] };
+        let middle = |place: usize| f64::midpoint(below(place), up_to[place]);
+        let scores = (0..values.len()).map(|place| standard_normal().inverse_cdf(middle(place)));
+        let scores: Vec<f64> = scores.collect();
+        (!values.is_empty()).then_some(Self { values, up_to, scores, mean: 0.0, std: 0.0 })
     }
 
     fn score(&self, value: f64) -> f64 {
         if value.is_nan() {
             return f64::NAN;
         }
-        let below = |place: usize| if place == 0 { 0.0 } else { self.up_to[place - 1] };
-        let middle = |place: usize| f64::midpoint(below(place), self.up_to[place]);
-        let last = self.values.len() - 1;
         let place = self.values.partition_point(|&other| other < value);
-        let share = if place > last {
-            middle(last)
-        } else if self.values[place] == value || place == 0 {
-            middle(place)
-        } else {
-            below(place)
-        };
-        standard_normal().inverse_cdf(share)
+        let last = self.values.len() - 1;
+        if place == 0 || place > last || self.values[place] == value {
+            return self.scores[place.min(last)];
+        }
+        standard_normal().inverse_cdf(self.up_to[place - 1])
     }
 
     /// 0 for a constant feature.

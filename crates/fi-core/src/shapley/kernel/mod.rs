@@ -82,9 +82,9 @@ const SMOOTH_PAIRS: usize = 1024;
 ///
 /// `n_coalitions` coalitions, never more than `2ⁿ`. Covariances are factorised, those of learned
 /// rates for each game, those of equal ones once for all: `n_coalitions³ / 24` multiplications.
-/// Learning takes several of 256 × 256 (in the project's recorded benchmark, 30 players with 2048
-/// coalitions spend 0.02 seconds a game beside the model, and 0.003 with equal rates, of ten
-/// games). Memory: about `n_coalitions²` numbers. Beyond 4096 coalitions that of 2048, and
+/// Learning takes several of 256 × 256. In the project's recorded benchmark, 30 players with 2048
+/// coalitions spend 0.02 seconds a game beside the model (0.05 on a processor without AVX-512), and
+/// 0.003 (0.004) with equal rates, of ten games. Memory: about `n_coalitions²` numbers. Beyond 4096 coalitions that of 2048, and
 /// `64 · n_coalitions · n` multiplications; memory: `n_coalitions · n`.
 ///
 /// Learned rates are worth it where the coalitions that they save take longer than the learning: in

@@ -84,8 +84,9 @@ const SMOOTH_PAIRS: usize = 1024;
 /// rates for each game, those of equal ones once for all: `n_coalitions³ / 24` multiplications.
 /// Learning takes several of 256 × 256. In the project's recorded benchmark, 30 players with 2048
 /// coalitions spend 0.02 seconds a game beside the model (0.05 on a processor without AVX-512), and
-/// 0.003 (0.004) with equal rates, of ten games. Memory: about `n_coalitions²` numbers. Beyond 4096 coalitions that of 2048, and
-/// `64 · n_coalitions · n` multiplications; memory: `n_coalitions · n`.
+/// 0.003 (0.004) with equal rates, of ten games. Memory: about `n_coalitions²` numbers. Beyond 4096
+/// coalitions that of 2048, and `64 · n_coalitions · n` multiplications; memory:
+/// `n_coalitions · n`.
 ///
 /// Learned rates are worth it where the coalitions that they save take longer than the learning: in
 /// the project's recorded curves, equal rates were 1.2 to 3.9 times as far off with 2048 coalitions.

@@ -96,10 +96,17 @@ impl Compare {
         ensure!(self.what == "truth" || !self.redraw, "only `truth` takes --redraw");
         ensure!(!folder.is_file(), "{} is a file, give a folder with --output", folder.display());
         // Before the work, not after it.
+        let is_new = !folder.exists();
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("{} cannot be made, give another folder", folder.display()))?;
         let experiment = EXPERIMENTS.iter().find(|(name, _)| *name == self.what);
-        experiment.map_or(data_set::run as Experiment, |(_, run)| *run)(&self, &folder)
+        let run = experiment.map_or(data_set::run as Experiment, |(_, run)| *run);
+        run(&self, &folder).inspect_err(|_| {
+            // What was refused leaves nothing; a folder that holds something stays.
+            if is_new {
+                let _ = std::fs::remove_dir(&folder);
+            }
+        })
     }
 
     /// Does the work on the chosen number of threads, behind a progress bar.

@@ -4,9 +4,9 @@ use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis, Zip};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::gaussian::{Gaussian, moments};
-use super::{Conditional, checked};
+use super::{Conditional, checked, require_rows};
 use crate::dataset::Dataset;
-use crate::error::{Error, Result, require_shape};
+use crate::error::{Error, Result};
 use crate::rng::Rng;
 use crate::scorer::rows_that_count;
 
@@ -173,7 +173,7 @@ impl Conditional for GaussianCopula {
         rng: &dyn Fn(usize) -> Rng,
     ) -> Result<Array2<f64>> {
         let n = self.marginals.len();
-        require_shape("the table of rows", &[rows.nrows(), n], rows.shape())?;
+        require_rows(n, rows, present)?;
         for (i, row) in rows.outer_iter().enumerate() {
             checked(n, row, present, 0).map_err(|error| error.with_row(|_| i))?;
         }

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 
 use super::factor::{Factor, Factors, semidefinite};
-use super::{Conditional, checked};
+use super::{Conditional, checked, require_rows};
 use crate::dataset::{Dataset, finite};
 use crate::error::{Error, Result, require_shape};
 use crate::rng::Rng;
@@ -222,8 +222,7 @@ impl Conditional for Gaussian {
         rng: &dyn Fn(usize) -> Rng,
     ) -> Result<Array2<f64>> {
         let n = self.mean.len();
-        require_shape("the table of rows", &[rows.nrows(), n], rows.shape())?;
-        require_shape("the list of present features", &[n], &[present.len()])?;
+        require_rows(n, rows, present)?;
         let factor = self.factors.get(self.correlation.view(), present);
         let (mut noise, mut drawn) = (vec![0.0; n], Array2::zeros(rows.dim()));
         for (i, (row, mut into)) in rows.outer_iter().zip(drawn.outer_iter_mut()).enumerate() {

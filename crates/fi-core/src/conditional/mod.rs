@@ -95,6 +95,12 @@ pub trait Conditional: std::fmt::Debug + Send + Sync {
     }
 }
 
+/// Whether the tables of [`Conditional::sample_each`] fit a sampler of `n_features` features.
+fn require_rows(n_features: usize, rows: ArrayView2<'_, f64>, present: &[bool]) -> Result<()> {
+    require_shape("the table of rows", &[rows.nrows(), n_features], rows.shape())?;
+    require_shape("the list of present features", &[n_features], &[present.len()])
+}
+
 /// A gibibyte of numbers: no honest call needs more at once.
 const MAX_CELLS: usize = 1 << 27;
 

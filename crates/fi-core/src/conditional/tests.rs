@@ -245,18 +245,25 @@ fn each_bad_argument_gets_its_own_sentence() {
         "the row to condition on is `inf` in row 0, column `1`, only finite numbers have a \
          meaning there"
     );
-    let each = |rows: Array2<f64>, present: &[bool]| {
-        let refused = gaussian.sample_each(rows.view(), present, &|_| Rng::new(0, 0));
-        refused.unwrap_err().to_string()
-    };
-    assert_eq!(
-        each(Array2::zeros((2, 4)), &[true; 3]),
-        "the table of rows has shape [2, 4], expected [2, 3]"
-    );
-    assert_eq!(
-        each(Array2::zeros((2, 3)), &[true; 2]),
-        "the list of present features has shape [2], expected [3]"
-    );
+    let rows = Array2::from_shape_fn((9, 3), |(i, j)| (i * (j + 1)) as f64);
+    let copula = GaussianCopula::fit(&data(rows)).unwrap();
+    for sampler in [&gaussian as &dyn Conditional, &copula] {
+        let each = |rows: Array2<f64>, present: &[bool]| {
+            let refused = sampler.sample_each(rows.view(), present, &|_| Rng::new(0, 0));
+            refused.unwrap_err().to_string()
+        };
+        assert_eq!(
+            each(Array2::zeros((2, 4)), &[true; 3]),
+            "the table of rows has shape [2, 4], expected [2, 3]"
+        );
+        // Of no rows, too.
+        for n_rows in [0, 2] {
+            assert_eq!(
+                each(Array2::zeros((n_rows, 3)), &[true; 2]),
+                "the list of present features has shape [2], expected [3]"
+            );
+        }
+    }
     assert_eq!(
         sample(array![0.0, 0.0, 0.0], &[true; 3], usize::MAX),
         format!("`n` is `{}`, it must be at most 44739242 rows of 3 features", usize::MAX)
